@@ -1,0 +1,129 @@
+"""What was decided and why: `Detection` in, `Decision` out, and the `Action` and `Refusal` it leads to.
+
+All plain values. A decision is total (every detection has one), deterministic, and names what determined it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar
+
+from guard.content import Content, Direction, Modality
+from guard.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class FailureKind(StrEnum):
+    """Why a classifier gave no usable answer. Each has its line in the policy: on_error, on_timeout, on_overload."""
+
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    OVERLOAD = "overload"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A classifier that did not answer, or answered nonsense. *detail* names an error type, never content."""
+
+    classifier: str
+    kind: FailureKind = FailureKind.ERROR
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What was looked at: every part is *checked*, *exempt* by a named rule, or *unscannable*."""
+
+    checked: int = 0
+    exempt: tuple[tuple[str, int], ...] = ()
+    unscannable: tuple[tuple[str, str], ...] = ()
+    """``(pointer, reason)`` of each part that no classifier could read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """What detecting gave for one content: the input of `decide`."""
+
+    direction: Direction
+    modalities: frozenset[Modality] = frozenset()
+    findings: tuple[Finding, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    coverage: Coverage = field(default_factory=Coverage)
+
+
+class Cause(StrEnum):
+    """What the strongest action came from."""
+
+    NONE = "none"
+    RULES = "rules"
+    UNSCANNABLE = "unscannable"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    OVERLOAD = "overload"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One rule that fired: the action it asks for, and the findings it fired on."""
+
+    rule: str
+    action: Action
+    findings: tuple[Finding, ...] = ()
+    message: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The strongest action, every rule that fired, and all it was based on.
+
+    With *enforced* false (a policy in shadow mode) the decision is recorded and nothing is changed.
+    """
+
+    id: str
+    action: str
+    cause: Cause
+    policy: str
+    revision: str
+    direction: Direction
+    effects: tuple[Effect, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    coverage: Coverage = field(default_factory=Coverage)
+    enforced: bool = True
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Ids of every rule that fired, in the policy's order."""
+        return tuple(effect.rule for effect in self.effects)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What is sent instead of content."""
+
+    code: str
+    message: str
+    rules: tuple[str, ...] = ()
+
+
+class Action(ABC):
+    """What a rule asks for: a frozen dataclass whose fields are its options in YAML.
+
+    `apply` is pure. It gets the content as weaker actions left it, and at once all effects that ask for this action,
+    so that overlapping spans and numbered names are settled over all of them. Only ``redact`` reads spans, and it
+    goes first, so spans always count characters of the original text. Strengths are unique over the
+    family; the strongest fired action is the decision's.
+    """
+
+    name: ClassVar[str]
+    strength: ClassVar[int]
+
+    @classmethod
+    @abstractmethod
+    def apply(cls, content: Content, effects: Sequence[Effect]) -> Content | Refusal:
+        """Content as it may be released, or what to send instead."""

@@ -1,0 +1,32 @@
+"""What a classifier saw: one category in one part.
+
+A classifier gives spans in the view it read and leaves *part*, *modality*, *role* and *classifier* alone;
+the pipeline fills them in and maps spans back to the original text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from guard.content import Modality
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One category seen in one part.
+
+    *score* is a probability in [0, 1] (a rule that proved itself, a checksum say, gives 1.0). *span* counts
+    characters, *box* is left, top, right, bottom as fractions of the picture, *time* is seconds from, to.
+    *evidence* says why in a few words ("luhn", "pattern aws-access-key"): it never holds content.
+    """
+
+    category: str
+    score: float
+    span: tuple[int, int] | None = None
+    box: tuple[float, float, float, float] | None = None
+    time: tuple[float, float] | None = None
+    part: str = ""
+    modality: Modality = Modality.TEXT
+    role: str | None = None
+    classifier: str = ""
+    evidence: str = ""
