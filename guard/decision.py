@@ -111,6 +111,14 @@ class Refusal:
     rules: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A decision and what it leaves to release."""
+
+    decision: Decision
+    released: Content | Refusal
+
+
 class Action(ABC):
     """What a rule asks for: a frozen dataclass whose fields are its options in YAML.
 

@@ -1,0 +1,53 @@
+# One target per check; `make test` is all of them, and what .ci/run calls.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help run test lint types layers tests policies bench clean build
+
+help:
+	@echo "make run       the gateway in front of a small real generator: three exchanges, then it serves"
+	@echo "make test      lint, types, layers, tests, policies"
+	@echo "make bench     benchmarks (python -m benchmarks --help)"
+
+# The light environment of a user: no test tools.
+$(VENV)/.run: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+# The same environment with every extra.
+$(VENV)/.dev: $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[train,bench,dev]"
+	@touch $@
+
+run: $(VENV)/.run
+	$(BIN)/guard demo --serve --listen 127.0.0.1:8080 --admin 127.0.0.1:8081
+
+test: lint types layers policies tests
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+layers: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+policies: $(VENV)/.dev
+	$(BIN)/guard policy lint
+	$(BIN)/guard policy test
+
+tests: $(VENV)/.dev
+	$(BIN)/pytest
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks gateway
+
+build: $(VENV)/.dev
+	$(BIN)/python -m build
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,115 @@
+"""Proofs and refutations for numbers that mean a person: check digits, dates, address blocks. Pure.
+
+Every check takes the text of a candidate and says whether it can be what it looks like.
+"""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import re
+
+_DIGITS = re.compile(r"[^0-9]")
+_DATE = re.compile(
+    r"(?:(?:19|20)\d\d[-./ ]\d{1,2}[-./ ]\d{1,2}(?:[ T]\d{1,2})?|\d{1,2}[-./ ]\d{1,2}[-./ ](?:19|20)?\d\d)", re.ASCII
+)
+
+_EXTENSION = re.compile(r"\s?(?:x|ext)", re.IGNORECASE)
+
+_RESIDENT_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_PROVINCES = frozenset(
+    "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 83".split()
+)
+_CREDIT_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+
+_IBAN_LENGTHS = {
+    "AD": 24, "AE": 23, "AL": 28, "AT": 20, "AZ": 28, "BA": 20, "BE": 16, "BG": 22, "BH": 22, "BI": 27, "BR": 29,
+    "BY": 28, "CH": 21, "CR": 22, "CY": 28, "CZ": 24, "DE": 22, "DJ": 27, "DK": 18, "DO": 28, "EE": 20, "EG": 29,
+    "ES": 24, "FI": 18, "FK": 18, "FO": 18, "FR": 27, "GB": 22, "GE": 22, "GI": 23, "GL": 18, "GR": 27, "GT": 28,
+    "HN": 28, "HR": 21, "HU": 28, "IE": 22, "IL": 23, "IQ": 23, "IS": 26, "IT": 27, "JO": 30, "KW": 30, "KZ": 20,
+    "LB": 28, "LC": 32, "LI": 21, "LT": 20, "LU": 20, "LV": 21, "LY": 25, "MC": 27, "MD": 24, "ME": 22, "MK": 19,
+    "MN": 20, "MR": 27, "MT": 31, "MU": 30, "NI": 28, "NL": 18, "NO": 15, "OM": 23, "PK": 24, "PL": 28, "PS": 29,
+    "PT": 25, "QA": 29, "RO": 24, "RS": 22, "RU": 33, "SA": 24, "SC": 31, "SD": 18, "SE": 24, "SI": 19, "SK": 24,
+    "SM": 27, "SO": 23, "ST": 25, "SV": 28, "TL": 23, "TN": 24, "TR": 26, "UA": 29, "VA": 22, "VG": 24, "XK": 20,
+    "YE": 30,
+}  # fmt: skip
+"""Letters and digits of an IBAN by country: SWIFT IBAN registry (ISO 13616)."""
+
+
+def digits(text: str) -> str:
+    """The ASCII digits of *text*, in order."""
+    return _DIGITS.sub("", text)
+
+
+def dialled(text: str) -> str:
+    """A telephone number without its extension."""
+    return _EXTENSION.split(text, maxsplit=1)[0]
+
+
+def luhn(text: str) -> bool:
+    """Whether the digits of *text* end in a right Luhn check digit (ISO/IEC 7812-1), and are not all the same."""
+    number = digits(text)
+    total = sum(int(d) for d in number[-1::-2]) + sum(sum(divmod(2 * int(d), 10)) for d in number[-2::-2])
+    return total % 10 == 0 and len(set(number)) > 1
+
+
+def iban(text: str) -> bool:
+    """Whether *text* is an IBAN: its country's length, and 1 modulo 97 (ISO 13616, ISO/IEC 7064 MOD 97-10)."""
+    code = "".join(c for c in text.upper() if c.isalnum())
+    if len(code) != _IBAN_LENGTHS.get(code[:2]):
+        return False
+    return int("".join(str(int(c, 36)) for c in code[4:] + code[:4])) % 97 == 1
+
+
+def resident_id(text: str) -> bool:
+    """Whether *text* is a Chinese resident identity number of 18 characters (GB 11643, ISO/IEC 7064 MOD 11-2)."""
+    code = "".join(c for c in text.upper() if c.isalnum())
+    if len(code) != 18 or code[:2] not in _PROVINCES or not _is_date(code[6:14]):
+        return False
+    remainder = sum(int(d) * w for d, w in zip(code[:17], _RESIDENT_WEIGHTS, strict=True)) % 11
+    return code[17] == "10X98765432"[remainder]
+
+
+def old_resident_id(text: str) -> bool:
+    """Whether *text* can be an identity number of the form used until 1999: 15 digits, no check digit."""
+    return len(text) == 15 and text[:2] in _PROVINCES and _is_date("19" + text[6:12])
+
+
+def social_credit_code(text: str) -> bool:
+    """Whether *text* is a unified social credit code (GB 32100, weights 3^i modulo 31)."""
+    if len(text) != 18 or any(c not in _CREDIT_ALPHABET for c in text):
+        return False
+    total = sum(_CREDIT_ALPHABET.index(c) * pow(3, i, 31) for i, c in enumerate(text[:17]))
+    return _CREDIT_ALPHABET.index(text[17]) == -total % 31
+
+
+def plate(text: str) -> bool:
+    """Whether what follows the province and city of a vehicle plate has a digit, as every issued plate has."""
+    return any(c in "0123456789" for c in text[2:])
+
+
+def public_address(text: str) -> bool:
+    """Whether *text* is an IP address that can point at somebody: not loopback, documentation, multicast or unset."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return address.is_global and not address.is_multicast
+
+
+def mac_address(text: str) -> bool:
+    """Whether *text* is a hardware address other than all zeros and broadcast."""
+    return len(set(text.upper()) - set(":-")) > 1
+
+
+def looks_like_date(text: str) -> bool:
+    """Whether *text* has the shape of a numeric date, which telephone numbers in national form can share."""
+    return _DATE.fullmatch(text.strip()) is not None
+
+
+def _is_date(text: str) -> bool:
+    try:
+        day = datetime.date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+    except ValueError:
+        return False
+    return day.year >= 1850

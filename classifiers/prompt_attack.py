@@ -1,0 +1,114 @@
+"""Prompt attacks in text: rules for the known forms, and a linear model for the rest of what looks like them.
+
+The rules say where (a span) and why (their id). The model scores the whole text: see ``weights/prompt_attack.md`` for what
+it was trained on and what it cannot see, above all an attack that is worded like an ordinary request.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from classifiers._attack_rules import INJECTION, JAILBREAK, LEAK, RULES, AttackRule
+from guard.classifier import Classifier, Readable, Unreadable
+from guard.content import View
+from guard.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+SHA256 = "b117eb88761727e3fbb70d77b69d04c29898158a6703ed9625fed855ffad7183"
+WEIGHTS = Path(__file__).parent / "weights" / "prompt_attack.npz"
+HEADS = (INJECTION, JAILBREAK)
+_LEAST = 0.01
+_PER_RULE = 16
+
+# "the phrase 'ignore previous instructions'": text about an attack names what it quotes just before the quotation mark.
+_MENTION = (
+    r"(?i)(?:\b(?:phrases?|sentences?|strings?|words?|prompts?|like|such as|e\.g\.|example|examples|attacks?|called|term|payload)"
+    r"|例如|比如|譬如|诸如|短语|句子|字样|这类|类似|所谓|叫做|攻击|例子)[\s:：,，]{0,3}[\"'“‘「『`]\s*$"
+)
+_MENTION_REACH = 32
+_MENTIONED_SCORE = 0.6
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """The rules as one automaton that names those that match, and each on its own for the spans."""
+
+    gate: Any
+    patterns: tuple[Any, ...]
+    mention: Any
+
+
+class PromptAttack(Classifier[str]):
+    """Items are texts, cost is their length. Rule findings have spans; the model's findings are of the whole text."""
+
+    categories = frozenset({INJECTION, JAILBREAK, LEAK})
+    window = 1200
+    horizon = 300
+    inline_cost = 256
+    version = "rules-1+tfidf-1"
+
+    def load(self) -> None:
+        """Compile the rules and read the arrays beside this file."""
+        from classifiers import _linear
+
+        self._rules = compiled(RULES)
+        self._model = _linear.load(WEIGHTS, SHA256)
+        self._findings("warm up")
+
+    def prepare(self, part: Readable) -> str:
+        """The text itself."""
+        if not isinstance(part, View):
+            msg = "prompt_attack reads text only"
+            raise Unreadable(msg)
+        return part.text
+
+    def cost(self, item: str) -> int:
+        """Characters."""
+        return max(1, len(item))
+
+    def classify(self, items: Sequence[str]) -> list[list[Finding]]:
+        """What the rules found in each text, in order, then the model's heads that reach 0.01."""
+        return [self._findings(item) for item in items]
+
+    def _findings(self, text: str) -> list[Finding]:
+        scores = self._model.scores(text)
+        return [
+            *rule_findings(self._rules, text),
+            *(
+                Finding(head, float(score), evidence="tfidf")
+                for head, score in zip(self._model.heads, scores, strict=True)
+                if score >= _LEAST
+            ),
+        ]
+
+
+def compiled(rules: Sequence[AttackRule]) -> _Compiled:
+    """Compile *rules* with RE2, whose time is linear in the text whatever the text is."""
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    gate = re2.Set.SearchSet(options)
+    for rule in rules:
+        gate.Add(rule.pattern)
+    gate.Compile()
+    return _Compiled(gate, tuple(re2.compile(rule.pattern) for rule in rules), re2.compile(_MENTION))
+
+
+def rule_findings(rules: _Compiled, text: str) -> Iterator[Finding]:
+    """Each match of each rule, at most 16 a rule."""
+    readable = text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate: one character for one
+    for number in sorted(rules.gate.Match(readable) or ()):
+        rule = RULES[number]
+        for count, match in enumerate(rules.patterns[number].finditer(readable)):
+            if count == _PER_RULE:
+                break
+            before = readable[max(0, match.start() - _MENTION_REACH) : match.start()]
+            mentioned = rules.mention.search(before) is not None
+            score = min(rule.score, _MENTIONED_SCORE) if mentioned else rule.score
+            evidence = f"rule {rule.id}" + (", quoted" if mentioned else "")
+            yield Finding(rule.category, score, span=(match.start(), match.end()), evidence=evidence)

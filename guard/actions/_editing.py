@@ -1,0 +1,58 @@
+"""Writing changed texts back into a content, or finding that it cannot be done."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING
+
+from guard.content import TextPart
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from guard.content import Content
+    from guard.decision import Effect
+
+
+def pointed_at(content: Content, effects: Sequence[Effect]) -> dict[str, TextPart] | None:
+    """The text parts that the findings of *effects* point at, by pointer, in the content's order.
+
+    None where an edit could not keep what the rules ask for, so that the caller must refuse: an effect with no finding
+    says nothing about where, a part that is no text or cannot be written back, a pointer that leads nowhere or to
+    two parts.
+    """
+    if not all(effect.findings for effect in effects):
+        return None
+    wanted = {finding.part for effect in effects for finding in effect.findings}
+    parts = [part for part in content.parts if part.pointer in wanted]
+    texts = {part.pointer: part for part in parts if isinstance(part, TextPart) and part.editable}
+    return texts if len(parts) == len(texts) == len(wanted) else None
+
+
+def rewritten(content: Content, texts: Mapping[str, str]) -> Content | None:
+    """*content* with the text at each pointer replaced, or None if that would turn tool arguments into broken JSON."""
+    parts = []
+    for part in content.parts:
+        if not isinstance(part, TextPart) or texts.get(part.pointer, part.text) == part.text:
+            parts.append(part)
+            continue
+        text = texts[part.pointer]
+        if part.kind == "tool_arguments" and _is_json(part.text) and not _is_json(text):
+            return None
+        parts.append(dataclasses.replace(part, text=text))
+    return dataclasses.replace(content, parts=tuple(parts))
+
+
+def rules_of(effects: Iterable[Effect]) -> tuple[str, ...]:
+    """Ids of the rules behind *effects*, in order, each once."""
+    return tuple(dict.fromkeys(effect.rule for effect in effects))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        # Numbers stay text: int() refuses more than 4,300 digits, which are valid JSON all the same.
+        json.loads(text, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,157 @@
+"""Redact: cut what was found out of the text, character by character, and leave the rest as it was."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+
+from guard.actions._editing import pointed_at, rewritten, rules_of
+from guard.actions._wording import refusal
+from guard.content import TextPart
+from guard.decision import Action
+from guard.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from guard.content import Content
+    from guard.decision import Effect, Refusal
+
+Style = Literal["mask", "pseudonym", "label", "remove"]
+_STYLES: tuple[Style, ...] = get_args(Style)
+"""From the style that gives most away (length and punctuation) to the one that gives nothing away."""
+
+
+@dataclass(frozen=True)
+class Redact(Action):
+    """Cuts out the spans of findings, which count characters of the original text.
+
+    ``pseudonym`` writes ``<EMAIL_1>``, the same number for the same value all through the content; ``label`` writes
+    ``<EMAIL>``; ``mask`` writes ``*`` for letters and digits; ``remove`` writes nothing. A finding without a span
+    redacts its whole part. Overlapping and touching spans become one: its longest finding names it, and of several
+    styles the one that gives least away is used. Where a part cannot be written back, or its JSON would be broken,
+    the whole content becomes a refusal.
+    """
+
+    name = "redact"
+    strength = 30
+
+    style: Style = "pseudonym"
+
+    def __post_init__(self) -> None:
+        if self.style not in _STYLES:
+            msg = f"no such style of redaction: `{self.style}`; {did_you_mean(str(self.style), _STYLES)}"
+            raise ValueError(msg)
+
+    @classmethod
+    def apply(cls, content: Content, effects: Sequence[Effect]) -> Content | Refusal:
+        """Content without what was found, or a refusal where that cannot be done."""
+        changed = None
+        parts = pointed_at(content, effects)
+        if parts is not None:
+            stretches = _stretches(parts, effects)
+            names = _Pseudonyms([part.text for part in content.parts if isinstance(part, TextPart)])
+            texts = {pointer: _cut(part.text, stretches[pointer], names) for pointer, part in parts.items()}
+            changed = rewritten(content, texts)
+        return changed if changed is not None else refusal(content.locale, rules=rules_of(effects))
+
+
+class _Stretch(NamedTuple):
+    start: int
+    end: int
+    category: str
+    score: float
+    style: int
+
+
+def _stretches(parts: dict[str, TextPart], effects: Sequence[Effect]) -> dict[str, list[_Stretch]]:
+    """What to cut out of each part: in order, apart from each other, each named by its longest finding."""
+    found: dict[str, list[_Stretch]] = {pointer: [] for pointer in parts}
+    for effect in effects:
+        style = _STYLES.index(effect.action.style) if isinstance(effect.action, Redact) else len(_STYLES) - 1
+        for finding in effect.findings:
+            start, end = _bounds(finding.span, len(parts[finding.part].text))
+            found[finding.part].append(_Stretch(start, end, finding.category, finding.score, style))
+    return {pointer: _merged(stretches) for pointer, stretches in found.items()}
+
+
+def _bounds(span: tuple[int, int] | None, length: int) -> tuple[int, int]:
+    """The span within the text; all of the text where a span names no character, for then nobody knows where."""
+    start, end = span if span is not None else (0, length)
+    start, end = max(0, start), min(length, end)
+    return (start, end) if start < end else (0, length)
+
+
+def _merged(stretches: Iterable[_Stretch]) -> list[_Stretch]:
+    groups: list[tuple[int, list[_Stretch]]] = []
+    for stretch in sorted(stretches):
+        if groups and stretch.start <= groups[-1][0]:
+            end, members = groups[-1]
+            members.append(stretch)
+            groups[-1] = (max(end, stretch.end), members)
+        else:
+            groups.append((stretch.end, [stretch]))
+    return [_joined(end, members) for end, members in groups]
+
+
+def _joined(end: int, members: list[_Stretch]) -> _Stretch:
+    leader = min(members, key=lambda s: (s.start - s.end, -s.score, s.start, s.category))
+    return _Stretch(members[0].start, end, leader.category, leader.score, max(member.style for member in members))
+
+
+def _cut(text: str, stretches: list[_Stretch], names: _Pseudonyms) -> str:
+    pieces: list[str] = []
+    last = 0
+    for stretch in stretches:
+        value = text[stretch.start : stretch.end]
+        pieces += (text[last : stretch.start], _instead(value, stretch, names))
+        last = stretch.end
+    return "".join(pieces) + text[last:]
+
+
+def _instead(value: str, stretch: _Stretch, names: _Pseudonyms) -> str:
+    if not value:
+        return ""
+    style, label = _STYLES[stretch.style], _label(stretch.category)
+    if style == "pseudonym":
+        return names.name(label, value)
+    if style == "mask":
+        masked = "".join(char if _stays(char) else "*" for char in value)
+        return masked if masked != value else f"<{label}>"
+    return f"<{label}>" if style == "label" else ""
+
+
+def _stays(char: str) -> bool:
+    # Marks and symbols beyond ASCII go too: in many scripts they carry the vowels, and an emoji is as good as a word.
+    return not char.isalnum() and (char.isascii() or unicodedata.category(char)[0] in "PZ")
+
+
+def _label(category: str) -> str:
+    """``pii.email`` → ``EMAIL``; nothing in it could close a JSON string or look like two words."""
+    return re.sub(r"\W+", "_", category.rpartition(".")[2]).upper() or "REDACTED"
+
+
+@dataclass
+class _Pseudonyms:
+    """Numbers the values of one content in order of appearance, past every number that its texts already use."""
+
+    texts: list[str]
+    given: dict[tuple[str, str], str] = field(default_factory=dict)
+    numbers: dict[str, Iterator[int]] = field(default_factory=dict)
+
+    def name(self, label: str, value: str) -> str:
+        if (label, value) not in self.given:
+            if label not in self.numbers:
+                used = self._used(label)
+                self.numbers[label] = (number for number in count(1) if number not in used)
+            self.given[label, value] = f"<{label}_{next(self.numbers[label])}>"
+        return self.given[label, value]
+
+    def _used(self, label: str) -> set[int]:
+        # Without the brackets, which may be written &lt; or \u003c; a number too many is no harm.
+        pattern = re.compile(rf"{re.escape(label)}_([0-9]{{1,9}})", re.IGNORECASE)
+        return {int(number) for text in self.texts for number in pattern.findall(text)}

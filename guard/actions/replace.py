@@ -1,0 +1,53 @@
+"""Replace: put a notice in the place of every text that a rule fired on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from guard.actions._editing import pointed_at, rewritten, rules_of
+from guard.actions._wording import in_english_or_chinese, in_locale, refusal
+from guard.decision import Action
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from guard.content import Content
+    from guard.decision import Effect, Refusal
+
+_NOTICE = {"en": "[Removed by the content policy]", "zh": "【内容已按策略移除】"}
+
+
+@dataclass(frozen=True)
+class Replace(Action):
+    """Replaces whole text parts. *text* is the notice, one for all or by locale.
+
+    Where two rules replace the same part, the notice of the first one stands. A part that cannot be written back,
+    or whose JSON a notice would break, makes the whole content a refusal.
+    """
+
+    name = "replace"
+    strength = 40
+
+    text: Mapping[str, str] | str = field(default_factory=lambda: dict(_NOTICE), hash=False)
+
+    @classmethod
+    def apply(cls, content: Content, effects: Sequence[Effect]) -> Content | Refusal:
+        """Content with notices in it, or a refusal where that cannot be done."""
+        changed = None
+        if pointed_at(content, effects) is not None:
+            notices: dict[str, str] = {}
+            for effect in effects:
+                notice = _notice(effect.action, content.locale)
+                for finding in effect.findings:
+                    notices.setdefault(finding.part, notice)
+            changed = rewritten(content, notices)
+        return changed if changed is not None else refusal(content.locale, rules=rules_of(effects))
+
+
+def _notice(action: Action, locale: str) -> str:
+    text = action.text if isinstance(action, Replace) else {}
+    if isinstance(text, str):
+        return text
+    return in_locale(text, locale) or in_english_or_chinese(_NOTICE, locale)

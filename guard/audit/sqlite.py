@@ -1,0 +1,192 @@
+"""Records in one SQLite file: the default audit sink, and how tools read it.
+
+Write-ahead log, one transaction per group, a sync per commit with ``synchronous=FULL``
+(https://www.sqlite.org/pragma.html#pragma_synchronous). Several processes may write to the same file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import orjson
+
+from guard.audit.record import AuditRecord, State
+from guard.audit.writer import GroupCommitSink
+from guard.errors import AuditError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+SCHEMA_VERSION = 1
+
+_APPLICATION_ID = 0x47554152
+"""The four letters GUAR, at offset 68 of the file."""
+
+_BUSY_SECONDS = 2.0
+"""How long a commit waits for another process that writes to the same file."""
+
+_SCHEMA = (
+    """
+    CREATE TABLE records (
+      seq INTEGER PRIMARY KEY,
+      id TEXT NOT NULL UNIQUE,
+      time TEXT NOT NULL,
+      state TEXT NOT NULL,
+      status INTEGER NOT NULL,
+      source TEXT NOT NULL,
+      route TEXT NOT NULL,
+      tenant TEXT,
+      model TEXT,
+      stream INTEGER NOT NULL,
+      policy TEXT NOT NULL,
+      revision TEXT NOT NULL,
+      mode TEXT NOT NULL,
+      action TEXT NOT NULL,
+      rules TEXT NOT NULL,
+      input TEXT,
+      output TEXT,
+      error TEXT NOT NULL,
+      upstream_status INTEGER,
+      attempts INTEGER NOT NULL,
+      timings TEXT NOT NULL,
+      bytes_in INTEGER NOT NULL,
+      bytes_out INTEGER NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX records_time ON records (time)",
+    "CREATE INDEX records_state ON records (state, time)",
+    f"PRAGMA application_id = {_APPLICATION_ID}",
+    f"PRAGMA user_version = {SCHEMA_VERSION}",
+)
+
+_COLUMNS = tuple(column.name for column in fields(AuditRecord))
+_JSON_COLUMNS = frozenset({"rules", "input", "output", "timings"})
+_INSERT = f"INSERT INTO records ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608  ours
+
+_Row = tuple[str | int | None, ...]
+
+
+class SqliteSink(GroupCommitSink[_Row]):
+    """Appends to the SQLite file at *path*, which is created if need be; its folder is not.
+
+    *synchronous* ``NORMAL`` is faster and may lose the last records if the machine, not just the process, goes down.
+    """
+
+    def __init__(self, path: str | Path, *, synchronous: Literal["FULL", "NORMAL", "EXTRA"] = "FULL") -> None:
+        super().__init__(str(path))
+        if synchronous not in ("FULL", "NORMAL", "EXTRA"):
+            msg = f"synchronous is {synchronous!r}; it should be FULL, NORMAL or EXTRA"
+            raise ValueError(msg)
+        self._path = Path(path)
+        self._synchronous = synchronous
+        self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+
+    def _encode(self, record: AuditRecord) -> _Row:
+        values: list[Any] = []
+        for name in _COLUMNS:
+            value = getattr(record, name)
+            values.append(orjson.dumps(value).decode() if name in _JSON_COLUMNS and value is not None else value)
+        orjson.dumps(values)  # refuses in one go what SQLite would trip over later: odd types, lone surrogates
+        return tuple(values)
+
+    def _open(self) -> None:
+        if self._connection is not None:
+            if self._file == _identity(self._path):
+                return
+            # Moved or deleted under us: what we would write now, nobody would find.
+            self._close()
+        with contextlib.suppress(FileExistsError):
+            # Readable by its owner only. O_EXCL, for closing a file that is in use would drop its locks (fcntl(2)).
+            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        connection = sqlite3.connect(
+            self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=8
+        )
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        self._file = _identity(self._path)
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        if self._is_new(connection):
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("BEGIN IMMEDIATE")
+            if self._is_new(connection):  # else another process was quicker
+                for statement in _SCHEMA:
+                    connection.execute(statement)
+            connection.execute("COMMIT")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+
+    def _is_new(self, connection: sqlite3.Connection) -> bool:
+        names = ("application_id", "user_version", "schema_version")
+        marks = [int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in names]
+        if marks[:2] != [_APPLICATION_ID, SCHEMA_VERSION] and any(marks):
+            msg = f"`{self._path}` is no audit log of version {SCHEMA_VERSION}; give a file that is one, or a new name"
+            raise AuditError(msg)
+        return not any(marks)
+
+    def _write(self, rows: Sequence[_Row]) -> list[AuditError | None]:
+        connection = self._connection
+        if connection is None:
+            msg = "the file is not open"
+            raise AuditError(msg)
+        errors: list[AuditError | None] = []
+        connection.execute("BEGIN IMMEDIATE")
+        for row in rows:
+            try:
+                connection.execute(_INSERT, row)
+                errors.append(None)
+            except (sqlite3.IntegrityError, OverflowError) as error:
+                # Undoes this statement only (https://www.sqlite.org/lang_conflict.html, ABORT); the group goes on.
+                what = "is there already" if "records.id" in str(error) else "has a field that cannot be written"
+                errors.append(AuditError(f"record `{row[0]}` {what}"))
+        connection.execute("COMMIT")
+        return errors
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()  # rolls back what is open
+
+
+def read(path: str | Path, *, limit: int | None = None, newest_first: bool = True) -> Iterator[AuditRecord]:
+    """The records of the log at *path*, at most *limit*, in the order they were written or the reverse.
+
+    Raises:
+        AuditError: there is no such log, or it cannot be read.
+    """
+    order = "DESC" if newest_first else "ASC"
+    query = f"SELECT {', '.join(_COLUMNS)} FROM records ORDER BY seq {order} LIMIT ?"  # noqa: S608  ours
+    try:
+        with contextlib.closing(sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            for row in connection.execute(query, (-1 if limit is None else limit,)):
+                yield _record(row)
+    except sqlite3.Error as error:
+        msg = f"audit log `{path}` cannot be read: {error}"
+        raise AuditError(msg) from error
+
+
+def _record(row: tuple[Any, ...]) -> AuditRecord:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    for name in _JSON_COLUMNS:
+        if values[name] is not None:
+            values[name] = orjson.loads(values[name])
+    values.update(state=State(values["state"]), stream=bool(values["stream"]), rules=tuple(values["rules"]))
+    return AuditRecord(**values)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -1,0 +1,191 @@
+"""Group commit: one thread writes whatever has gathered since its last commit, and commits it as one.
+
+A commit costs a sync of the disk, which is the same for one record and for a hundred. So nobody waits for
+company: under little load a record is alone in its group, under much load the groups grow by themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import threading
+from abc import abstractmethod
+from collections import defaultdict
+from concurrent.futures import Future as ThreadFuture
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from guard.audit.sink import AuditSink
+from guard.errors import AuditError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from guard.audit.record import AuditRecord
+
+Row = TypeVar("Row")
+_Future = asyncio.Future[None] | ThreadFuture[None]
+
+MOST_WAITING = 10_000
+"""Records that may wait to be written; the next one is refused, and its request with it."""
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter(Generic[Row]):
+    """One append. *row* None asks only that the file be open. The future belongs to *loop*, or to no loop."""
+
+    row: Row | None
+    future: _Future
+    loop: asyncio.AbstractEventLoop | None = None
+
+
+class GroupCommitSink(AuditSink, Generic[Row]):
+    """An `AuditSink` on a thread of its own. A subclass says how a group is made durable, and is called on that thread.
+
+    After an error the file is closed; the next append opens it again.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._waiting: queue.SimpleQueue[_Waiter[Row] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self.commits = 0
+        """Groups written since the start."""
+
+    @abstractmethod
+    def _encode(self, record: AuditRecord) -> Row:
+        """The row of *record*; on the caller's thread. Raises `TypeError` if something in it cannot be written."""
+
+    @abstractmethod
+    def _open(self) -> None:
+        """Make sure that the file is open and still the one at its path."""
+
+    @abstractmethod
+    def _write(self, rows: Sequence[Row]) -> list[AuditError | None]:
+        """Make *rows* durable, but for the ones refused with an error of their own. Raises if none of them is."""
+
+    @abstractmethod
+    def _close(self) -> None:
+        """Let go of the file, if it is open."""
+
+    def open(self) -> None:  # noqa: D102  see AuditSink
+        self._wait(None)
+
+    async def append(self, record: AuditRecord) -> None:  # noqa: D102  see AuditSink
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        self._put(_Waiter(self._row(record), future, loop))
+        await future
+
+    def append_sync(self, record: AuditRecord) -> None:  # noqa: D102  see AuditSink
+        self._wait(self._row(record))
+
+    def close(self) -> None:  # noqa: D102  see AuditSink
+        with self._lock:
+            self._closed = True
+            self._waiting.put(None)
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    # On the caller's thread
+
+    def _row(self, record: AuditRecord) -> Row:
+        try:
+            return self._encode(record)
+        except TypeError as error:
+            msg = f"record `{record.id}` has a field that cannot be written"
+            raise AuditError(msg) from error
+
+    def _wait(self, row: Row | None) -> None:
+        future: ThreadFuture[None] = ThreadFuture()
+        self._put(_Waiter(row, future))
+        future.result()
+
+    def _put(self, waiter: _Waiter[Row]) -> None:
+        with self._lock:
+            if self._closed:
+                msg = f"audit log `{self._name}` is closed"
+                raise AuditError(msg)
+            if self._waiting.qsize() >= MOST_WAITING:
+                msg = f"audit log `{self._name}` is overloaded: {MOST_WAITING} records wait to be written"
+                raise AuditError(msg)
+            if self._thread is None:
+                self._start()
+            self._waiting.put(waiter)
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._run, name="guard-audit", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            msg = f"audit log `{self._name}` cannot be written: no thread can be started"
+            raise AuditError(msg) from error
+        self._thread = thread
+
+    # On the writer's thread
+
+    def _run(self) -> None:
+        closing = False
+        while not closing:
+            group: list[_Waiter[Row]] = []
+            waiter = self._waiting.get()
+            with contextlib.suppress(queue.Empty):
+                while waiter is not None:
+                    group.append(waiter)
+                    waiter = self._waiting.get_nowait()
+                closing = True  # nothing comes after the None
+            if group:
+                self._commit(group)
+        self._let_go()
+
+    def _commit(self, group: list[_Waiter[Row]]) -> None:
+        rows = [(index, waiter.row) for index, waiter in enumerate(group) if waiter.row is not None]
+        errors: list[AuditError | None] = [None] * len(group)
+        try:
+            self._open()
+            if rows:
+                written = self._write([row for _, row in rows])
+                self.commits += 1
+                for (index, _), error in zip(rows, written, strict=True):
+                    errors[index] = error
+        except Exception as error:  # noqa: BLE001  the edge: whatever went wrong, those who wait must hear of it
+            self._let_go()
+            errors = [self._failed(error) for _ in group]
+        _answer(group, errors)
+
+    def _failed(self, error: Exception) -> AuditError:
+        if isinstance(error, AuditError):
+            return AuditError(*error.args)
+        said = error.strerror if isinstance(error, OSError) else str(error)
+        return AuditError(f"audit log `{self._name}` cannot be written: {said or type(error).__name__}")
+
+    def _let_go(self) -> None:
+        # An error while closing changes nothing: what was acknowledged is durable, and the rest has its error.
+        with contextlib.suppress(Exception):
+            self._close()
+
+
+def _answer(group: Iterable[_Waiter[Row]], errors: Iterable[AuditError | None]) -> None:
+    by_loop: defaultdict[asyncio.AbstractEventLoop, list[tuple[_Future, AuditError | None]]] = defaultdict(list)
+    for waiter, error in zip(group, errors, strict=True):
+        if waiter.loop is None:
+            _settle([(waiter.future, error)])
+        else:
+            by_loop[waiter.loop].append((waiter.future, error))
+    for loop, answers in by_loop.items():
+        with contextlib.suppress(RuntimeError):  # that loop is closed, so nobody waits on it
+            loop.call_soon_threadsafe(_settle, answers)
+
+
+def _settle(answers: Iterable[tuple[_Future, AuditError | None]]) -> None:
+    for future, error in answers:
+        if future.done():
+            continue
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)

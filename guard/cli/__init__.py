@@ -1,0 +1,125 @@
+"""``guard``: the command line. Each command is one function in one module here, imported when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from guard.errors import GuardError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ERROR = 3
+"""Exit code of anything that could not be done; 0 to 2 are decisions: released, changed, refused."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are errors, not refusals: argparse's own exit code 2 means something else here."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(ERROR, f"{self.prog}: {message}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="guard", description="Content safety gateway in front of any generative model.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    serve = commands.add_parser("serve", help="run the gateway", description="Run the gateway in front of a generator.")
+    serve.add_argument("--config", metavar="FILE", help="gateway.yaml; options below override it")
+    serve.add_argument("--upstream", metavar="URL", help="base URL of the generator, such as http://127.0.0.1:9000/v1")
+    serve.add_argument("--policy", metavar="FILE|DIR", help="policy file, folder of them, or the name of a bundled one")
+    serve.add_argument("--listen", metavar="HOST:PORT", help="data port (default 127.0.0.1:8080)")
+    serve.add_argument("--admin", metavar="HOST:PORT", help="admin port (default 127.0.0.1:8081)")
+    serve.add_argument("--audit", metavar="FILE", help="SQLite audit log (default guard-audit.db)")
+    _log_level(serve)
+
+    check = commands.add_parser(
+        "check",
+        help="judge texts or files",
+        description="Judge texts or files. Exit code: 0 released, 1 changed, 2 refused, 3 error; the worst of several.",
+    )
+    check.add_argument("text", nargs="?", metavar="TEXT", help="the text, or - for standard input")
+    check.add_argument("--file", nargs="+", metavar="F", default=[], help="files to judge: UTF-8 texts or pictures")
+    check.add_argument("--policy", default="default", metavar="P", help="policy file or name (default: default)")
+    check.add_argument("--direction", choices=("input", "output"), default="input", help="to the generator, or from it")
+    check.add_argument("--locale", default="en", metavar="TAG", help="language of messages, such as zh")
+    check.add_argument("--json", action="store_true", help="one JSON object per input")
+    _log_level(check)
+
+    policy = commands.add_parser("policy", help="lint, test and explain policies")
+    tools = policy.add_subparsers(dest="tool", required=True, metavar="TOOL", parser_class=_Parser)
+    for name, text in (
+        ("lint", "find what is wrong or cannot be meant"),
+        ("test", "run the tests beside policies, through the real classifiers where they hold text"),
+        ("explain", "say in plain words what a policy does"),
+    ):
+        tool = tools.add_parser(name, help=text, description=f"{text.capitalize()}.")
+        tool.add_argument("paths", nargs="*", metavar="PATH", help="files or folders (default: the bundled policies)")
+        if name == "explain":
+            tool.add_argument("--locale", default="en", metavar="TAG", help="en or zh")
+    tools.add_parser("schema", help="print the JSON Schema of policy files, for editors")
+
+    classifiers = commands.add_parser("classifiers", help="list classifiers: version, licence, categories, speed")
+    classifiers.add_argument("--json", action="store_true", help="one JSON object per classifier")
+    classifiers.add_argument("--no-speed", action="store_true", help="do not load and time them")
+
+    demo = commands.add_parser(
+        "demo",
+        help="a small real generator behind the gateway, with requests sent and decisions shown",
+        description="Start a small real generator behind the gateway, send it requests, show the decisions.",
+    )
+    demo.add_argument("--serve", action="store_true", help="keep serving afterwards, until Ctrl-C")
+    demo.add_argument("--listen", metavar="HOST:PORT", default="127.0.0.1:0", help="data port (default: a free one)")
+    demo.add_argument("--admin", metavar="HOST:PORT", default="127.0.0.1:0", help="admin port (default: a free one)")
+    demo.add_argument("--policy", default="default", metavar="P", help="policy file or name (default: default)")
+    _log_level(demo)
+    return parser
+
+
+def _log_level(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--log-level", choices=("debug", "info", "warning", "error"), default="warning", help="(default: warning)"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code."""
+    options = _parser().parse_args(arguments)
+    if hasattr(options, "log_level"):
+        from guard.telemetry import set_up_logging
+
+        set_up_logging(options.log_level)
+    try:
+        return _run(options)
+    except (GuardError, OSError, UnicodeDecodeError) as error:
+        print(f"guard: {error}", file=sys.stderr)
+        return ERROR
+    except BrokenPipeError:
+        return ERROR
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.command == "check":
+        from guard.cli.check import check
+
+        return check(options)
+    if options.command == "policy":
+        from guard.cli.policy import policy
+
+        return policy(options)
+    if options.command == "classifiers":
+        from guard.cli.classifiers import classifiers
+
+        return classifiers(options)
+    if options.command == "demo":
+        from guard.cli.demo import demo
+
+        return demo(options)
+    from guard.cli.serve import serve
+
+    return serve(options)

@@ -1,0 +1,206 @@
+"""The gateway's configuration file, read with the same loud errors as a policy.
+
+.. code-block:: yaml
+
+    listen: 127.0.0.1:8080
+    admin: 127.0.0.1:8081
+    upstream: {url: "http://127.0.0.1:9000/v1", api_key_env: UPSTREAM_KEY, timeout_s: 600}
+    policies: policies/
+    audit: {sink: sqlite, path: guard-audit.db}
+    limits: {body_bytes: 10485760, judge_timeout_s: 10}
+    tenants: {acme: {key_sha256: "9f86d081…"}}
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from guard.errors import ConfigError, PolicyError
+from guard.policy import document
+
+if TYPE_CHECKING:
+    from guard.policy.document import Field
+
+_HERE = Path(__file__).parent
+POLICIES = _HERE / "policies" if (_HERE / "policies").is_dir() else _HERE.parent / "policies"
+"""The policies that come with the gateway: inside an installed package, beside it in a checkout."""
+
+_ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[^:\[\]]+):([0-9]{1,5})")
+_URL = re.compile(r"https?://[^/\s?#]+[^\s?#]*")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a listener binds; port 0 takes a free one."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Address | None:
+        """``host:port`` or ``[v6]:port``, or None if *text* is neither."""
+        match = _ADDRESS.fullmatch(text)
+        if match is None or int(match[2]) > 65535:
+            return None
+        return cls(match[1].strip("[]"), int(match[2]))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamConfig:
+    """The generator: its base URL, the environment variable with its key, how long an answer may take."""
+
+    url: str = ""
+    api_key_env: str | None = None
+    timeout_s: float = 600.0
+    connect_s: float = 5.0
+    max_bytes: int = 32 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class AuditConfig:
+    """Where decisions are recorded."""
+
+    sink: str = "sqlite"
+    path: str = "guard-audit.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may cost. Sizes in bytes, times in seconds."""
+
+    body_bytes: int = 10 * 2**20
+    header_bytes: int = 32 * 2**10
+    headers: int = 100
+    url_bytes: int = 8 * 2**10
+    body_timeout_s: float = 30.0
+    judge_timeout_s: float = 10.0
+    in_flight: int = 512
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayConfig:
+    """Everything `guard serve` needs to know."""
+
+    listen: Address = Address("127.0.0.1", 8080)
+    admin: Address = Address("127.0.0.1", 8081)
+    upstream: UpstreamConfig = UpstreamConfig()
+    policies: str = ""
+    audit: AuditConfig = AuditConfig()
+    limits: Limits = Limits()
+    tenants: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+    """Tenant names, each with the sha256 of its key. None: no key is asked for."""
+
+
+def policy_path(name: str | Path) -> Path:
+    """The file or folder *name*, or the bundled policy of that name.
+
+    Raises:
+        ConfigError: there is neither.
+    """
+    path = Path(name)
+    if path.exists():
+        return path
+    bundled = POLICIES / f"{name}.yaml"
+    if path.name == str(name) and bundled.is_file():
+        return bundled
+    known = sorted(p.stem for p in POLICIES.glob("*.yaml") if not p.stem.endswith("_test"))
+    hint = f"name a file, a folder, or a bundled policy ({', '.join(known)})"
+    raise ConfigError(name, 1, 1, "there is no such policy", hint)
+
+
+def load_config(path: str | Path) -> GatewayConfig:
+    """The configuration in the file *path*. A relative path in it counts from the file's folder.
+
+    Raises:
+        ConfigError: the first thing that is wrong with it.
+    """
+    try:
+        config = _config(document.read_file(path))
+    except PolicyError as error:
+        raise ConfigError(error.path, error.line, error.col, error.problem, error.hint) from None
+    home = Path(path).parent
+    return replace(
+        config,
+        policies=str(home / config.policies) if config.policies else "",
+        audit=replace(config.audit, path=str(home / config.audit.path)),
+    )
+
+
+def _config(root: Field) -> GatewayConfig:
+    top = root.members(("listen", "admin", "upstream", "policies", "audit", "limits", "tenants"))
+    config = GatewayConfig()
+    if "listen" in top:
+        config = replace(config, listen=_address(top["listen"]))
+    if "admin" in top:
+        config = replace(config, admin=_address(top["admin"]))
+    if "upstream" in top:
+        config = replace(config, upstream=_upstream(top["upstream"]))
+    if "policies" in top:
+        config = replace(config, policies=top["policies"].text())
+    if "audit" in top:
+        config = replace(config, audit=_audit(top["audit"]))
+    if "limits" in top:
+        config = replace(config, limits=_limits(top["limits"]))
+    if "tenants" in top:
+        config = replace(config, tenants=tuple(_tenant(name, f) for name, f in top["tenants"].entries().items()))
+    return config
+
+
+def _address(value: Field) -> Address:
+    address = Address.parse(value.text())
+    if address is None:
+        value.fail(f"{value.name} is no address", "write host:port, such as 127.0.0.1:8080")
+    return address
+
+
+def _upstream(value: Field) -> UpstreamConfig:
+    found = value.members(("url", "api_key_env", "timeout_s", "connect_s", "max_bytes"), required=("url",))
+    url = found["url"].text()
+    if not _URL.fullmatch(url):
+        found["url"].fail("`url` is no http or https base URL", "write something like https://api.openai.com/v1")
+    config = UpstreamConfig(url)
+    if "api_key_env" in found:
+        config = replace(config, api_key_env=found["api_key_env"].text())
+    if "timeout_s" in found:
+        config = replace(config, timeout_s=found["timeout_s"].number(0.1, 86_400))
+    if "connect_s" in found:
+        config = replace(config, connect_s=found["connect_s"].number(0.1, 600))
+    if "max_bytes" in found:
+        config = replace(config, max_bytes=found["max_bytes"].whole(1024))
+    return config
+
+
+def _audit(value: Field) -> AuditConfig:
+    found = value.members(("sink", "path"))
+    config = AuditConfig()
+    if "sink" in found:
+        config = replace(config, sink=found["sink"].one_of(("sqlite", "jsonl")))
+    if "path" in found:
+        config = replace(config, path=found["path"].text())
+    return config
+
+
+def _limits(value: Field) -> Limits:
+    sizes = ("body_bytes", "header_bytes", "headers", "url_bytes", "in_flight")
+    times = ("body_timeout_s", "judge_timeout_s")
+    found = value.members((*sizes, *times))
+    limits = Limits()
+    for name, one in found.items():
+        amount: float = one.whole(1) if name in sizes else one.number(0.001, 3600)
+        limits = replace(limits, **{name: amount})  # type: ignore[arg-type]  # whole() gives the ints
+    return limits
+
+
+def _tenant(name: str, value: Field) -> tuple[str, bytes]:
+    found = value.members(("key_sha256",), required=("key_sha256",))
+    digest = found["key_sha256"].text().lower()
+    if not _SHA256.fullmatch(digest):
+        found["key_sha256"].fail("`key_sha256` is no sha256", "write the 64 hex digits of `printf %s KEY | sha256sum`")
+    return name, bytes.fromhex(digest)

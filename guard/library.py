@@ -1,0 +1,307 @@
+"""The gateway inside a Python program: `Guard`, the same policy and the same decision as the proxy's.
+
+>>> from guard import Guard
+>>> g = Guard("default")
+>>> g.check("write to ana@example.org").released
+'write to <EMAIL_1>'
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import threading
+import time
+import uuid
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+
+from guard import registry
+from guard.actions import ACTIONS
+from guard.audit import AuditRecord, State, summarise, timestamp
+from guard.audit.sqlite import SqliteSink
+from guard.config import policy_path
+from guard.content import Content, Direction, ImagePart, Modality
+from guard.decision import Coverage, Decision, Failure, Judged, Refusal
+from guard.errors import GuardError
+from guard.pipeline import Engine, Pipeline
+from guard.policy.loader import load_policy
+from guard.protocols.contract import Each, OneOf, Walk, apply_parts, walk_unknown
+from guard.protocols.native import text_content
+from guard.protocols.openai_chat import MESSAGES
+from guard.report import describe, released_text
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+
+    from guard.finding import Finding
+    from guard.policy.model import Policy
+    from guard.policy.testing import Judge
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class Checked:
+    """What `Guard.check` gives: the decision, and what it leaves of what was checked. Read-only."""
+
+    __slots__ = ("judged",)
+
+    def __init__(self, judged: Judged) -> None:
+        self.judged = judged
+
+    @property
+    def decision(self) -> Decision:
+        """All that was decided and why."""
+        return self.judged.decision
+
+    @property
+    def id(self) -> str:
+        """The decision's id, as in the audit log."""
+        return self.decision.id
+
+    @property
+    def action(self) -> str:
+        """The strongest action: ``allow``, ``flag``, ``redact``, ``replace`` or ``block``."""
+        return self.decision.action
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Every rule that fired."""
+        return self.decision.rules
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Everything that was seen, weak scores included."""
+        return self.decision.findings
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Classifiers that gave no answer."""
+        return self.decision.failures
+
+    @property
+    def coverage(self) -> Coverage:
+        """What was checked, exempt, or could not be read."""
+        return self.decision.coverage
+
+    @property
+    def allowed(self) -> bool:
+        """Whether something may be released, changed or not."""
+        return not isinstance(self.judged.released, Refusal)
+
+    @property
+    def released(self) -> str | list[str] | None:
+        """The text that may be used (a list where several were checked); None if it was refused or is no text."""
+        return released_text(self.judged)
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """What to say instead, if it was refused."""
+        return self.judged.released if isinstance(self.judged.released, Refusal) else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object that ``guard check --json`` prints."""
+        return describe(self.judged)
+
+    def __repr__(self) -> str:
+        return f"<Checked {self.action} rules={list(self.rules)} id={self.id}>"
+
+
+class BlockedError(GuardError):
+    """A guarded function was given, or gave, something that the policy refuses."""
+
+    def __init__(self, checked: Checked) -> None:
+        self.checked = checked
+        refusal = checked.refusal
+        super().__init__(refusal.message if refusal else "refused")
+
+
+class Guard:
+    """One policy, ready to judge. Thread-safe; its classifiers are loaded here, once.
+
+    *policy* is a file or the name of a bundled policy. *audit* is the path of a SQLite log; without one nothing is
+    recorded. *timeout_s* is how long classifiers may take before the policy's ``on_timeout`` speaks. *modalities*, if given,
+    loads only what those need; whatever else is checked is then unscannable.
+    """
+
+    def __init__(
+        self,
+        policy: str | Path = "default",
+        *,
+        audit: str | Path | None = None,
+        timeout_s: float = 10.0,
+        modalities: Sequence[str] | None = None,
+    ) -> None:
+        self.policy: Policy = load_policy(policy_path(policy), actions=ACTIONS, catalog=registry)
+        self._engine = Engine()
+        wanted = frozenset(Modality(name) for name in modalities) if modalities is not None else None
+        self._engine.ensure([self.policy], modalities=wanted)
+        self._pipeline = Pipeline(self._engine)
+        self._timeout_s = timeout_s
+        self._sink = SqliteSink(audit) if audit is not None else None
+
+    def check(
+        self,
+        text: str | None = None,
+        *,
+        image: bytes | str | Path | None = None,
+        messages: Sequence[dict[str, Any]] | None = None,
+        direction: str = "input",
+        locale: str = "en",
+    ) -> Checked:
+        """Judge one text, one picture (bytes or a path), or one conversation. Works inside a running loop too."""
+        return _run(self.acheck(text, image=image, messages=messages, direction=direction, locale=locale))
+
+    async def acheck(
+        self,
+        text: str | None = None,
+        *,
+        image: bytes | str | Path | None = None,
+        messages: Sequence[dict[str, Any]] | None = None,
+        direction: str = "input",
+        locale: str = "en",
+    ) -> Checked:
+        """`check`, to await."""
+        content = await _content(text, image, messages, Direction(direction))
+        return await self._judge(replace(content, locale=locale))
+
+    def guarded(self, function: Callable[P, R]) -> Callable[P, R]:
+        """Check every text in a function's arguments before it runs, and in what it returns before anyone sees it.
+
+        Works on functions and coroutine functions. Arguments and returned values may be texts and lists and mappings of
+        them; masked text is passed on in their place.
+
+        Raises:
+            BlockedError: when the wrapped function is called, if the policy refuses.
+            TypeError: the function returns something whose texts cannot be found.
+        """
+        if inspect.iscoroutinefunction(function):
+            run = cast("Callable[P, Awaitable[Any]]", function)
+
+            @functools.wraps(function)
+            async def awaited(*args: P.args, **kwargs: P.kwargs) -> Any:
+                positional, named = await self._pass([list(args), kwargs], Direction.INPUT)
+                return await self._pass(await run(*positional, **named), Direction.OUTPUT)
+
+            return cast("Callable[P, R]", awaited)
+
+        @functools.wraps(function)
+        def called(*args: P.args, **kwargs: P.kwargs) -> R:
+            positional, named = _run(self._pass([list(args), kwargs], Direction.INPUT))
+            return cast("R", _run(self._pass(function(*positional, **named), Direction.OUTPUT)))
+
+        return called
+
+    def close(self) -> None:
+        """Stop the classifiers and close the audit log."""
+        self._engine.close()
+        if self._sink is not None:
+            self._sink.close()
+
+    async def _pass(self, value: Any, direction: Direction) -> Any:
+        """*value* as the policy releases it."""
+        document = _plain(value, strict=direction is Direction.OUTPUT)
+        walk = Walk()
+        walk_unknown(document, walk, (), "", "user" if direction is Direction.INPUT else "assistant", "message")
+        content = walk.content(direction)
+        checked = await self._judge(content)
+        released = checked.judged.released
+        if isinstance(released, Refusal):
+            raise BlockedError(checked)
+        return apply_parts(document, content.parts, released.parts)
+
+    async def _judge(self, content: Content) -> Checked:
+        identifier = uuid.uuid4().hex
+        began = time.monotonic()
+        judged = await self._pipeline.judge(
+            content, self.policy, decision_id=identifier, deadline=began + self._timeout_s
+        )
+        if self._sink is not None:
+            await self._sink.append(_record(judged, self.policy, (time.monotonic() - began) * 1000))
+        return Checked(judged)
+
+
+async def _content(
+    text: str | None, image: bytes | str | Path | None, messages: Sequence[dict[str, Any]] | None, direction: Direction
+) -> Content:
+    given = [value for value in (text, image, messages) if value is not None]
+    if len(given) != 1:
+        msg = "check exactly one of a text, image=… or messages=…"
+        raise TypeError(msg)
+    if text is not None:
+        return text_content(text, direction, "")
+    if messages is not None:
+        walk = Walk()
+        Each(OneOf(MESSAGES, tag="role"), nullable=False).walk(list(messages), walk, (), "", None)
+        return walk.content(direction)
+    data = image if isinstance(image, bytes) else await asyncio.to_thread(Path(cast("str", image)).read_bytes)
+    return Content(direction, (ImagePart(data),))
+
+
+def _plain(value: Any, *, strict: bool) -> Any:
+    """A copy of *value* whose lists and mappings may be written to; *strict* refuses what is no JSON-like value."""
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: _plain(item, strict=strict) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item, strict=strict) for item in value]
+    if strict and not (value is None or isinstance(value, str | int | float | bool)):
+        kind = type(value).__name__
+        msg = f"a guarded function returned a {kind}; it should return text, or lists and mappings of text"
+        raise TypeError(msg)
+    return value
+
+
+def _record(judged: Judged, policy: Policy, total_ms: float) -> AuditRecord:
+    decision = judged.decision
+    if isinstance(judged.released, Refusal):
+        state = State.BLOCKED if judged.released.code == "content_filter" else State.ERROR_CLOSED
+    elif decision.failures:
+        state = State.ERROR_OPEN
+    else:
+        state = {"allow": State.ALLOWED, "flag": State.FLAGGED}.get(decision.action, State.REDACTED)
+    summary = summarise(decision)
+    return AuditRecord(
+        id=decision.id,
+        time=timestamp(),
+        state=state,
+        status=0,
+        source="library",
+        policy=policy.name,
+        revision=policy.revision,
+        mode=policy.mode.value,
+        action=decision.action,
+        rules=decision.rules,
+        input=summary if decision.direction is Direction.INPUT else None,
+        output=summary if decision.direction is Direction.OUTPUT else None,
+        timings={"total": round(total_ms, 3)},
+    )
+
+
+@functools.cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """The event loop, on a thread of its own, that synchronous checks of this process share."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="guard-checks", daemon=True).start()
+    return loop
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run_coroutine_threadsafe(work, _loop()).result()
+
+
+def policy_judge() -> Judge:
+    """A judge for policy tests with ``text``: the real classifiers, loaded once per set of options."""
+    engine = Engine()
+    pipeline = Pipeline(engine)
+
+    def judge(policy: Policy, text: str, direction: Direction, locale: str) -> Judged:
+        engine.ensure([policy], modalities=frozenset({Modality.TEXT}))
+        content = replace(text_content(text, direction, ""), locale=locale)
+        work = pipeline.judge(content, policy, decision_id=uuid.uuid4().hex, deadline=time.monotonic() + 60)
+        return _run(work)
+
+    return judge

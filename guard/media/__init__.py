@@ -1,0 +1,1 @@
+"""Bounded decoding of media: limits are checked from headers, before anything of that size is allocated."""

@@ -1,0 +1,244 @@
+"""Pictures: every frame, as a viewer would show it, within limits.
+
+What a plain `Image.open` leaves out is where unsafe pictures hide: later frames, EXIF rotation, transparency, 16-bit
+samples. `decode` gives all of it as 8-bit RGB, or raises `Unreadable`; it never gives a part of a picture.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from guard.classifier import Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_PIXELS = 40_000_000
+MAX_FRAMES = 64
+MAX_TOTAL_PIXELS = 160_000_000
+
+_FORMATS = {
+    "image/jpeg": ("JPEG", "MPO"),
+    "image/png": ("PNG",),
+    "image/gif": ("GIF",),
+    "image/webp": ("WEBP",),
+    "image/bmp": ("BMP",),
+    "image/tiff": ("TIFF",),
+    "image/avif": ("AVIF",),
+}
+MEDIA_TYPES = tuple(_FORMATS)
+"""What `decode` can read."""
+
+_MAGIC = (
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"BM", "image/bmp"),
+    (b"II*\x00", "image/tiff"),
+    (b"MM\x00*", "image/tiff"),
+    (b"%PDF-", "application/pdf"),
+)
+_BRANDS = {
+    b"avif": "image/avif",
+    b"avis": "image/avif",
+    b"heic": "image/heic",
+    b"heix": "image/heic",
+    b"hevc": "image/heic",
+    b"heim": "image/heic",
+    b"mif1": "image/heif",
+    b"msf1": "image/heif",
+}
+_ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: (Image.Transpose.FLIP_LEFT_RIGHT,),
+    3: (Image.Transpose.ROTATE_180,),
+    4: (Image.Transpose.FLIP_TOP_BOTTOM,),
+    5: (Image.Transpose.TRANSPOSE,),
+    6: (Image.Transpose.ROTATE_270,),
+    7: (Image.Transpose.TRANSVERSE,),
+    8: (Image.Transpose.ROTATE_90,),
+}
+_STRIP_PIXELS = 4_000_000
+_ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
+
+
+def sniff(data: bytes) -> str | None:
+    """The media type that the first bytes show, whatever the sender claims; None if they show none."""
+    for magic, media_type in _MAGIC:
+        if data.startswith(magic):
+            return media_type
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    if data[4:8] == b"ftyp":
+        return _BRANDS.get(data[8:12])
+    head = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if head.startswith(b"<svg") or (head.startswith((b"<?xml", b"<!--", b"<!doctype")) and b"<svg" in data[:4096].lower()):
+        return "image/svg+xml"
+    return None
+
+
+def decode(
+    data: bytes,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    max_frames: int = MAX_FRAMES,
+    max_total_pixels: int = MAX_TOTAL_PIXELS,
+    target: int | None = None,
+) -> Iterator[Image.Image]:
+    """Every frame of the picture *data* as upright 8-bit RGB; a frame with transparency comes on white, then on black.
+
+    One frame is held at a time. With *target* a frame is shrunk, by averaging, to about twice that many pixels on its
+    shorter side, which also lets a JPEG be decoded at a fraction of its size.
+
+    Raises:
+        Unreadable: empty, of no type in `MEDIA_TYPES`, damaged or cut short, or over a limit.
+    """
+    media_type = sniff(data)
+    if not data:
+        msg = "the picture is empty"
+        raise Unreadable(msg)
+    if media_type not in _FORMATS:
+        known = ", ".join(name.removeprefix("image/") for name in MEDIA_TYPES)
+        msg = f"{media_type or 'unknown type'} is not a picture that can be read; readable are {known}"
+        raise Unreadable(msg)
+    _quiet()
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS[media_type]) as picture:
+            yield from _frames(picture, data, (max_pixels, max_frames, max_total_pixels), target)
+    except (Unreadable, GeneratorExit):
+        raise
+    except Image.DecompressionBombError as error:
+        raise _too_large(max_pixels) from error
+    except Exception as error:  # decoders raise anything on hostile bytes: OSError, SyntaxError, struct.error, IndexError
+        msg = f"the {media_type} is damaged or cut short"
+        raise Unreadable(msg) from error
+
+
+def _frames(
+    picture: Image.Image, data: bytes, limits: tuple[int, int, int], target: int | None
+) -> Iterator[Image.Image]:
+    max_pixels, max_frames, max_total_pixels = limits
+    _check_size(picture, max_pixels)
+    count = getattr(picture, "n_frames", 1)
+    if picture.format == "PNG" and count < _animation_frames(data):
+        msg = "the picture declares frames that it does not hold"
+        raise Unreadable(msg)
+    if count > max_frames:
+        msg = f"the picture has {count} frames; at most {max_frames} are read"
+        raise Unreadable(msg)
+    if target is not None and count == 1 and picture.format == "JPEG":
+        picture.draft(None, (2 * target, 2 * target))
+    total = 0
+    for number in range(count):
+        if count > 1:
+            picture.seek(number)
+            _check_size(picture, max_pixels)
+        total += picture.width * picture.height
+        if total > max_total_pixels:
+            msg = f"the frames of the picture have more than {max_total_pixels} pixels together"
+            raise Unreadable(msg)
+        picture.load()
+        yield from _shown(_upright(_plain(picture, target), picture))
+
+
+def _check_size(picture: Image.Image, max_pixels: int) -> None:
+    if picture.width * picture.height > max_pixels:
+        raise _too_large(max_pixels)
+
+
+def _too_large(max_pixels: int) -> Unreadable:
+    return Unreadable(f"the picture has more than {max_pixels} pixels")
+
+
+def _quiet() -> None:
+    """Keep Pillow's warnings out of the log: what they tell of is either harmless or refused here.
+
+    One process-wide filter for Pillow alone, since ``catch_warnings`` is not safe on several threads.
+    """
+    if not any(entry[0] == "ignore" and getattr(entry[3], "pattern", "") == "PIL" for entry in warnings.filters):
+        warnings.filterwarnings("ignore", module="PIL")
+
+
+def _animation_frames(data: bytes) -> int:
+    """The frames that an animated PNG declares (0: not animated). Pillow drops a broken animation in silence."""
+    position = 8
+    while position + 8 <= len(data):
+        length = int.from_bytes(data[position : position + 4])
+        kind = data[position + 4 : position + 8]
+        if kind == b"acTL":
+            return int.from_bytes(data[position + 8 : position + 12])
+        if kind == b"IDAT":
+            return 0
+        position += 12 + length
+    return 0
+
+
+def _plain(frame: Image.Image, target: int | None) -> Image.Image:
+    """*frame* in 8-bit RGB or RGBA, shrunk for *target*; a large one is converted in strips, to bound memory."""
+    factor = max(1, min(frame.size) // (2 * target)) if target else 1
+    white = _white(frame)
+    if factor == 1 and frame.width * frame.height <= _STRIP_PIXELS:
+        return _eight_bit(frame, white)
+    size = (-(-frame.width // factor), -(-frame.height // factor))
+    whole: Image.Image | None = None
+    rows = max(1, _STRIP_PIXELS // frame.width // factor) * factor
+    for top in range(0, frame.height, rows):
+        strip = frame.crop((0, top, frame.width, min(top + rows, frame.height)))
+        strip.info = frame.info
+        strip = _eight_bit(strip, white)
+        whole = whole or Image.new(strip.mode, size)
+        whole.paste(strip.reduce(factor) if factor > 1 else strip, (0, top // factor))
+    if whole is None:
+        msg = "the picture has no pixels"
+        raise Unreadable(msg)
+    return whole
+
+
+def _white(frame: Image.Image) -> float:
+    """The sample value that stands for white in a mode of more than 8 bits; 255 otherwise."""
+    if frame.mode.startswith("I;16"):
+        return 65535.0
+    if frame.mode in {"I", "F"}:
+        low, high = frame.getextrema()
+        bound = max(abs(float(low)), abs(float(high)))  # type: ignore[arg-type]  # one band: two numbers
+        return next((white for white in (1.0, 255.0, 65535.0) if bound <= white and (white > 1 or frame.mode == "F")), bound)
+    return 255.0
+
+
+def _eight_bit(image: Image.Image, white: float) -> Image.Image:
+    if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
+        import numpy as np
+
+        # Pillow's own conversion clips at 255: a mid-grey of 16 bits would turn white.
+        samples = np.nan_to_num(np.asarray(image, dtype=np.float32)) * (255.0 / white)
+        return Image.fromarray(np.clip(samples + 0.5, 0, 255).astype(np.uint8)).convert("RGB")
+    transparent = image.mode in _ALPHA_MODES or "transparency" in image.info
+    return image.convert("RGBA" if transparent else "RGB")
+
+
+def _upright(frame: Image.Image, picture: Image.Image) -> Image.Image:
+    try:
+        orientation = picture.getexif().get(_ORIENTATION, 1)
+    except Exception:  # noqa: BLE001  viewers ignore metadata that they cannot read, and so show it unrotated
+        return frame
+    for method in _UPRIGHT.get(orientation, ()):
+        frame = frame.transpose(method)
+    return frame
+
+
+def _shown(frame: Image.Image) -> Iterator[Image.Image]:
+    """What a viewer shows: where a picture is transparent, that depends on the page's background."""
+    if frame.mode != "RGBA":
+        yield frame
+        return
+    alpha = frame.getchannel("A")
+    backgrounds = ("white",) if alpha.getextrema() == (255, 255) else ("white", "black")
+    for colour in backgrounds:
+        page = Image.new("RGB", frame.size, colour)
+        page.paste(frame, mask=alpha)
+        yield page

@@ -1,0 +1,140 @@
+"""Decides. Pure: no I/O, no clock, no model; the same policy and detection give the same decision, always.
+
+Content ─detect→ Findings ─**decide**→ Decision ─enforce→ Content′
+
+Every rule that fires asks for its action, every failure for the policy's answer to it, and the strongest wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from guard.decision import Action, Cause, Decision, Detection, Effect, Failure, FailureKind
+from guard.finding import Finding
+from guard.policy.model import AnyOf, CategoryIs, Condition, Missing, Mode, Not, Policy, Rule
+from guard.taxonomy import covers
+
+ALLOW = "allow"
+"""What is decided when nothing asks for anything."""
+MARK_SEEN = 0.5
+"""The score from which a provenance mark counts as present."""
+
+_PRECEDENCE = {
+    Cause.RULES: 4, Cause.UNSCANNABLE: 3, Cause.OVERLOAD: 2, Cause.TIMEOUT: 1, Cause.ERROR: 0,
+}  # fmt: skip
+_CAUSES = {
+    FailureKind.ERROR: Cause.ERROR,
+    FailureKind.TIMEOUT: Cause.TIMEOUT,
+    FailureKind.OVERLOAD: Cause.OVERLOAD,
+}
+
+
+def decide(policy: Policy, detection: Detection, decision_id: str) -> Decision:
+    """The decision of *policy* on *detection*. Total: it never raises.
+
+    - The order of findings does not matter.
+    - With rules free of `not` and `missing`, more findings never weaken the action. (`at_most` bounds each finding
+      by itself, so it does not break this; `not` and `missing` ask for absence, so they do.)
+    - A score that is no number in [0, 1] is a failure of its classifier, never a reason to allow.
+    - Where strengths tie, a rule is named before content that could not be read, and that before a failure.
+    """
+    sound = tuple(finding for finding in detection.findings if _is_score(finding.score))
+    failures = detection.failures
+    if len(sound) < len(detection.findings):
+        failures += _nonsense(detection.findings)
+    effects = tuple(effect for rule in policy.rules if (effect := _fire(rule, detection, sound)) is not None)
+
+    asked = [(effect.action, Cause.RULES) for effect in effects]
+    asked += [(policy.on(failure.kind), _CAUSES.get(failure.kind, Cause.ERROR)) for failure in failures]
+    if detection.coverage.unscannable:
+        asked.append((policy.unscannable, Cause.UNSCANNABLE))
+    action, cause = _strongest(asked)
+    return Decision(
+        id=decision_id,
+        action=action,
+        cause=cause,
+        policy=policy.name,
+        revision=policy.revision,
+        direction=detection.direction,
+        effects=effects,
+        findings=sound,
+        failures=failures,
+        coverage=detection.coverage,
+        enforced=policy.mode is Mode.ENFORCE,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """What one rule looks at: the *findings* within its bounds, and whether there is content within them at all."""
+
+    findings: Sequence[Finding]
+    present: bool
+
+
+def _fire(rule: Rule, detection: Detection, findings: Sequence[Finding]) -> Effect | None:
+    if detection.direction not in rule.directions:
+        return None
+    within = [f for f in findings if f.modality in rule.modalities and _has_role(f.role, rule.roles)]
+    seen = _seen(rule.when, _Scene(within, not rule.modalities.isdisjoint(detection.modalities)))
+    if seen is None:
+        return None
+    fired_on = tuple(finding for i, finding in enumerate(within) if i in seen)
+    return Effect(rule.id, rule.then, fired_on, rule.message)
+
+
+def _has_role(role: str | None, roles: frozenset[str] | None) -> bool:
+    """A finding whose role is not known counts for every role: leaving a role out must not slip past a rule."""
+    return roles is None or role is None or role in roles
+
+
+def _seen(condition: Condition, scene: _Scene) -> frozenset[int] | None:
+    """Numbers of the findings that make *condition* true, or None where it is false."""
+    if isinstance(condition, CategoryIs):
+        return _seen_category(condition, scene)
+    if isinstance(condition, Missing):
+        mark = CategoryIs(condition.mark, at_least=MARK_SEEN)
+        return frozenset() if scene.present and _seen_category(mark, scene) is None else None
+    if isinstance(condition, Not):
+        return frozenset() if scene.present and _seen(condition.condition, scene) is None else None
+    inner = [_seen(one, scene) for one in condition.conditions]
+    true = [seen for seen in inner if seen is not None]
+    enough = 1 if isinstance(condition, AnyOf) else len(inner)
+    return frozenset[int]().union(*true) if len(true) >= enough else None
+
+
+def _seen_category(condition: CategoryIs, scene: _Scene) -> frozenset[int] | None:
+    high = 1.0 if condition.at_most is None else condition.at_most
+    seen = [
+        i
+        for i, f in enumerate(scene.findings)
+        if condition.at_least <= f.score <= high and covers(condition.category, f.category)
+    ]
+    enough = len(seen) >= condition.count
+    if enough and condition.count > 1:
+        # Two classifiers that see one e-mail address have seen one place, not two. By repr: it is total.
+        places = {repr((f.part, f.span, f.box, f.time)) for f in map(scene.findings.__getitem__, seen)}
+        enough = len(places) >= condition.count
+    return frozenset(seen) if enough else None
+
+
+def _strongest(asked: Sequence[tuple[Action, Cause]]) -> tuple[str, Cause]:
+    if not asked:
+        return ALLOW, Cause.NONE
+    action, cause = max(asked, key=lambda one: (one[0].strength, _PRECEDENCE[one[1]]))
+    return action.name, cause
+
+
+def _is_score(score: object) -> bool:
+    """Whether *score* is a number in [0, 1]; NaN is not, and neither is anything that cannot be compared."""
+    try:
+        return bool(0.0 <= score <= 1.0)  # type: ignore[operator]  # the type is what a classifier promised
+    except (TypeError, ValueError):
+        return False
+
+
+def _nonsense(findings: Sequence[Finding]) -> tuple[Failure, ...]:
+    """One failure for each classifier that gave a score which is none."""
+    names = sorted({finding.classifier for finding in findings if not _is_score(finding.score)})
+    return tuple(Failure(name, FailureKind.ERROR, "score outside 0..1") for name in names)

@@ -1,0 +1,93 @@
+"""The gateway's own check: a text, pictures, or a conversation in; the whole decision out.
+
+``{"text": "…"}``, ``{"texts": ["…", "…"]}`` (one decision each), ``{"image": "data:image/png;base64,…"}`` or
+``{"messages": [{"role": "user", "content": "…"}]}``, with an optional ``"direction": "input" | "output"``. The answer
+is the object that ``guard check --json`` prints, or ``{"results": […]}`` for *texts*.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from guard.content import Direction
+from guard.protocols.adapter import Exchange, JudgeAdapter
+from guard.protocols.contract import Each, Guarded, MediaUrl, OneOf, Walk, refuse
+from guard.protocols.openai_chat import MESSAGES, error_body
+from guard.protocols.strict_json import dump, parse
+from guard.report import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from guard.content import Content
+    from guard.decision import Judged
+
+_SUBJECTS = ("text", "texts", "image", "messages")
+
+
+class NativeCheck(JudgeAdapter):
+    """``POST /guard/v1/check``."""
+
+    name = "native"
+    routes: ClassVar[tuple[str, ...]] = ("/guard/v1/check",)
+
+    def decode_request(self, body: bytes) -> Exchange:
+        """Exactly one subject, and the direction it is to be judged in."""
+        document = parse(body)
+        if not isinstance(document, dict):
+            raise refuse("invalid_type", "", "the body should be an object")
+        for index, key in enumerate(document):
+            if key not in {*_SUBJECTS, "direction", "locale"}:
+                wanted = ", ".join(f"`{name}`" for name in (*_SUBJECTS, "direction", "locale"))
+                raise refuse("unknown_field", f"/?{index}", f"the fields here are {wanted}")
+        subjects = [name for name in _SUBJECTS if name in document]
+        if len(subjects) != 1:
+            raise refuse("missing_field", "", "it should hold exactly one of `text`, `texts`, `image`, `messages`")
+        try:
+            direction = Direction(document.get("direction", "input"))
+        except ValueError:
+            raise refuse("invalid_value", "/direction", "it should be `input` or `output`") from None
+        locale = document.get("locale", "en")
+        if not isinstance(locale, str):
+            raise refuse("invalid_type", "/locale", "it should be a language tag such as `zh-CN`")
+        contents = _contents(subjects[0], document[subjects[0]], direction)
+        return Exchange(tuple(replace(content, locale=locale[:35]) for content in contents), document)
+
+    def encode_decisions(self, exchange: Exchange, judged: Sequence[Judged]) -> bytes:
+        """One report, or a list of them."""
+        if "texts" in exchange.document:
+            return dump({"results": [describe(item) for item in judged]})
+        return dump(describe(judged[0]))
+
+    def encode_error(self, code: str, message: str, param: str | None = None) -> bytes:
+        """The same error object as everywhere."""
+        return error_body(code, message, param)
+
+
+def _contents(subject: str, value: Any, direction: Direction) -> list[Content]:
+    if subject == "texts":
+        if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
+            raise refuse("invalid_type", "/texts", "it should be a list of strings")
+        return [text_content(item, direction, f"/texts/{index}") for index, item in enumerate(value)]
+    walk = Walk()
+    if subject == "text":
+        if not isinstance(value, str):
+            raise refuse("invalid_type", "/text", "it should be a string")
+        return [text_content(value, direction, "/text")]
+    if subject == "image":
+        MediaUrl().walk(value, walk, ("image",), "/image", None)
+    else:
+        Each(OneOf(MESSAGES, tag="role"), nullable=False).walk(value, walk, ("messages",), "/messages", None)
+    return [walk.content(direction)]
+
+
+def text_content(text: str, direction: Direction, pointer: str = "/text") -> Content:
+    """A content that is one text, said by the user or by the generator."""
+    walk = Walk()
+    role = "user" if direction is Direction.INPUT else "assistant"
+    Guarded().walk(text, walk, (), pointer, role)
+    return walk.content(direction)
+
+
+ADAPTER = NativeCheck()

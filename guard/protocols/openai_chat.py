@@ -1,0 +1,299 @@
+"""OpenAI chat completions, request and answer.
+
+Contract after openai-python's types (``completion_create_params.py``, ``chat_completion.py``). A streamed answer is
+written here from the whole, decided answer; clients see the chunks they expect, later.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from guard.content import Content, Direction
+from guard.errors import RequestError
+from guard.protocols.adapter import Answer, Exchange, GeneratorAdapter
+from guard.protocols.contract import (
+    WORD,
+    Blob,
+    Constrained,
+    Each,
+    Field,
+    Guarded,
+    Logprobs,
+    MediaUrl,
+    Object,
+    OneOf,
+    Scalar,
+    TextOr,
+    Walk,
+    apply_parts,
+    refuse,
+    walk_unknown,
+)
+from guard.protocols.strict_json import dump, parse
+
+_WORD, _NUMBER, _TYPE = Constrained(), Scalar(), Constrained()
+_SCHEMA = Guarded("tool_schema")
+
+_TEXT = Object({"type": _TYPE, "text": Guarded()}, nullable=False)
+_PARTS: dict[str, Field] = {
+    "text": _TEXT,
+    "image_url": Object(
+        {
+            "type": _TYPE,
+            "image_url": TextOr(MediaUrl(), Object({"url": MediaUrl(), "detail": _WORD}), nullable=False),
+        }
+    ),
+    "input_audio": Object({"type": _TYPE, "input_audio": Object({"data": Blob("audio"), "format": _WORD})}),
+    "file": Object(
+        {"type": _TYPE, "file": Object({"file_data": MediaUrl(), "file_id": _WORD, "filename": Guarded("name")})}
+    ),
+    "refusal": Object({"type": _TYPE, "refusal": Guarded("refusal")}),
+}
+
+_CALL = Object({"name": Guarded("name"), "arguments": Guarded("tool_arguments")})
+_TOOL_CALL = OneOf(
+    {
+        "function": Object({"id": _WORD, "type": _TYPE, "function": _CALL, "index": _NUMBER}, nullable=False),
+        "custom": Object(
+            {
+                "id": _WORD,
+                "type": _TYPE,
+                "custom": Object({"name": Guarded("name"), "input": Guarded("tool_arguments")}),
+            }
+        ),
+    },
+    untagged="function",
+)
+
+
+def _message(kind: str, *, empty: bool = False, **more: Field) -> Object:
+    parts = {**_PARTS, "text": Object({"type": _TYPE, "text": Guarded(kind)}, nullable=False)}
+    content = TextOr(Guarded(kind), Each(OneOf(parts), nullable=False), nullable=empty)
+    return Object({"role": _WORD, "content": content, "name": Guarded("name"), **more}, nullable=False)
+
+
+_ANSWERED: dict[str, Field] = {
+    "refusal": Guarded("refusal"),
+    "reasoning": Guarded("reasoning"),
+    "reasoning_content": Guarded("reasoning"),
+    "tool_calls": Each(_TOOL_CALL),
+    "function_call": _CALL,
+    "audio": Object({"id": _WORD, "data": Blob("audio"), "transcript": Guarded("transcript"), "expires_at": _NUMBER}),
+}
+MESSAGES = {
+    "system": _message("message"),
+    "developer": _message("message"),
+    "user": _message("message"),
+    "assistant": _message("message", empty=True, **_ANSWERED),
+    "tool": _message("tool_result", tool_call_id=_WORD),
+    "function": _message("tool_result", empty=True),
+}
+
+REQUEST = Object(
+    {
+        "messages": Each(OneOf(MESSAGES, tag="role"), nullable=False),
+        "model": _WORD,
+        "stream": _NUMBER,
+        "stream_options": Object({"include_usage": _NUMBER, "include_obfuscation": _NUMBER}),
+        "tools": _SCHEMA,
+        "functions": _SCHEMA,
+        "response_format": _SCHEMA,
+        "prediction": Object({"type": _TYPE, "content": Guarded()}),
+        "modalities": Each(_WORD),
+        **dict.fromkeys(
+            ("frequency_penalty", "logprobs", "max_completion_tokens", "max_tokens", "n", "parallel_tool_calls",
+             "presence_penalty", "seed", "store", "temperature", "top_logprobs", "top_p"), _NUMBER,
+        ),
+        **dict.fromkeys(
+            ("prompt_cache_key", "prompt_cache_retention", "reasoning_effort", "safety_identifier", "service_tier",
+             "user", "verbosity", "tool_choice", "function_call"), _WORD,
+        ),
+    },
+    nullable=False,
+)  # fmt: skip
+
+_CHOICE = Object(
+    {
+        "index": _NUMBER,
+        "finish_reason": _WORD,
+        "logprobs": Logprobs(),
+        "message": Object(
+            {
+                "role": _WORD,
+                "content": Guarded(),
+                **_ANSWERED,
+                "annotations": Each(
+                    Object(
+                        {
+                            "type": _TYPE,
+                            "url_citation": Object(
+                                {
+                                    "title": Guarded(),
+                                    "url": Guarded("url"),
+                                    "start_index": _NUMBER,
+                                    "end_index": _NUMBER,
+                                }
+                            ),
+                        }
+                    )
+                ),
+            },
+            nullable=False,
+        ),
+    },
+    nullable=False,
+)
+_COUNTS = dict.fromkeys(
+    ("accepted_prediction_tokens", "audio_tokens", "cache_write_tokens", "cached_tokens", "image_tokens",
+     "reasoning_tokens", "rejected_prediction_tokens", "text_tokens"), _NUMBER,
+)  # fmt: skip
+RESPONSE = Object(
+    {
+        "id": _WORD,
+        "object": _WORD,
+        "created": _NUMBER,
+        "model": _WORD,
+        "choices": Each(_CHOICE, nullable=False),
+        "service_tier": _WORD,
+        "system_fingerprint": _WORD,
+        "usage": Object(
+            {
+                "prompt_tokens": _NUMBER,
+                "completion_tokens": _NUMBER,
+                "total_tokens": _NUMBER,
+                "prompt_tokens_details": Object(_COUNTS),
+                "completion_tokens_details": Object(_COUNTS),
+            }
+        ),
+    },
+    nullable=False,
+)
+
+# Words with which callers switch other gateways' checks off or turn requests elsewhere (litellm#33944, CVE-2024-6587).
+_OVERRIDES = frozenset(
+    ("api_base", "api_key", "base_url", "disable_global_guardrail", "disable_global_guardrails", "guard",
+     "guardrail_config", "guardrails", "policies", "policy", "scanners_suppress", "skip_guardrails")
+)  # fmt: skip
+_OVERRIDES_IN_METADATA = frozenset(("disable_global_guardrail", "disable_global_guardrails", "guardrails"))
+
+
+def model_of(document: Any) -> str | None:
+    """The model a request or answer names, where it is a plain word."""
+    model = document.get("model")
+    return model if isinstance(model, str) and WORD.fullmatch(model) else None
+
+
+def error_body(code: str, message: str, param: str | None = None) -> bytes:
+    """An OpenAI error: the SDKs read ``error.code`` and ``error.message``."""
+    return dump({"error": {"message": message, "type": "invalid_request_error", "param": param, "code": code}})
+
+
+class OpenAIChat(GeneratorAdapter):
+    """``POST /v1/chat/completions``."""
+
+    name = "openai_chat"
+    routes: ClassVar[tuple[str, ...]] = ("/v1/chat/completions",)
+
+    def decode_request(self, body: bytes) -> Exchange:
+        """Every role, part, tool and unknown field becomes parts."""
+        document = parse(body)
+        if not isinstance(document, dict):
+            raise refuse("invalid_type", "", "the body should be an object")
+        _refuse_overrides(document)
+        if not document.get("messages"):
+            raise refuse("missing_field", "/messages", "it should be a list of at least one message")
+        if not isinstance(document.get("model"), str):
+            raise refuse("missing_field", "/model", "it should name a model")
+        stream = document.get("stream")
+        if stream is not None and not isinstance(stream, bool):
+            raise refuse("invalid_type", "/stream", "it should be true or false")
+        walk = Walk()
+        REQUEST.walk(document, walk, (), "", None)
+        return Exchange((walk.content(Direction.INPUT, model_of(document)),), document, stream=bool(stream))
+
+    def encode_request(self, exchange: Exchange, content: Content) -> bytes:
+        """The checked document again, asked for in one piece: nothing is released before it is whole."""
+        document = apply_parts(exchange.document, exchange.content.parts, content.parts)
+        if not exchange.stream:
+            return dump(document)
+        return dump({k: False if k == "stream" else v for k, v in document.items() if k != "stream_options"})
+
+    def decode_response(self, body: bytes) -> Answer:
+        """Every choice, with reasoning, refusals, calls and token lists."""
+        document = parse(body)
+        walk = Walk()
+        RESPONSE.walk(document, walk, (), "", "assistant")
+        if not document.get("choices"):
+            raise refuse("missing_field", "/choices", "an answer has at least one choice")
+        return Answer(walk.content(Direction.OUTPUT, model_of(document)), document)
+
+    def decode_failure(self, body: bytes) -> Answer:
+        """Leaf by leaf: errors repeat what they complain about."""
+        document = parse(body)
+        if not isinstance(document, dict):
+            raise refuse("invalid_type", "", "an error should be an object")
+        walk = Walk()
+        walk_unknown(document, walk, (), "", None, "error")
+        return Answer(walk.content(Direction.OUTPUT), document)
+
+    def encode_response(self, exchange: Exchange, answer: Answer, content: Content) -> bytes:
+        """JSON, or the whole stream."""
+        document = apply_parts(answer.document, answer.content.parts, content.parts)
+        _drop_stale_tokens(document, answer.content, content)
+        if not exchange.stream:
+            return dump(document)
+        options = exchange.document.get("stream_options") or {}
+        return _as_stream(document, usage=options.get("include_usage") is True)
+
+    def encode_error(self, code: str, message: str, param: str | None = None) -> bytes:
+        """An OpenAI error object."""
+        return error_body(code, message, param)
+
+
+def _refuse_overrides(document: dict[str, Any]) -> None:
+    metadata = document.get("metadata")
+    inner = metadata if isinstance(metadata, dict) else {}
+    if not (_OVERRIDES.isdisjoint(document) and _OVERRIDES_IN_METADATA.isdisjoint(inner)):
+        message = "A request cannot choose, weaken or bypass the policy or the upstream; remove that field."
+        raise RequestError("policy_override", message)
+
+
+def _drop_stale_tokens(document: Any, before: Content, after: Content) -> None:
+    """A choice whose text changed loses its token list: the tokens would spell the text as it was."""
+    for old, new in zip(before.parts, after.parts, strict=True):
+        if new is not old and new.path[:1] == ("choices",):
+            choice = document["choices"][new.path[1]]
+            if choice.get("logprobs") is not None:
+                choice["logprobs"] = None
+
+
+def _as_stream(document: Any, *, usage: bool) -> bytes:
+    base = {
+        key: document[key]
+        for key in ("id", "created", "model", "service_tier", "system_fingerprint")
+        if key in document
+    }
+    base["object"] = "chat.completion.chunk"
+    frames: list[dict[str, Any]] = []
+
+    def emit(choice: Any, delta: dict[str, Any], finish: str | None = None, **more: Any) -> None:
+        entry = {"index": choice.get("index", 0), "delta": delta, "finish_reason": finish, **more}
+        frames.append({**base, "choices": [entry]})
+
+    for choice in document["choices"]:
+        message = {k: v for k, v in choice["message"].items() if v is not None and k != "role"}
+        emit(choice, {"role": choice["message"].get("role", "assistant"), "content": ""})
+        calls = message.pop("tool_calls", None) or []
+        for key, value in message.items():
+            tokens = {"logprobs": choice["logprobs"]} if key == "content" and choice.get("logprobs") else {}
+            emit(choice, {key: value}, **tokens)
+        for index, call in enumerate(calls):
+            emit(choice, {"tool_calls": [{**call, "index": index}]})
+        emit(choice, {}, choice.get("finish_reason") or "stop")
+    if usage:
+        frames = [{**frame, "usage": None} for frame in frames]
+        frames.append({**base, "choices": [], "usage": document.get("usage")})
+    return b"".join(b"data: " + dump(frame) + b"\n\n" for frame in frames) + b"data: [DONE]\n\n"
+
+
+ADAPTER = OpenAIChat()

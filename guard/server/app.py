@@ -1,0 +1,177 @@
+"""Composition: from a configuration to the data port's and the admin port's applications, with nothing global."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from guard import pipeline, policy, registry, telemetry
+from guard.actions import ACTIONS
+from guard.audit import AuditSink
+from guard.audit.jsonl import JsonlSink
+from guard.audit.sqlite import SqliteSink
+from guard.batching.batcher import MOST_STUCK_THREADS
+from guard.config import policy_path
+from guard.errors import ConfigError
+from guard.pipeline import Engine, Pipeline
+from guard.policy.store import PolicyStore
+from guard.protocols import ADAPTERS
+from guard.server.exchange import Handler
+from guard.upstream import Upstream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from starlette.requests import Request
+
+    from guard.config import GatewayConfig, UpstreamConfig
+    from guard.policy.model import Policy
+
+log = logging.getLogger(__name__)
+
+_WATCH_EVERY_S = 1.0
+
+
+@dataclass(slots=True)
+class Gateway:
+    """A gateway put together: *handler* answers the data port, *admin* the other one."""
+
+    handler: Handler
+    admin: Starlette
+    store: PolicyStore
+    engine: Engine
+    sink: AuditSink
+    upstream: Upstream | None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Open the upstream, watch the policy files, and on the way out close everything, the audit log last."""
+        if self.upstream is not None:
+            await self.upstream.open()
+        watcher = asyncio.ensure_future(self._watch())
+        try:
+            yield
+        finally:
+            watcher.cancel()
+            if self.upstream is not None:
+                await self.upstream.close()
+            self.engine.close()
+            await asyncio.to_thread(self.sink.close)
+
+    async def _watch(self) -> None:
+        """Put changed policies in force; a broken file leaves the last good ones and shows in ``/status``."""
+        while True:
+            await asyncio.sleep(_WATCH_EVERY_S)
+            if await asyncio.to_thread(self.store.changed):
+                done = await asyncio.to_thread(self.store.reload, self.engine.ensure)
+                telemetry.RELOADS.labels(str(done).lower()).inc()
+
+
+class Catalog(pipeline.Catalog, policy.Catalog, Protocol):
+    """Everything the gateway asks of where classifiers come from."""
+
+
+def create_gateway(config: GatewayConfig, *, catalog: Catalog = registry) -> Gateway:
+    """Read the policies, load the classifiers they need, open the audit log. Blocks; binds nothing yet.
+
+    A program that brings classifiers of its own, without an entry point, passes its own *catalog*.
+
+    Raises:
+        GuardError: whatever would make the gateway do less than it says; it does not start then.
+    """
+    engine = Engine(catalog)
+    store = PolicyStore(
+        policy_path(config.policies or "default"), actions=ACTIONS, catalog=catalog, prepare=engine.ensure
+    )
+    upstream = _upstream(config.upstream, asked_for_keys=bool(config.tenants))
+    sink = _sink(config)
+    handler = Handler(
+        adapters=ADAPTERS,
+        store=store,
+        pipeline=Pipeline(engine),
+        upstream=upstream,
+        sink=sink,
+        limits=config.limits,
+        tenants=config.tenants,
+    )
+    store.check_routes(handler.routes)
+    return Gateway(handler, _admin(store, engine, handler), store, engine, sink, upstream)
+
+
+def _upstream(config: UpstreamConfig, *, asked_for_keys: bool) -> Upstream | None:
+    if not config.url:
+        return None
+    key = None
+    if config.api_key_env:
+        key = os.environ.get(config.api_key_env)
+        if not key:
+            problem = f"the environment variable `{config.api_key_env}` is not set"
+            raise ConfigError(
+                "upstream", 1, 1, problem, "export it, or leave `api_key_env` out to pass clients' keys on"
+            )
+    elif asked_for_keys:
+        log.warning("tenants have keys of this gateway and the upstream has none: it is called without authorization")
+    return Upstream(
+        config.url,
+        api_key=key,
+        timeout_s=config.timeout_s,
+        connect_s=config.connect_s,
+        max_bytes=config.max_bytes,
+    )
+
+
+def _sink(config: GatewayConfig) -> AuditSink:
+    sink: AuditSink = (JsonlSink if config.audit.sink == "jsonl" else SqliteSink)(config.audit.path)
+    sink.open()
+    return sink
+
+
+def _admin(store: PolicyStore, engine: Engine, handler: Handler) -> Starlette:
+    async def health(_: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def ready(_: Request) -> Response:
+        stuck = [s.name for s in engine.stations() if s.batcher.stats.stuck_threads >= MOST_STUCK_THREADS]
+        return JSONResponse({"ready": not stuck, "stuck": stuck}, status_code=503 if stuck else 200)
+
+    async def metrics(_: Request) -> Response:
+        return Response(telemetry.render(), media_type="text/plain; version=0.0.4")
+
+    async def status(_: Request) -> Response:
+        return JSONResponse(
+            {
+                "policies": [_policy_line(one) for one in store.policies],
+                "last_reload_error": store.last_error,
+                "classifiers": [
+                    {"name": s.name, "version": s.classifier.version, **asdict(s.batcher.stats)}
+                    for s in engine.stations()
+                ],
+                "routes": list(handler.routes),
+            }
+        )
+
+    return Starlette(
+        routes=[
+            Route("/healthz", health),
+            Route("/readyz", ready),
+            Route("/metrics", metrics),
+            Route("/status", status),
+        ]
+    )
+
+
+def _policy_line(one: Policy) -> dict[str, Any]:
+    match: dict[str, Sequence[str]] = {
+        "routes": one.match.routes,
+        "tenants": one.match.tenants,
+        "models": one.match.models,
+    }
+    return {"policy": one.name, "revision": one.revision, "mode": one.mode.value, "match": match}

@@ -1,0 +1,410 @@
+"""One request from its first byte to its last, and the one record of it.
+
+Whatever happens, in this order: an answer is made (a release, a refusal, an error), **it is recorded, and only then it
+is sent**. A record that cannot be written turns the answer into a 503 that holds nothing of it. A client that
+leaves has its work cancelled, the upstream call included, and its record says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from guard import telemetry
+from guard.audit import AuditRecord, State, summarise, timestamp
+from guard.decision import Cause, Decision, Judged, Refusal
+from guard.errors import AuditError, RequestError, UpstreamError
+from guard.policy.model import Policy, UnknownFields
+from guard.protocols.adapter import Adapter, GeneratorAdapter, JudgeAdapter
+from guard.server.http import (
+    EVENTS,
+    REFUSAL_STATUS,
+    REQUEST_STATUS,
+    UPSTREAM_STATUS,
+    ClientGoneError,
+    Receive,
+    Reply,
+    Scope,
+    Send,
+    check_head,
+    check_post,
+    header,
+    read_body,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from guard.audit import AuditSink
+    from guard.config import Limits
+    from guard.content import Content
+    from guard.pipeline import Pipeline
+    from guard.policy.store import PolicyStore
+    from guard.protocols.adapter import Exchange
+    from guard.upstream import Upstream
+
+log = logging.getLogger(__name__)
+
+_STRENGTH_OF_STATE = (State.ALLOWED, State.FLAGGED, State.REDACTED, State.BLOCKED)
+_RETRY_AFTER = (b"retry-after", b"1")
+_NO_RETRY = (b"x-should-retry", b"false")
+
+
+@dataclass(slots=True)
+class Draft:
+    """What is known so far of the record to be written."""
+
+    id: str
+    route: str
+    began: float
+    state: State = State.REJECTED_PROTOCOL
+    tenant: str | None = None
+    model: str | None = None
+    stream: bool = False
+    policy: Policy | None = None
+    inputs: list[Decision] = field(default_factory=list)
+    output: Decision | None = None
+    error: str = ""
+    upstream_status: int | None = None
+    attempts: int = 0
+    timings: dict[str, float] = field(default_factory=dict)
+    bytes_in: int = 0
+
+    def decisions(self) -> list[Decision]:
+        """Every decision of this request."""
+        return [*self.inputs, self.output] if self.output is not None else list(self.inputs)
+
+    def strongest(self) -> Decision | None:
+        """The decision that shaped the answer: the one that changed most, the output's among equals."""
+        ranked = sorted(self.decisions(), key=lambda d: max((e.action.strength for e in d.effects), default=-1))
+        ranked = [d for d in ranked if d.action == "block"] or ranked
+        return ranked[-1] if ranked else None
+
+    def record(self, reply: Reply) -> AuditRecord:
+        """The terminal record of this request, if *reply* is what is sent."""
+        decision = self.strongest()
+        self.timings["total"] = _since(self.began)
+        return AuditRecord(
+            id=self.id,
+            time=timestamp(),
+            state=self.state,
+            status=reply.status,
+            source="proxy",
+            route=self.route,
+            tenant=self.tenant,
+            model=self.model,
+            stream=self.stream,
+            policy=self.policy.name if self.policy else "",
+            revision=self.policy.revision if self.policy else "",
+            mode=self.policy.mode.value if self.policy else "",
+            action=decision.action if decision else "",
+            rules=tuple(dict.fromkeys(rule for d in self.decisions() for rule in d.rules)),
+            input=_summary(self.inputs),
+            output=summarise(self.output) if self.output else None,
+            error=self.error,
+            upstream_status=self.upstream_status,
+            attempts=self.attempts,
+            timings=self.timings,
+            bytes_in=self.bytes_in,
+            bytes_out=len(reply.body),
+        )
+
+
+class Handler:
+    """Answers requests on the data port. An ASGI application; holds no state of any one request."""
+
+    def __init__(
+        self,
+        *,
+        adapters: Sequence[Adapter],
+        store: PolicyStore,
+        pipeline: Pipeline,
+        upstream: Upstream | None,
+        sink: AuditSink,
+        limits: Limits,
+        tenants: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
+        """Serve *adapters*; without an *upstream*, only those that ask for decisions."""
+        self._routes = {
+            route: adapter
+            for adapter in adapters
+            if upstream is not None or isinstance(adapter, JudgeAdapter)
+            for route in adapter.routes
+        }
+        self._fallback = next(iter(self._routes.values()))
+        self._store = store
+        self._pipeline = pipeline
+        self._upstream = upstream
+        self._sink = sink
+        self._limits = limits
+        self._tenants = tuple(tenants)
+        self._in_flight = 0
+
+    @property
+    def routes(self) -> tuple[str, ...]:
+        """Every path that is answered; any other is refused with 404."""
+        return tuple(self._routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request; other kinds of connection are closed unheard."""
+        if scope["type"] != "http":
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1008, "reason": "WebSockets are not served."})
+            return
+        adapter = self._adapter(scope)
+        draft = Draft(uuid.uuid4().hex, scope["path"] if adapter else "", time.monotonic())
+        self._in_flight += 1
+        telemetry.IN_FLIGHT.set(self._in_flight)
+        try:
+            reply = await self._reply(scope, receive, draft, adapter)
+            if reply is not None:
+                await reply.send(send)
+        finally:
+            self._in_flight -= 1
+            telemetry.IN_FLIGHT.set(self._in_flight)
+
+    def _adapter(self, scope: Scope) -> Adapter | None:
+        """The adapter of exactly this path. An escaped or otherwise different spelling is another path."""
+        if b"%" in (scope.get("raw_path") or b""):
+            return None
+        return self._routes.get(scope["path"])
+
+    async def _reply(self, scope: Scope, receive: Receive, draft: Draft, adapter: Adapter | None) -> Reply | None:
+        speaker = adapter or self._fallback
+        try:
+            reply = await self._answer(scope, receive, draft, adapter)
+        except RequestError as error:
+            reply = _error(draft, speaker, REQUEST_STATUS.get(error.code, 400), error.code, error.message, error.param)
+        except UpstreamError as error:
+            draft.state = State.UPSTREAM_ERROR
+            code = f"upstream_{error.code}"
+            reply = _error(draft, speaker, UPSTREAM_STATUS.get(error.code, 502), code, error.message)
+        except ClientGoneError:
+            draft.state = State.CLIENT_GONE
+            await self._record(draft, Reply(0, b""))
+            return None
+        except asyncio.CancelledError:
+            draft.state, draft.error = State.CLIENT_GONE, "cancelled"
+            await self._record(draft, Reply(0, b""))
+            raise
+        except Exception as error:  # noqa: BLE001  the edge: whatever is wrong here, nothing unjudged is sent
+            log.error("request failed id=%s error=%s", draft.id, type(error).__name__)  # noqa: TRY400  no traceback: its frames hold content
+            draft.state = State.ERROR_CLOSED
+            reply = _error(draft, speaker, 503, "guard_error", "The gateway failed; nothing was released.")
+        reply.headers += _guard_headers(draft)
+        if not await self._record(draft, reply):
+            message = "The decision could not be recorded, so nothing was released."
+            draft.error = ""
+            reply = _error(draft, speaker, 503, "audit_unavailable", message)
+            reply.headers += ((b"x-guard-id", draft.id.encode()),)
+        return reply
+
+    async def _record(self, draft: Draft, reply: Reply) -> bool:
+        """Write the terminal record; whether it is durable now."""
+        record = draft.record(reply)
+        telemetry.REQUESTS.labels(draft.route or "other", draft.state.value, str(reply.status)).inc()
+        own = draft.timings["total"] - draft.timings.get("upstream", 0.0)
+        telemetry.OVERHEAD.labels(draft.route or "other").observe(own / 1000)
+        try:
+            await self._sink.append(record)
+        except AuditError as error:
+            log.error("record not written id=%s error=%s", draft.id, error)  # noqa: TRY400
+            return False
+        return True
+
+    async def _answer(self, scope: Scope, receive: Receive, draft: Draft, adapter: Adapter | None) -> Reply:
+        check_head(scope, self._limits)
+        if adapter is None:
+            served = ", ".join(self._routes)
+            raise RequestError("unknown_route", f"This gateway serves no such endpoint; it serves {served}.")
+        check_post(scope)
+        draft.tenant = self._authenticate(scope)
+        if self._in_flight > self._limits.in_flight:
+            draft.state = State.SHED
+            return self._refusal(draft, adapter, Refusal("guard_overloaded", "The gateway is at its limit; try again."))
+        body = await read_body(scope, receive, self._limits)
+        draft.bytes_in = len(body)
+        async with _Presence(receive):
+            return await self._serve(scope, body, draft, adapter)
+
+    def _authenticate(self, scope: Scope) -> str | None:
+        """The tenant whose key the request carries, None where no keys are configured."""
+        if not self._tenants:
+            return None
+        given = header(scope, b"x-guard-key") or (header(scope, b"authorization") or b"").removeprefix(b"Bearer ")
+        digest = hashlib.sha256(given).digest()
+        matches = [name for name, known in self._tenants if hmac.compare_digest(digest, known)]
+        if not matches:
+            raise RequestError("unauthorized", "Send a key of this gateway as `Authorization: Bearer …`.")
+        return matches[0]
+
+    async def _serve(self, scope: Scope, body: bytes, draft: Draft, adapter: Adapter) -> Reply:
+        exchange = adapter.decode_request(body)
+        draft.stream = exchange.stream
+        draft.model = exchange.contents[0].model
+        policy = draft.policy = self._store.select(draft.route, draft.tenant, draft.model)
+        _refuse_unknown(policy, exchange)
+        began = time.monotonic()
+        deadline = began + self._limits.judge_timeout_s
+        judged = await self._judge(exchange.contents, policy, draft, deadline)
+        draft.inputs = [one.decision for one in judged]
+        draft.timings["input"] = _since(began)
+        if isinstance(adapter, JudgeAdapter):
+            return self._decisions(draft, adapter, exchange, judged)
+        if not isinstance(adapter, GeneratorAdapter) or self._upstream is None:
+            raise TypeError(type(adapter).__name__)
+        if isinstance(judged[0].released, Refusal):
+            return self._refusal(draft, adapter, judged[0].released)
+        outgoing = adapter.encode_request(exchange, judged[0].released)
+        return await self._generate(scope, outgoing, draft, adapter, exchange, policy)
+
+    async def _judge(
+        self, contents: Sequence[Content], policy: Policy, draft: Draft, deadline: float
+    ) -> Sequence[Judged]:
+        if len(contents) == 1:
+            return [await self._pipeline.judge(contents[0], policy, decision_id=draft.id, deadline=deadline)]
+        return await asyncio.gather(
+            *(
+                self._pipeline.judge(content, policy, decision_id=f"{draft.id}-{number}", deadline=deadline)
+                for number, content in enumerate(contents)
+            )
+        )
+
+    async def _generate(
+        self, scope: Scope, body: bytes, draft: Draft, adapter: GeneratorAdapter, exchange: Exchange, policy: Policy
+    ) -> Reply:
+        upstream = self._upstream
+        if upstream is None:
+            raise TypeError(type(adapter).__name__)
+        began = time.monotonic()
+        headers = scope["headers"]
+        if self._tenants:  # the key was the gateway's own: it goes no further
+            headers = [(name, value) for name, value in headers if name != b"authorization"]
+        draft.attempts = 1
+        try:
+            answered = await upstream.post(draft.route, headers, body)
+        finally:
+            draft.timings["upstream"] = _since(began)
+        draft.upstream_status = answered.status
+        ok = answered.status == 200
+        try:
+            answer = adapter.decode_response(answered.body) if ok else adapter.decode_failure(answered.body)
+        except RequestError as error:
+            raise UpstreamError("protocol", f"The upstream's answer cannot be read ({error.code}).") from None
+        began = time.monotonic()
+        deadline = began + self._limits.judge_timeout_s
+        judged = await self._pipeline.judge(answer.content, policy, decision_id=draft.id, deadline=deadline)
+        draft.output = judged.decision
+        draft.timings["output"] = _since(began)
+        if isinstance(judged.released, Refusal):
+            return self._refusal(draft, adapter, judged.released)
+        if not ok:
+            draft.state, draft.error = State.UPSTREAM_ERROR, f"upstream_{answered.status}"
+            status = answered.status if 400 <= answered.status < 600 else 502
+            return Reply(status, adapter.encode_failure(answer, judged.released), headers=answered.headers)
+        draft.state = _state(draft.decisions())
+        released = adapter.encode_response(exchange, answer, judged.released)
+        media_type = EVENTS if exchange.stream else b"application/json"
+        return Reply(200, released, media_type, answered.headers)
+
+    def _decisions(self, draft: Draft, adapter: JudgeAdapter, exchange: Exchange, judged: Sequence[Judged]) -> Reply:
+        """The decisions themselves, unless a classifier did not answer: no score is no answer."""
+        for one in judged:
+            decision, released = one.decision, one.released
+            silent = decision.cause in {Cause.ERROR, Cause.TIMEOUT, Cause.OVERLOAD}
+            unread = adapter.unscannable_is_error and decision.coverage.unscannable
+            if isinstance(released, Refusal) and (silent or unread):
+                return self._refusal(draft, adapter, released)
+        draft.state = _state(draft.decisions())
+        return Reply(200, adapter.encode_decisions(exchange, judged))
+
+    def _refusal(self, draft: Draft, adapter: Adapter, refusal: Refusal) -> Reply:
+        status, draft.state = REFUSAL_STATUS[refusal.code]
+        draft.error = refusal.code
+        retry = _RETRY_AFTER if refusal.code == "guard_overloaded" else _NO_RETRY
+        return Reply(status, adapter.encode_refusal(refusal), headers=(retry,))
+
+
+class _Presence:
+    """Watches for the client's leaving, and cancels the work inside when it does."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._gone = False
+        self._watch: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> None:
+        worker = asyncio.current_task()
+        if worker is None:
+            raise RuntimeError("no task")
+        self._watch = asyncio.ensure_future(self._wait(worker))
+
+    async def _wait(self, worker: asyncio.Task[Any]) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._gone = True
+        worker.cancel()
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._gone and kind is asyncio.CancelledError:
+            worker = asyncio.current_task()
+            if worker is not None:
+                worker.uncancel()
+            raise ClientGoneError("The client left before its answer was ready.")
+
+
+def _error(draft: Draft, adapter: Adapter, status: int, code: str, message: str, param: str | None = None) -> Reply:
+    draft.error = draft.error or code
+    return Reply(status, adapter.encode_error(code, message, param), headers=(_NO_RETRY,) if status < 500 else ())
+
+
+def _refuse_unknown(policy: Policy, exchange: Exchange) -> None:
+    if policy.unknown_fields is not UnknownFields.REFUSE:
+        return
+    for content in exchange.contents:
+        for part in content.parts:
+            if part.kind in {"key", "unknown"}:
+                message = f"`{part.pointer}` is in no contract, and the policy refuses fields it does not know."
+                raise RequestError("unknown_field", message, part.pointer)
+
+
+def _state(decisions: Sequence[Decision]) -> State:
+    """How a request that got an answer ended."""
+    if any(d.failures for d in decisions):
+        return State.ERROR_OPEN
+    state = State.ALLOWED
+    for decision in decisions:
+        if not decision.enforced or decision.action == "allow":
+            continue
+        kind = {"flag": State.FLAGGED, "block": State.BLOCKED}.get(decision.action, State.REDACTED)
+        if _STRENGTH_OF_STATE.index(kind) > _STRENGTH_OF_STATE.index(state):
+            state = kind
+    return state
+
+
+def _summary(decisions: Sequence[Decision]) -> dict[str, Any] | None:
+    if len(decisions) > 1:
+        return {"decisions": [summarise(decision) for decision in decisions]}
+    return summarise(decisions[0]) if decisions else None
+
+
+def _guard_headers(draft: Draft) -> tuple[tuple[bytes, bytes], ...]:
+    headers = [(b"x-guard-id", draft.id.encode())]
+    decision = draft.strongest()
+    if decision is not None:
+        headers.append((b"x-guard-decision", decision.action.encode()))
+    if draft.policy is not None:
+        headers.append((b"x-guard-policy", f"{draft.policy.name}@{draft.policy.revision}".encode()))
+    return tuple(headers)
+
+
+def _since(began: float) -> float:
+    return round((time.monotonic() - began) * 1000, 3)

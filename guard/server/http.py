@@ -1,0 +1,143 @@
+"""HTTP at the edge: what a request may look like, how a body is read, which status says what.
+
+Status codes live here alone. A block is 400 and never 408, 409, 429 or 5xx, which clients send again by themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from guard.audit import State
+from guard.errors import GuardError, RequestError
+
+if TYPE_CHECKING:
+    from guard.config import Limits
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+REQUEST_STATUS = {
+    "unauthorized": 401,
+    "unknown_route": 404,
+    "method_not_allowed": 405,
+    "body_timeout": 408,
+    "body_too_large": 413,
+    "url_too_long": 414,
+    "unsupported_media_type": 415,
+    "headers_too_large": 431,
+}
+"""Statuses of `RequestError` codes; every other code is 400."""
+REFUSAL_STATUS = {
+    "content_filter": (400, State.BLOCKED),
+    "guard_unavailable": (503, State.ERROR_CLOSED),
+    "guard_timeout": (503, State.ERROR_CLOSED),
+    "guard_overloaded": (503, State.SHED),
+}
+UPSTREAM_STATUS = {"timeout": 504}
+"""Statuses of `UpstreamError` codes; every other code is 502."""
+JSON = b"application/json"
+EVENTS = b"text/event-stream; charset=utf-8"
+
+
+class ClientGoneError(GuardError):
+    """The client left before its answer was ready."""
+
+
+@dataclass(slots=True)
+class Reply:
+    """A whole answer, ready to send."""
+
+    status: int
+    body: bytes
+    media_type: bytes = JSON
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    async def send(self, send: Send) -> None:
+        """Send it in one piece."""
+        headers = [
+            (b"content-type", self.media_type),
+            (b"content-length", str(len(self.body)).encode()),
+            (b"x-content-type-options", b"nosniff"),
+            *self.headers,
+        ]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def check_head(scope: Scope, limits: Limits) -> None:
+    """Refuse a request whose head alone is out of bounds.
+
+    Raises:
+        RequestError: ``url_too_long`` or ``headers_too_large``.
+    """
+    target = len(scope.get("raw_path") or b"") + len(scope.get("query_string") or b"")
+    if target > limits.url_bytes:
+        raise RequestError("url_too_long", f"The URL is longer than {limits.url_bytes} bytes.")
+    headers: Headers = scope["headers"]
+    size = sum(len(name) + len(value) + 4 for name, value in headers)
+    if len(headers) > limits.headers or size > limits.header_bytes:
+        bounds = f"{limits.headers} headers or {limits.header_bytes} bytes of them"
+        raise RequestError("headers_too_large", f"The request has more than {bounds}.")
+
+
+def check_post(scope: Scope) -> None:
+    """Refuse what is no plain JSON by POST.
+
+    Raises:
+        RequestError: ``method_not_allowed`` or ``unsupported_media_type``.
+    """
+    if scope["method"] != "POST":
+        raise RequestError("method_not_allowed", "This endpoint answers POST only.")
+    media_type, seen = b"", 0
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            media_type, seen = value.split(b";", 1)[0].strip().lower(), seen + 1
+        elif name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}:
+            message = "Compressed request bodies are not read; send it without Content-Encoding."
+            raise RequestError("unsupported_media_type", message)
+    if media_type != JSON or seen != 1:
+        raise RequestError("unsupported_media_type", "The body should be application/json, said in one Content-Type.")
+
+
+async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
+    """The whole body, refused as soon as it is known to be too large: at the length it announces, or at the limit.
+
+    Raises:
+        RequestError: ``body_too_large`` or ``body_timeout``.
+        ClientGoneError: the client left while sending.
+    """
+    for name, value in scope["headers"]:
+        if name == b"content-length" and (not value.isdigit() or int(value) > limits.body_bytes):
+            raise _too_large(limits)
+    chunks: list[bytes] = []
+    size, more = 0, True
+    try:
+        async with asyncio.timeout(limits.body_timeout_s):
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGoneError("The client left while sending its request.")
+                chunks.append(message.get("body", b""))
+                size += len(chunks[-1])
+                if size > limits.body_bytes:
+                    raise _too_large(limits)
+                more = message.get("more_body", False)
+    except TimeoutError:
+        raise RequestError("body_timeout", f"The body did not arrive in {limits.body_timeout_s:g} s.") from None
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _too_large(limits: Limits) -> RequestError:
+    return RequestError("body_too_large", f"The body is larger than {limits.body_bytes} bytes.")
+
+
+def header(scope: Scope, wanted: bytes) -> bytes | None:
+    """The value of a header that may stand once; None if it is absent or stands twice."""
+    values = [value for name, value in scope["headers"] if name == wanted]
+    return values[0] if len(values) == 1 else None

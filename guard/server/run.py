@@ -1,0 +1,147 @@
+"""Runs both ports in one process: bound, ready, drained on SIGTERM, exit 0."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from guard.server.app import create_gateway
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from guard.config import Address, GatewayConfig
+    from guard.server.app import Gateway
+
+DRAIN_S = 30
+"""Seconds that requests in flight have to finish after SIGTERM; a second signal ends it at once."""
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that leaves signals to its owner: two of them share the process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _server(app: Any, address: Address) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            app,
+            host=address.host,
+            port=address.port,
+            http="httptools",
+            loop="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=65,
+            timeout_graceful_shutdown=DRAIN_S,
+        )
+    )
+
+
+def _bound_port(server: uvicorn.Server) -> int:
+    """The port a started server really listens on."""
+    return int(server.servers[0].sockets[0].getsockname()[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The ports a running gateway really listens on."""
+
+    data: int
+    admin: int
+
+
+async def _run(
+    gateway: Gateway, config: GatewayConfig, ready: Callable[[Ports], None], stopped: asyncio.Event | None = None
+) -> None:
+    """Serve until a signal, or until *stopped*. *ready* is called once both ports accept."""
+    data, admin = _server(gateway.handler, config.listen), _server(gateway.admin, config.admin)
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        for server in (data, admin):
+            server.force_exit = server.should_exit
+            server.should_exit = True
+
+    if stopped is None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop)
+    async with gateway.running(), asyncio.TaskGroup() as group:
+        serving = [group.create_task(_serve(server)) for server in (data, admin)]
+        while not (data.started and admin.started):
+            if any(task.done() for task in serving):
+                stop()
+                return
+            await asyncio.sleep(0.01)
+        ready(Ports(_bound_port(data), _bound_port(admin)))
+        if stopped is not None:
+            await stopped.wait()
+            stop()
+
+
+async def _serve(server: _Server) -> None:
+    try:
+        await server.serve()
+    except SystemExit as error:  # uvicorn's way of saying that it cannot bind
+        address = f"{server.config.host}:{server.config.port}"
+        raise OSError(f"cannot listen on {address}; is the port taken?") from error
+
+
+def serve(config: GatewayConfig, ready: Callable[[Ports], None]) -> None:
+    """`guard serve`: put the gateway together and run it. Returns after a clean drain."""
+    gateway = create_gateway(config)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_run(gateway, config, ready))
+
+
+@contextlib.contextmanager
+def running(config: GatewayConfig, gateway: Gateway | None = None) -> Iterator[Ports]:
+    """A gateway on a thread of its own, for as long as the block lasts: the demo, tests, programs that embed it."""
+    gateway = gateway or create_gateway(config)
+    ports: Future[Ports] = Future()
+    stopping: Future[Callable[[], None]] = Future()
+
+    async def main() -> None:
+        stopped = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        stopping.set_result(lambda: loop.call_soon_threadsafe(stopped.set))  # type: ignore[arg-type]
+        await _run(gateway, config, ports.set_result, stopped)
+
+    def work() -> None:
+        try:
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                runner.run(main())
+        except BaseException as error:  # noqa: BLE001  told to whoever waits for the ports
+            if not ports.done():
+                ports.set_exception(error)
+
+    thread = threading.Thread(target=work, name="guard-gateway", daemon=True)
+    thread.start()
+    try:
+        yield ports.result()
+    finally:
+        if stopping.done():
+            stopping.result()()
+        thread.join()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop

@@ -1,0 +1,40 @@
+"""Names of what is measured, and the one logger setting. Nothing here ever sees content: ids, counts and times only."""
+
+from __future__ import annotations
+
+import logging
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+REGISTRY = CollectorRegistry()
+
+REQUESTS = Counter(
+    "guard_requests", "Requests answered, by how they ended.", ["route", "state", "status"], registry=REGISTRY
+)
+DECISIONS = Counter(
+    "guard_decisions", "Decisions, by policy and action.", ["policy", "direction", "action"], registry=REGISTRY
+)
+FAILURES = Counter(
+    "guard_classifier_failures", "Classifiers that gave no answer.", ["classifier", "kind"], registry=REGISTRY
+)
+UNSCANNABLE = Counter("guard_parts_unscannable", "Parts that no classifier could read.", ["route"], registry=REGISTRY)
+OVERHEAD = Histogram(
+    "guard_overhead_seconds",
+    "Time a request spent in the gateway, without the upstream's.",
+    ["route"],
+    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+    registry=REGISTRY,
+)
+RELOADS = Counter("guard_policy_reloads", "Policy reloads, by how they ended.", ["ok"], registry=REGISTRY)
+IN_FLIGHT = Gauge("guard_requests_in_flight", "Requests being answered.", registry=REGISTRY)
+
+
+def render() -> bytes:
+    """Everything measured, in the Prometheus text format."""
+    return generate_latest(REGISTRY)
+
+
+def set_up_logging(level: str) -> None:
+    """Log the gateway's own events to standard error; libraries stay at warnings, since theirs may hold content."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.WARNING)
+    logging.getLogger("guard").setLevel(level.upper())

@@ -1,0 +1,138 @@
+"""The method of acceptance: a canary, a stub upstream that stores every byte, a real gateway between, real clients."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from guard.audit.sqlite import read
+from guard.config import Address, AuditConfig, GatewayConfig, Limits, UpstreamConfig
+from guard.server.app import Gateway, create_gateway
+from guard.server.run import Ports, running
+from tests.fakes import CANARY, CanaryClassifier, FakeCatalog, StubUpstream, eventually, running_upstream
+
+POLICY = Path(__file__).with_name("policy.yaml")
+
+
+@dataclass
+class Answer:
+    """What a client got: every byte, and those of the body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    raw: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class House:
+    """A gateway, what stands behind it, and ways to talk to it."""
+
+    gateway: Gateway
+    ports: Ports
+    upstream: StubUpstream
+    canary: CanaryClassifier
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.data}"
+
+    def client(self) -> openai.OpenAI:
+        """The real client; its own retries are off so that requests can be counted."""
+        return openai.OpenAI(base_url=f"{self.url}/v1", api_key="sk-client", max_retries=0)
+
+    def chat(self, content: Any = "hello", **body: Any) -> Answer:
+        """One chat request by a bare client that keeps every byte."""
+        return self.post(
+            "/v1/chat/completions", {"model": "m", "messages": [{"role": "user", "content": content}], **body}
+        )
+
+    def post(self, path: str, body: Any, headers: dict[str, str] | None = None) -> Answer:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        head = {
+            "Host": "localhost",
+            "Content-Type": "application/json",
+            "Content-Length": str(len(data)),
+            **(headers or {}),
+        }
+        lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+        return self.raw(f"POST {path} HTTP/1.1\r\n{lines}Connection: close\r\n\r\n".encode() + data)
+
+    def raw(self, sent: bytes) -> Answer:
+        """Send bytes as they are, take bytes as they come."""
+        with socket.create_connection(("127.0.0.1", self.ports.data), timeout=20) as connection:
+            try:
+                connection.sendall(sent)
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # the gateway answered before it had everything
+            chunks = []
+            try:
+                while chunk := connection.recv(65536):
+                    chunks.append(chunk)
+            except ConnectionResetError:
+                pass
+        raw = b"".join(chunks)
+        head, _, body = raw.partition(b"\r\n\r\n")
+        status, *lines = head.decode("latin-1").split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        if headers.get("transfer-encoding") == "chunked":
+            body = b"".join(body.split(b"\r\n")[1::2])
+        return Answer(int(status.split()[1]), headers, body, raw)
+
+    def records(self, count: int = 1) -> list[Any]:
+        """All records, oldest first, once there are *count* of them."""
+        assert eventually(lambda: self._count() >= count), f"{self._count()} records, {count} were due"
+        return list(read(self.log))[::-1]
+
+    def _count(self) -> int:
+        return sum(1 for _ in read(self.log))
+
+    def leaks(self, answer: Answer) -> list[str]:
+        """Where the canary is though it should be nowhere: the client's bytes, the upstream's, the audit log's."""
+        canary = CANARY.encode()
+        log = b"".join(path.read_bytes() for path in self.log.parent.glob(self.log.name + "*"))
+        places = {"client": answer.raw, "upstream": self.upstream.everything, "audit": log}
+        return [name for name, data in places.items() if canary in data]
+
+
+@contextmanager
+def house(tmp_path: Path, policy: str | None = None, **limits: Any) -> Iterator[House]:
+    """A whole gateway under *policy* (the acceptance policy, if None) in front of a stub."""
+    file = POLICY
+    if policy is not None:
+        file = tmp_path / "policy.yaml"
+        file.write_text(policy)
+    log = tmp_path / "audit.db"
+    canary = CanaryClassifier()
+    with running_upstream(StubUpstream()) as stub:
+        config = GatewayConfig(
+            listen=Address("127.0.0.1", 0),
+            admin=Address("127.0.0.1", 0),
+            upstream=UpstreamConfig(stub.url, timeout_s=2.0, connect_s=1.0),
+            policies=str(file),
+            audit=AuditConfig(path=str(log)),
+            limits=replace(Limits(), **limits),
+        )
+        gateway = create_gateway(config, catalog=FakeCatalog(canary))
+        with running(config, gateway) as ports:
+            yield House(gateway, ports, stub, canary, log)
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[House]:
+    """A gateway under the acceptance policy."""
+    with house(tmp_path) as one:
+        yield one

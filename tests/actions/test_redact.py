@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, strategies as st
+
+from guard.actions.redact import Redact
+from guard.content import Content, Direction, ImagePart, Part, TextPart
+from guard.decision import Effect, Refusal
+from guard.finding import Finding
+
+STYLES = ("mask", "pseudonym", "label", "remove")
+
+
+def redact(
+    parts: str | tuple[Part, ...], *findings: Finding, style: str = "pseudonym", rule: str = "cut"
+) -> list[str] | Refusal:
+    given_parts = (TextPart(parts, pointer="/0"),) if isinstance(parts, str) else parts
+    left = Redact.apply(Content(Direction.INPUT, given_parts), [Effect(rule, Redact(style), findings)])
+    return left if isinstance(left, Refusal) else [part.text for part in left.parts if isinstance(part, TextPart)]
+
+
+def at(start: int, end: int, category: str = "pii.email", score: float = 1.0, part: str = "/0") -> Finding:
+    return Finding(category, score, span=(start, end), part=part)
+
+
+@pytest.mark.parametrize(
+    ("style", "expected"),
+    [
+        ("pseudonym", "write to <EMAIL_1>, now"),
+        ("label", "write to <EMAIL>, now"),
+        ("mask", "write to ***@*******.***, now"),
+        ("remove", "write to , now"),
+    ],
+)
+def test_each_style_writes_its_own(style: str, expected: str):
+    assert redact("write to ana@example.org, now", at(9, 24), style=style) == [expected]
+
+
+def test_pseudonyms_number_values_in_order_of_appearance_over_all_parts():
+    parts = (TextPart("bo@x.io and al@x.io", "/0"), TextPart("untouched", "/1"), TextPart("al@x.io, cy@x.io", "/2"))
+    findings = [at(9, 16, part="/2"), at(0, 7, part="/2"), at(12, 19), at(0, 7)]
+
+    assert redact(parts, *findings) == ["<EMAIL_1> and <EMAIL_2>", "untouched", "<EMAIL_2>, <EMAIL_3>"]
+
+
+def test_each_category_counts_for_itself():
+    findings = (at(0, 3, "pii.person"), at(4, 11))
+
+    assert redact("Ana a@b.org", *findings) == ["<PERSON_1> <EMAIL_1>"]
+
+
+@pytest.mark.parametrize("written", ["<EMAIL_1>", "&lt;EMAIL_1&gt;", "\\u003cemail_1\\u003e"])
+def test_a_placeholder_that_a_person_wrote_is_never_given_out_again(written: str):
+    parts = (TextPart("a@b.org and c@d.org", "/0"), TextPart(f"{written} <EMAIL_3>", "/1"))
+
+    assert redact(parts, at(0, 7), at(12, 19))[0] == "<EMAIL_2> and <EMAIL_4>"
+
+
+def test_a_placeholder_with_a_number_beyond_all_bounds_does_no_harm():
+    assert redact("a@b.org EMAIL_" + "9" * 5000, at(0, 7))[0].startswith("<EMAIL_1>")
+
+
+def test_overlapping_and_touching_spans_become_one_named_by_the_longest():
+    findings = (at(0, 4, "pii.person", 1.0), at(2, 9, "pii.email", 0.6), at(9, 12, "pii.url", 1.0))
+
+    assert redact("abcdefghijkl mn", *findings) == ["<EMAIL_1> mn"]
+
+
+def test_of_equally_long_spans_the_surest_names_the_place():
+    assert redact("abcd", at(0, 4, "pii.person", 0.6), at(0, 4, "pii.email", 0.9)) == ["<EMAIL_1>"]
+
+
+def test_of_two_styles_on_one_place_the_one_that_gives_less_away_is_used():
+    content = Content(Direction.INPUT, (TextPart("say ana@example.org", "/0"),))
+    effects = [Effect("a", Redact("mask"), (at(4, 19),)), Effect("b", Redact("remove"), (at(4, 7, "pii.person"),))]
+
+    for order in (effects, effects[::-1]):
+        left = Redact.apply(content, order)
+        assert isinstance(left, Content)
+        assert left.parts[0].text == "say "
+
+
+@pytest.mark.parametrize("span", [None, (4, 4), (7, 2), (90, 95), (-9, -2)])
+def test_a_finding_that_names_no_character_redacts_its_whole_part(span: tuple[int, int] | None):
+    assert redact("my secret", Finding("secret.token", 1.0, span=span, part="/0")) == ["<TOKEN_1>"]
+
+
+def test_a_span_that_reaches_beyond_the_text_ends_with_it():
+    assert redact("my secret", at(3, 99, "secret.token")) == ["my <TOKEN_1>"]
+
+
+def test_an_empty_text_stays_empty():
+    assert redact("", Finding("toxicity", 0.9, part="/0")) == [""]
+
+
+def test_a_mask_hides_marks_symbols_and_digits_of_every_script_and_keeps_length():
+    assert redact("नमस्ते ١٢٣-😀 王,x", at(0, 15), style="mask") == ["****** ***-* *,x"]
+
+
+@pytest.mark.parametrize("value", ["----", "****"])
+def test_a_mask_that_would_hide_nothing_gives_way_to_the_label(value: str):
+    assert redact(f"a {value} b", at(2, 6), style="mask") == ["a <EMAIL> b"]
+
+
+def test_a_label_can_hold_no_quote_and_no_space():
+    assert redact("abcd", at(0, 4, 'custom.our "own" thing')) == ["<OUR_OWN_THING_1>"]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        ImagePart(b"\x89PNG", pointer="/0"),
+        TextPart("ana@example.org", pointer="/0", kind="key", editable=False),
+        TextPart("ana@example.org", pointer="/elsewhere"),
+    ],
+    ids=["picture", "key", "elsewhere"],
+)
+def test_what_cannot_be_redacted_is_refused(part: Part):
+    refused = redact((part,), Finding("pii.email", 1.0, part="/0"), rule="mask-mail")
+
+    assert isinstance(refused, Refusal)
+    assert (refused.code, refused.rules) == ("content_filter", ("mask-mail",))
+
+
+def test_a_pointer_to_two_parts_is_refused():
+    assert isinstance(redact((TextPart("abcd", "/0"), TextPart("efgh", "/0")), at(0, 4)), Refusal)
+
+
+def test_a_rule_that_found_nothing_to_redact_is_refused():
+    assert isinstance(redact("abcd"), Refusal)
+
+
+def test_tool_arguments_stay_json():
+    document = '{"to": "ana@example.org", "n": 13800138000}'
+    text, number = document.index("ana@"), document.index("138")
+    part = TextPart(document, "/0", kind="tool_arguments")
+
+    kept = redact((part,), at(text, text + 15))
+    broken = redact((part,), at(number, number + 11))
+
+    assert json.loads(kept[0]) == {"to": "<EMAIL_1>", "n": 13800138000}
+    assert isinstance(broken, Refusal)
+
+
+@pytest.mark.parametrize("document", ['{"to": "ana@', "[" * 100_000])
+def test_tool_arguments_that_were_no_json_are_redacted_like_text(document: str):
+    part = TextPart(document, "/0", kind="tool_arguments")
+
+    assert redact((part,), at(0, 1)) == ["<EMAIL_1>" + document[1:]]
+
+
+def test_an_unknown_style_is_refused_with_the_nearest_one():
+    with pytest.raises(ValueError, match="`masc`; did you mean `mask`"):
+        Redact("masc")
+
+
+texts = st.text(alphabet="abc 1@.é中😀\n", max_size=40)
+places = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=1, max_size=6)
+categories = st.sampled_from(["pii.email", "pii.person", "custom.x"])
+
+
+@given(st.lists(texts, min_size=1, max_size=3), places, st.sampled_from(STYLES), st.data())
+def test_outside_the_spans_not_a_character_changes(bodies: list[str], spans: list, style: str, data: st.DataObject):
+    findings = []
+    for low, high in spans:
+        index = data.draw(st.integers(0, len(bodies) - 1))
+        start, end = sorted((min(low, len(bodies[index])), min(high, len(bodies[index]))))
+        if start < end:
+            findings.append(at(start, end, data.draw(categories), part=f"/{index}"))
+    parts = tuple(TextPart(text, f"/{i}") for i, text in enumerate(bodies))
+
+    released = redact(parts, *findings, style=style) if findings else bodies
+
+    for index, text in enumerate(bodies):
+        covered = {i for f in findings if f.part == f"/{index}" for i in range(*f.span)}
+        position = 0
+        for kept in _stretches_outside(text, covered):
+            # Everything between two redacted places is there, whole and in order.
+            position = released[index].index(kept, position) + len(kept)
+        if style == "remove":
+            assert released[index] == "".join(char for i, char in enumerate(text) if i not in covered)
+        if not covered:
+            assert released[index] == text
+        if style == "mask" and not any(text[i] in "@. \n" for i in covered):
+            assert [c for i, c in enumerate(released[index]) if i not in covered] == [
+                c for i, c in enumerate(text) if i not in covered
+            ]
+
+
+def _stretches_outside(text: str, covered: set[int]) -> list[str]:
+    return "".join("\0" if i in covered else char for i, char in enumerate(text)).replace("\0", "\0\0").split("\0\0")
+
+
+@given(
+    st.lists(st.sampled_from("abcdefghijklmnopqrstuvwxyzäöü中文字符甲乙丙丁"), min_size=1, unique=True),
+    st.lists(st.tuples(st.integers(-2, 30), st.integers(-2, 30)), min_size=1, max_size=6),
+    st.sampled_from(STYLES),
+)
+def test_not_a_character_of_a_redacted_value_is_left(letters: list[str], spans: list, style: str):
+    text = "".join(letters)  # no letter twice, so that none can be left over from somewhere else
+
+    (released,) = redact(text, *(at(*span) for span in spans), style=style)
+
+    assert not any(char in released for start, end in spans for char in text[max(start, 0) : max(end, 0)])
+
+
+@given(texts, st.lists(st.tuples(st.integers(-50, 50), st.integers(-50, 50)), min_size=1), st.permutations(STYLES))
+def test_any_spans_in_any_order_give_the_same_text_and_raise_nothing(text: str, spans: list, styles: list[str]):
+    content = Content(Direction.INPUT, (TextPart(text, "/0"),))
+    effects = [Effect(f"r{i}", Redact(styles[i % 4]), (at(*span),)) for i, span in enumerate(spans)]
+
+    assert Redact.apply(content, effects) == Redact.apply(content, effects[::-1])

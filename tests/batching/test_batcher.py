@@ -1,0 +1,475 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from guard.batching import Batcher
+from guard.classifier import Classifier, Readable
+from guard.decision import Failure, FailureKind
+from guard.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
+
+Answers = list[list[Finding] | Failure]
+TIMEOUT = Failure("fake", FailureKind.TIMEOUT)
+OVERLOAD = Failure("fake", FailureKind.OVERLOAD)
+
+
+def error(detail: str) -> Failure:
+    return Failure("fake", FailureKind.ERROR, detail)
+
+
+def found(item: str) -> list[Finding]:
+    return [Finding("toxicity", len(item) / 100)]
+
+
+class Gate(Classifier[str]):
+    """Scores a text by its length. ``hang…`` waits for *release*, ``raise…`` raises; notes batches and threads."""
+
+    categories = frozenset({"toxicity"})
+
+    def __init__(self, *, inline_cost: int = 0, batch_cost: int = 1000) -> None:
+        super().__init__()
+        self.inline_cost = inline_cost
+        self.batch_cost = batch_cost
+        self.batches: list[list[str]] = []
+        self.threads: list[int] = []
+        self.entered = threading.Semaphore(0)
+        self.release = threading.Event()
+
+    def prepare(self, part: Readable) -> str:
+        return str(part)
+
+    def cost(self, item: str) -> int:
+        if item == "unmeasurable":
+            raise KeyError(item)
+        return len(item)
+
+    def classify(self, items: Sequence[str]) -> list[list[Finding]]:
+        self.batches.append(list(items))
+        self.threads.append(threading.get_ident())
+        self.entered.release()
+        if any(item.startswith("hang") for item in items):
+            self.release.wait(5)
+        for item in items:
+            if item.startswith("raise"):
+                raise ValueError(item)
+            if item.startswith("exit"):
+                raise SystemExit
+        return [found(item) for item in items]
+
+
+class Clock:
+    """Time that passes when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    made = Gate()
+    yield made
+    made.release.set()
+
+
+def batcher(gate: Gate, **options: Any) -> Batcher[str]:
+    return Batcher(gate, **{"name": "fake", "max_pending_cost": 10_000, "stuck_after": 0.0, **options})
+
+
+def soon(seconds: float = 2.0) -> float:
+    return time.monotonic() + seconds
+
+
+async def reached(condition: Callable[[], bool]) -> None:
+    """Let other tasks and threads run until *condition* holds."""
+    end = soon(2)
+    while not condition():
+        assert time.monotonic() < end, "never came to pass"
+        await asyncio.sleep(0.001)
+
+
+def run(main: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(main)
+
+
+def test_findings_come_back_one_list_per_item_in_order(gate: Gate):
+    items = ["a", "ccc", "bb"]
+
+    assert run(batcher(gate).submit(items, soon())) == [found(item) for item in items]
+
+
+def test_no_items_are_answered_by_none(gate: Gate):
+    assert run(batcher(gate).submit([], soon())) == []
+    assert gate.batches == []
+
+
+def test_what_queues_up_while_the_model_is_busy_shares_one_batch(gate: Gate):
+    async def main() -> None:
+        shared = batcher(gate)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(shared.submit(["hang"], soon()))
+            await reached(lambda: len(gate.batches) == 1)
+            later = [group.create_task(shared.submit([f"item {i}"], soon())) for i in range(5)]
+            await reached(lambda: shared.stats.queued == 5)
+            gate.release.set()
+        assert [task.result() for task in later] == [[found(f"item {i}")] for i in range(5)]
+
+    run(main())
+
+    assert gate.batches == [["hang"], [f"item {i}" for i in range(5)]]
+
+
+def test_a_batch_keeps_the_budget_of_the_classifier():
+    gate = Gate(batch_cost=10)
+
+    assert run(batcher(gate).submit(["aaaa", "bbbb", "cccc", "x" * 40, "d"], soon()))
+
+    assert gate.batches == [["aaaa", "bbbb"], ["cccc"], ["x" * 40], ["d"]]
+
+
+def test_s36_of_32_callers_only_the_one_whose_item_raises_gets_a_failure(gate: Gate):
+    async def main() -> list[Answers]:
+        shared = batcher(gate)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(shared.submit(["hang"], soon()))
+            await reached(lambda: len(gate.batches) == 1)
+            items = [f"item {i}" for i in range(32)]
+            items[13] = "raise ana@example.org"
+            tasks = [group.create_task(shared.submit([item], soon())) for item in items]
+            await reached(lambda: shared.stats.queued == 32)
+            gate.release.set()
+        return [task.result() for task in tasks]
+
+    answers = run(main())
+
+    assert len(gate.batches[1]) == 32
+    assert answers.pop(13) == [error("ValueError")]
+    assert answers == [[found(f"item {i}")] for i in range(32) if i != 13]
+
+
+@pytest.mark.parametrize("inline_cost", [0, 1000])
+def test_an_item_that_cannot_be_measured_fails_alone(inline_cost: int):
+    gate = Gate(inline_cost=inline_cost)
+
+    answers = run(batcher(gate).submit(["a", "unmeasurable", "bb"], soon()))
+
+    assert answers == [found("a"), error("KeyError"), found("bb")]
+    assert gate.batches == [["a", "bb"]]
+
+
+def test_a_classifier_that_exits_fails_its_item_and_the_thread_lives_on(gate: Gate):
+    async def main() -> list[Answers]:
+        shared = batcher(gate)
+        return [await shared.submit(["exit"], soon()), await shared.submit(["a"], soon())]
+
+    assert run(main()) == [[error("SystemExit")], [found("a")]]
+    assert len(set(gate.threads)) == 1
+
+
+def test_s35_a_hanging_classifier_is_a_time_out_at_the_deadline(gate: Gate):
+    async def main() -> tuple[Answers, float]:
+        deadline = soon(0.03)
+        return await batcher(gate).submit(["hang", "a"], deadline), time.monotonic() - deadline
+
+    answers, late = run(main())
+
+    assert answers == [TIMEOUT, TIMEOUT]
+    assert -0.003 < late < 0.1
+
+
+def test_answers_that_were_known_at_the_deadline_are_kept():
+    gate = Gate(batch_cost=1)
+
+    assert run(batcher(gate).submit(["a", "hang"], soon(0.05))) == [found("a"), TIMEOUT]
+    gate.release.set()
+
+
+def test_a_thread_stuck_past_a_deadline_is_replaced_and_the_queue_goes_on(gate: Gate):
+    async def main() -> None:
+        shared = batcher(gate)
+        async with asyncio.TaskGroup() as group:
+            stuck = group.create_task(shared.submit(["hang"], soon(0.02)))
+            await reached(lambda: len(gate.batches) == 1)
+            waiting = group.create_task(shared.submit(["a"], soon()))
+        assert stuck.result() == [TIMEOUT]
+        assert waiting.result() == [found("a")]
+        assert shared.stats.stuck_threads == 1
+        gate.release.set()
+        await reached(lambda: shared.stats.stuck_threads == 0)
+
+    run(main())
+
+    assert len(set(gate.threads)) == 2
+
+
+def test_a_thread_that_is_merely_late_is_not_given_up_before_its_time(gate: Gate):
+    async def main() -> None:
+        shared = batcher(gate, stuck_after=0.05)
+        assert await shared.submit(["hang"], soon(0.01)) == [TIMEOUT]
+        assert shared.stats.stuck_threads == 0
+        await reached(lambda: shared.stats.stuck_threads == 1)
+
+    run(main())
+
+
+def test_a_late_answer_reaches_the_caller_that_still_waits(gate: Gate):
+    async def main() -> None:
+        shared = batcher(gate)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(shared.submit(["hang"], soon(0.02)))
+            await reached(lambda: len(gate.batches) == 1)
+            both = [
+                group.create_task(shared.submit([item], at)) for item, at in (("hang on", soon(0.06)), ("b", soon()))
+            ]
+            await reached(lambda: len(gate.batches) == 2)
+            assert gate.batches[1] == ["hang on", "b"]
+            await reached(lambda: shared.stats.stuck_threads == 2)
+            gate.release.set()
+        assert [task.result() for task in both] == [[TIMEOUT], [found("b")]]
+
+    run(main())
+
+
+def test_with_four_threads_stuck_the_classifier_fails_at_once_until_one_comes_back(gate: Gate):
+    async def main() -> None:
+        shared = batcher(gate)
+        for count in range(1, 5):
+            assert await shared.submit(["hang"], soon(0.01)) == [TIMEOUT]
+            await reached(lambda count=count: shared.stats.stuck_threads == count)
+        started = time.monotonic()
+        assert await shared.submit(["a", "b"], soon()) == [error("stuck")] * 2
+        assert time.monotonic() - started < 0.5
+        gate.release.set()
+        await reached(lambda: shared.stats.stuck_threads == 0)
+        assert await shared.submit(["a"], soon()) == [found("a")]
+
+    run(main())
+
+
+def test_what_queues_behind_the_fourth_stuck_thread_fails_with_it(gate: Gate):
+    async def main() -> None:
+        shared = batcher(gate)
+        for _ in range(3):
+            await shared.submit(["hang"], soon(0.01))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(shared.submit(["hang"], soon(0.03)))
+            await reached(lambda: len(gate.batches) == 4)
+            queued = group.create_task(shared.submit(["a"], soon()))
+        assert queued.result() == [error("stuck")]
+
+    run(main())
+
+
+def test_what_would_go_beyond_the_pending_cost_is_refused_at_once_and_later_admitted(gate: Gate):
+    async def main() -> None:
+        shared = batcher(gate, max_pending_cost=10)
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(shared.submit(["hang"], soon()))
+            await reached(lambda: len(gate.batches) == 1)
+            second = group.create_task(shared.submit(["x" * 6], soon()))
+            await reached(lambda: shared.stats.pending_cost == 10)
+            assert await shared.submit(["a", "b"], soon()) == [OVERLOAD] * 2
+            gate.release.set()
+        assert [first.result(), second.result()] == [[found("hang")], [found("x" * 6)]]
+        assert shared.stats.pending_cost == 0
+        assert await shared.submit(["a"], soon()) == [found("a")]
+
+    run(main())
+
+
+def test_a_cancelled_call_leaves_the_queue_and_its_cost_behind(gate: Gate):
+    async def main() -> None:
+        shared = batcher(gate)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(shared.submit(["hang"], soon()))
+            await reached(lambda: len(gate.batches) == 1)
+            gone = group.create_task(shared.submit(["gone"], soon()))
+            stays = group.create_task(shared.submit(["stays"], soon()))
+            await reached(lambda: shared.stats.queued == 2)
+            gone.cancel()
+            await reached(gone.cancelled)
+            assert shared.stats.pending_cost == len("hang" + "stays")
+            gate.release.set()
+        assert stays.result() == [found("stays")]
+
+    run(main())
+
+    assert gate.batches == [["hang"], ["stays"]]
+
+
+def test_callers_that_come_and_go_do_not_pile_up_behind_a_busy_model(gate: Gate):
+    async def main() -> None:
+        shared = batcher(gate)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(shared.submit(["hang"], soon()))
+            await reached(lambda: len(gate.batches) == 1)
+            for _ in range(1000):
+                task = group.create_task(shared.submit(["gone"], soon()))
+                await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.sleep(0)
+            assert shared.stats.queued <= 128
+            gate.release.set()
+
+    run(main())
+
+
+@pytest.mark.parametrize("inline_cost", [0, 1000])
+def test_a_deadline_that_has_passed_is_a_time_out_without_work(inline_cost: int):
+    gate, clock = Gate(inline_cost=inline_cost), Clock()
+
+    assert run(batcher(gate, clock=clock).submit(["a"], clock.now)) == [TIMEOUT]
+    assert run(batcher(gate, clock=clock).submit(["a"], float("nan"))) == [TIMEOUT]
+    assert gate.batches == []
+
+
+def test_what_expires_in_the_queue_is_not_judged(gate: Gate):
+    clock = Clock()
+
+    async def main() -> None:
+        shared = batcher(gate, clock=clock, stuck_after=100.0)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(shared.submit(["hang"], clock.now + 50))
+            await reached(lambda: len(gate.batches) == 1)
+            expired = group.create_task(shared.submit(["expired"], clock.now + 5))
+            fresh = group.create_task(shared.submit(["fresh"], clock.now + 50))
+            await reached(lambda: shared.stats.queued == 2)
+            clock.now += 5
+            gate.release.set()
+        assert (expired.result(), fresh.result()) == ([TIMEOUT], [found("fresh")])
+
+    run(main())
+
+    assert gate.batches == [["hang"], ["fresh"]]
+
+
+def test_two_loops_at_once_share_the_model_and_each_gets_its_own():
+    gate = Gate(batch_cost=40)
+    shared = batcher(gate)
+    answers: dict[int, list[Answers]] = {}
+
+    def loop(number: int) -> None:
+        async def one(i: int) -> Answers:
+            return await shared.submit([f"{'x' * number} {i}", "y" * (i % 7 + 1)], soon(5))
+
+        async def main() -> list[Answers]:
+            return await asyncio.gather(*(one(i) for i in range(100)))
+
+        answers[number] = asyncio.run(main())
+
+    threads = [threading.Thread(target=loop, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+
+    for number in range(3):
+        assert answers[number] == [[found(f"{'x' * number} {i}"), found("y" * (i % 7 + 1))] for i in range(100)]
+    assert len(set(gate.threads)) == 1
+    assert shared.stats.pending_cost == 0
+
+
+def test_a_loop_that_ended_does_not_disturb_the_others(gate: Gate):
+    shared = batcher(gate)
+
+    async def leave() -> None:
+        task = asyncio.ensure_future(shared.submit(["hang"], soon()))
+        await reached(lambda: len(gate.batches) == 1)
+        task.cancel()
+
+    run(leave())
+    gate.release.set()
+
+    assert run(shared.submit(["a"], soon())) == [found("a")]
+
+
+def test_cheap_items_are_judged_on_the_calling_thread():
+    gate = Gate(inline_cost=10)
+
+    async def main() -> Batcher[str]:
+        shared = batcher(gate)
+        assert await shared.submit(["aaaa", "raise"], soon()) == [found("aaaa"), error("ValueError")]
+        assert await shared.submit(["x" * 11], soon()) == [found("x" * 11)]
+        return shared
+
+    stats = run(main()).stats
+
+    here = threading.get_ident()
+    assert [thread == here for thread in gate.threads] == [True, True, True, False]
+    assert (stats.inline, stats.batches, stats.items) == (1, 1, 1)
+
+
+def test_cheap_items_do_not_wait_for_a_busy_model_on_the_loop():
+    gate = Gate(inline_cost=10)
+
+    async def main() -> None:
+        shared = batcher(gate)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(shared.submit(["hang" * 5], soon()))
+            await reached(lambda: len(gate.batches) == 1)
+            cheap = group.create_task(shared.submit(["a"], soon()))
+            await reached(lambda: shared.stats.queued == 1)
+            gate.release.set()
+        assert cheap.result() == [found("a")]
+
+    run(main())
+
+    assert threading.get_ident() not in gate.threads
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_on_the_calling_thread_is_not_swallowed(interrupt: type[BaseException]):
+    class Interrupted(Gate):
+        def classify(self, items: Sequence[str]) -> list[list[Finding]]:
+            raise interrupt
+
+    shared = batcher(Interrupted(inline_cost=10))
+    with pytest.raises(interrupt):
+        # Not asyncio.run: it treats an interrupt as one of its own.
+        shared.submit(["a"], soon()).send(None)
+    with pytest.raises(interrupt):  # and the model is free again
+        shared.submit(["a"], soon()).send(None)
+
+
+@pytest.mark.parametrize("inline_cost", [0, 1000])
+def test_a_closed_batcher_fails_what_comes_and_closing_again_does_nothing(inline_cost: int):
+    shared = batcher(Gate(inline_cost=inline_cost))
+    shared.close()
+    shared.close()
+
+    assert run(shared.submit(["a"], soon())) == [error("closed")]
+
+
+def test_closing_fails_what_is_queued_and_lets_the_running_batch_end(gate: Gate):
+    async def main() -> None:
+        shared = batcher(gate)
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(shared.submit(["hang"], soon()))
+            await reached(lambda: len(gate.batches) == 1)
+            queued = group.create_task(shared.submit(["a"], soon()))
+            await reached(lambda: shared.stats.queued == 1)
+            shared.close(timeout=0)
+            assert await queued == [error("closed")]
+            gate.release.set()
+        assert running.result() == [found("hang")]
+
+    run(main())
+
+
+def test_closing_waits_for_the_model_thread():
+    gate = Gate()
+    shared = batcher(gate)
+    run(shared.submit(["a"], soon()))
+
+    shared.close()
+
+    assert not any(thread.ident == gate.threads[0] for thread in threading.enumerate())

@@ -1,0 +1,198 @@
+"""Small fakes that behave: a classifier that knows one phrase, and a generator that says what it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from guard import registry
+from guard.classifier import Classifier, Readable
+from guard.content import Modality, View
+from guard.finding import Finding
+
+CANARY = "ZORBLAX-7731 protocol"
+HARMLESS = "HARMLESS-7731 protocol"
+ENTITY = "ENTITY-4242"
+
+
+class CanaryClassifier(Classifier[str]):
+    """Scores the canary 0.99 where it stands, an invented entity 0.95, everything else 0.01.
+
+    *trouble*, if set, is called with each batch in place of answering: it may raise, sleep, or answer nonsense.
+    """
+
+    categories = frozenset({"custom.canary", "custom.entity"})
+    modalities = frozenset({Modality.TEXT})
+    horizon = 64
+    window: int | None = 2048
+    inline_cost = 100_000
+    pattern: ClassVar[re.Pattern[str]] = re.compile(re.escape(CANARY))
+    entity: ClassVar[re.Pattern[str]] = re.compile(r"ENTITY-\d{4}")
+
+    def __init__(self, options: Any = None) -> None:
+        super().__init__(options)
+        self.trouble: Callable[[Sequence[str]], Any] | None = None
+        self.read: list[str] = []
+
+    def prepare(self, part: Readable) -> str:
+        assert isinstance(part, View)
+        return part.text
+
+    def cost(self, item: str) -> int:
+        return max(1, len(item))
+
+    def classify(self, items: Sequence[str]) -> list[list[Finding]]:
+        self.read += items
+        if self.trouble is not None:
+            return self.trouble(items)  # type: ignore[no-any-return]
+        return [self._findings(text) for text in items]
+
+    def _findings(self, text: str) -> list[Finding]:
+        found = [Finding("custom.canary", 0.99, span=m.span()) for m in self.pattern.finditer(text)]
+        found += [Finding("custom.entity", 0.95, span=m.span()) for m in self.entity.finditer(text)]
+        return found or [Finding("custom.canary", 0.01)]
+
+
+class FakeCatalog:
+    """The installed classifiers, and the given one under the name ``canary``."""
+
+    def __init__(self, canary: CanaryClassifier) -> None:
+        self.canary = canary
+
+    def names(self) -> tuple[str, ...]:
+        return (*registry.names(), "canary")
+
+    def find(self, name: str) -> type[Classifier[Any]]:
+        return CanaryClassifier if name == "canary" else registry.find(name)
+
+    def provides(self, name: str, options: Mapping[str, object] | None = None) -> frozenset[str]:
+        return self.canary.categories if name == "canary" else registry.provides(name, options)
+
+    def create(self, name: str, options: Mapping[str, object] | None = None) -> Classifier[Any]:
+        return self.canary if name == "canary" else registry.create(name, options)
+
+
+def completion(*texts: str, **message: Any) -> dict[str, Any]:
+    """A chat completion whose choices say *texts*; *message* adds fields to the first choice's message."""
+    choices = [
+        {
+            "index": number,
+            "finish_reason": "stop",
+            "message": {"role": "assistant", "content": text, **(message if number == 0 else {})},
+        }
+        for number, text in enumerate(texts)
+    ]
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1_790_000_000,
+        "model": "stub",
+        "choices": choices,
+        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+    }
+
+
+@dataclass
+class StubUpstream:
+    """A real HTTP server on loopback that stores every byte it receives and answers what *answer* holds.
+
+    *answer* is the body (JSON-encoded unless bytes); *raw*, if set, is sent in place of any HTTP answer.
+    """
+
+    answer: Any = field(default_factory=lambda: completion("all is well"))
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    raw: bytes | None = None
+    delay: float = 0.0
+    received: list[bytes] = field(default_factory=list)
+    cancelled: int = 0
+    port: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def everything(self) -> bytes:
+        """All bytes it ever received."""
+        return b"".join(self.received)
+
+    @property
+    def last_body(self) -> Any:
+        """The JSON of the last request."""
+        return json.loads(self.received[-1].partition(b"\r\n\r\n")[2])
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                length = re.search(rb"(?i)content-length: (\d+)", head)
+                body = await reader.readexactly(int(length[1]) if length else 0)
+                self.received.append(head + body)
+                if self.delay:
+                    gone = asyncio.ensure_future(reader.read(1))
+                    done, _ = await asyncio.wait([gone], timeout=self.delay)
+                    gone.cancel()
+                    if done:
+                        self.cancelled += 1
+                        return
+                writer.write(self.raw if self.raw is not None else self._http())
+                await writer.drain()
+                if self.raw is not None:
+                    return
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    def _http(self) -> bytes:
+        body = self.answer if isinstance(self.answer, bytes) else json.dumps(self.answer).encode()
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **self.headers}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        return f"HTTP/1.1 {self.status} X\r\n{lines}\r\n".encode() + body
+
+
+@contextmanager
+def running_upstream(stub: StubUpstream) -> Iterator[StubUpstream]:
+    """*stub*, serving on a thread of its own."""
+    ready, loop = threading.Event(), asyncio.new_event_loop()
+
+    async def start() -> asyncio.Server:
+        return await asyncio.start_server(stub.handle, "127.0.0.1", 0, limit=2**26)
+
+    def work() -> None:
+        asyncio.set_event_loop(loop)
+        server = loop.run_until_complete(start())
+        stub.port = server.sockets[0].getsockname()[1]
+        ready.set()
+        loop.run_forever()
+        server.close()
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+            loop.run_until_complete(asyncio.wait([task]))
+        loop.close()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    ready.wait()
+    try:
+        yield stub
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 3.0) -> bool:
+    """Whether *condition* comes true in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.01)
+    return condition()
