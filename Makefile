@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test lint types layers tests policies bench clean build
+.PHONY: help run test lint types layers tests policies bench clean build docs
 
 help:
 	@echo "make run       the gateway in front of a small real generator: three exchanges, then it serves"
@@ -51,3 +51,6 @@ build: $(VENV)/.dev
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+docs: $(VENV)/.dev
+	COLUMNS=80 $(BIN)/python docs/generate.py

@@ -1,7 +1,8 @@
-r"""The known forms of prompt attacks, as a table: data for ``prompt_attack``, in RE2 syntax (linear time, no look-around).
+# ruff: noqa: E501  a table: one row a line
+r"""The known forms of prompt attacks, as a table: data for ``prompt_attack``, in RE2 syntax (linear time).
 
-*score* is how sure the form alone makes it: 0.9 and more, nobody writes this by chance; 0.5 to 0.7, a hint that a policy
-may add to others. Forms are of public knowledge; the wording is our own. Patterns see the text as it is, so invisible
+*score* is how sure the form alone makes it: 0.9 and more, nobody writes this by chance; 0.5 to 0.7, a hint that a
+policy may add to others. Forms are of public knowledge; the wording is our own. Patterns see the text as it is, so invisible
 characters are forms too. Between words ``_`` stands for white space and light punctuation.
 """
 
@@ -30,19 +31,21 @@ _DROP = (
     r"|pay_no_attention_to|(?:to_)?have_forgotten)"
 )
 _PRIOR = r"(?:previous(?:ly)?|prior|above|earlier|preceding|former|foregoing|original|initial|existing|past)"
-_ORDERS = r"(?:instructions?|directions?|directives?|commands?|orders?|prompts?|guidelines?|programming|constraints?|rules?)"
+_ORDERS = (
+    r"(?:instructions?|directions?|directives?|commands?|orders?|prompts?|guidelines?|programming|constraints?|rules?)"
+)
 _TELL = (
     r"(?:repeat|print|show|reveal|output|display|disclose|dump|leak|expose|recite|echo|translate|summari[sz]e|paraphrase"
     r"|share|return|list|copy|quote|spell_out|write_(?:out|down)|(?:tell|give|send)(?:_me)?)"
 )
 _HIDDEN = r"(?:system|initial|original|hidden|secret|internal|developer|starting|pre-?|base|core)"
-_NO_LIMITS = (
-    r"(?:ethic(?:s|al)?|moral(?:ity|s)?|content|safety|legal|censorship|openai(?:['’]s)?|anthropic(?:['’]s)?|programmed|built-in)"
-)
+_NO_LIMITS = r"(?:ethic(?:s|al)?|moral(?:ity|s)?|content|safety|legal|censorship|openai(?:['’]s)?|anthropic(?:['’]s)?|programmed|built-in)"
 _LIMITS = r"(?:guidelines?|restrictions?|limits?|limitations?|filters?|filtering|polic(?:y|ies)|constraints?|rules?|boundaries|safeguards?|concerns?)"
 
 _ZH_DROP = r"(?:忽略|无视|忘记|忘掉|忘了|抛开|丢弃|舍弃|不要理会|不用理会|别理会|不要(?:遵守|遵循|遵从|执行)|停止(?:遵守|遵循|执行)|不用管|别管|取消|覆盖|绕过|作废)"
-_ZH_PRIOR = r"(?:以上|上述|上面|之前|先前|前面|此前|前述|原有|原来|原先|最初|初始|你的|您的|你收到|系统|所有|一切|全部|任何)"
+_ZH_PRIOR = (
+    r"(?:以上|上述|上面|之前|先前|前面|此前|前述|原有|原来|原先|最初|初始|你的|您的|你收到|系统|所有|一切|全部|任何)"
+)
 _ZH_ORDERS = r"(?:指令|指示|命令|提示词|提示语|系统提示|设定|约束|限制|规则|规定|准则|prompt)"
 _ZH_TELL = r"(?:输出|重复|复述|告诉我|显示|打印|透露|泄露|展示|说出|公开|翻译|给我看|列出|发给我|返回|写出|念出|总结)"
 _ZH_HIDDEN = r"(?:系统提示词?|提示词|系统消息|系统指令|初始指令|原始指令|内部指令|隐藏指令|初始设定|隐藏规则|内部规则|系统设定|预设指令|(?:system|系统)\s*prompt)"
@@ -54,7 +57,7 @@ _SOURCES: tuple[tuple[str, str, float, str], ...] = (
     ("override.all-orders", INJECTION, 0.9, rf"\b{_DROP}_(?:all|any|every|all_of)_(?:(?:of|the|your|other|these|those)_){{0,2}}(?:instructions?|directives?|guidelines|prompts?)\b"),
     ("override.everything", INJECTION, 0.9, rf"\b{_DROP}_(?:everything|anything|all|all_that|what)_(?:above|before|prior|previous|(?:that_)?(?:you|was|I|we|has|have)_(?:\pL+_){{0,3}}?(?:told|learned|learnt|taught|said|given|instructed|know))\b"),
     ("override.new-orders", INJECTION, 0.7, r"(?:^|\n)\W*(?:new|updated|real|actual|important|urgent)_(?:system_)?(?:instructions?|task|orders?|directives?)\s*[:：]"),
-    ("override.your-new-task", INJECTION, 0.8, rf"\byour_(?:new|real|true|actual|only)_(?:(?:and|only|sole)_){{0,2}}(?:instructions?|tasks?|goal|objective|purpose|mission)_(?:is|are)\b"),
+    ("override.your-new-task", INJECTION, 0.8, r"\byour_(?:new|real|true|actual|only)_(?:(?:and|only|sole)_){0,2}(?:instructions?|tasks?|goal|objective|purpose|mission)_(?:is|are)\b"),
     ("override.zh-orders", INJECTION, 0.95, rf"{_ZH_DROP}.{{0,8}}?{_ZH_PRIOR}.{{0,10}}?{_ZH_ORDERS}"),
     ("override.zh-content", INJECTION, 0.55, rf"{_ZH_DROP}.{{0,4}}?(?:以上|上述|上面|之前|先前|前面).{{0,6}}?(?:要求|内容|对话|消息|提示|文字)"),
     ("override.zh-told", INJECTION, 0.9, r"(?:忘记|忘掉|忘了|忽略|无视)(?:你|您)?(?:之前|以前|此前|先前)?(?:所有|一切)?(?:被告知|学到|知道|收到)的"),

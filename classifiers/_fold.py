@@ -7,6 +7,9 @@ import unicodedata
 from dataclasses import dataclass
 
 _WIDE = re.compile(r"[\uff01-\uff5e\u3000]+")
+_SLICE = 256
+_CLUSTER = 32
+"""The longest stretch of a letter and its marks composed as one (Unicode's stream-safe text has at most 30 marks)."""
 _TO_ASCII = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 
 
@@ -34,17 +37,22 @@ def fold(text: str) -> Folded:
     if text.isascii():
         return Folded(text.lower())
     narrow = narrowed(text)
-    if unicodedata.is_normalized("NFKC", narrow):
+    if _is_normal(narrow):
         folded = narrow.casefold()
         # A character folds to one or more, so the same length means that each stayed in its place.
-        if len(folded) == len(narrow) and unicodedata.is_normalized("NFKC", folded):
+        if len(folded) == len(narrow) and _is_normal(folded):
             return Folded(folded)
     return _fold_clusters(narrow)
 
 
+def _is_normal(text: str) -> bool:
+    """Whether *text* is in NFKC. Asked in slices that share a character: sorting one long run of marks is quadratic."""
+    return all(unicodedata.is_normalized("NFKC", text[i : i + _SLICE + 1]) for i in range(0, len(text), _SLICE))
+
+
 def narrowed(text: str) -> str:
     """*text* with full-width forms as ASCII, character for character."""
-    return _WIDE.sub(lambda run: run[0].translate(_TO_ASCII), text)
+    return text if text.isascii() else _WIDE.sub(lambda run: run[0].translate(_TO_ASCII), text)
 
 
 def normal(text: str) -> str:
@@ -58,7 +66,7 @@ def _fold_clusters(text: str) -> Folded:
     ends: list[int] = []
     start = 0
     for end in range(1, len(text) + 1):
-        if end < len(text) and _continues(text[end]):
+        if end < len(text) and end - start < _CLUSTER and _continues(text[end]):
             continue
         piece = normal(text[start:end])
         pieces.append(piece)

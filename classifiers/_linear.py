@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import numpy as np
+from numpy.typing import NDArray
 
 from guard.errors import WeightsError
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
 FEATURES = "grams-1"
 """Name of the feature space below; a file of another one is refused."""
@@ -67,10 +66,7 @@ def _runs(codes: NDArray[np.uint32]) -> list[NDArray[np.uint32]]:
     found = []
     for length in range(2, min(_LONGEST, len(codes)) + 1):
         rolling = rolling[:-1] * _BASE + codes[length - 1 :]
-        if length > 2:
-            torn = torn[:-1] | space[length - 2 : len(space) - 1]
-        else:
-            torn = torn[:-1]
+        torn = torn[:-1] | space[length - 2 : len(space) - 1] if length > 2 else torn[:-1]
         found.append(rolling[~torn] + _SALTS[length])
     return found
 
@@ -119,7 +115,8 @@ class LinearModel:
             present = present[first]
         total = self.rows[present].sum(axis=0, dtype=np.float64)
         logits = total[1:] / max(np.sqrt(total[0]), 1.0) + self.bias
-        return 1.0 / (1.0 + np.exp(-logits))
+        scores: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-logits))
+        return scores
 
 
 def slots_of(keys: NDArray[np.uint32]) -> NDArray[np.int32]:

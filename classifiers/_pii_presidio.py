@@ -36,7 +36,7 @@ _ENTITIES = {"person": "PERSON", "location": "LOCATION", "organization": "ORGANI
 _OURS = {presidio: ours for ours, presidio in _ENTITIES.items()}
 NER_ENTITIES = frozenset(_ENTITIES)
 
-_PRIVATE_SUFFIXES = frozenset({"local", "internal", "intranet", "corp", "lan", "home", "example", "test", "localdomain"})
+_PRIVATE_SUFFIXES = frozenset({"local", "internal", "intranet", "corp", "lan", "home", "example", "test"})
 
 _LATIN_GAPS = re.compile(r"[^\x20-\x7e\u00a0-\u024f\u1e00-\u1eff\u2010-\u2027\n]")
 _PUNCTUATION_RUN = re.compile(r"[^\w\s]{4,}|_{4,}")
@@ -46,7 +46,8 @@ _NAME_LETTER = re.compile(r"[A-Z\u00c0-\u00de]|[a-z]{2}")
 
 def validators() -> Mapping[str, Callable[[str], bool | None]]:
     """Checks by name: true proves, false refutes, None has no opinion."""
-    card, crypto, licence, ssn = CreditCardRecognizer(), CryptoRecognizer(), MedicalLicenseRecognizer(), UsSsnRecognizer()
+    card, crypto = CreditCardRecognizer(), CryptoRecognizer()
+    licence, ssn = MedicalLicenseRecognizer(), UsSsnRecognizer()
     suffixes = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=(), fallback_to_snapshot=True)
     suffixes("example.org")
 
@@ -115,7 +116,7 @@ class _PinnedEngine(SpacyNlpEngine):
                 ]
             ),
         )  # fmt: skip
-        self.nlp = {"en": nlp}
+        self.nlp = {"en": nlp}  # type: ignore[assignment]  # declared None, filled by the base class's own load
 
     def load(self) -> None:
         """Nothing to do: the model came with the constructor."""
@@ -140,8 +141,8 @@ class Names:
     def read(self, texts: Sequence[str]) -> Iterator[list[tuple[str, float, int, int]]]:
         """``(entity, score, start, end)`` of every name, one list per text, in order."""
         readable = [scrub(text) for text in texts]
-        for text, artifacts in self._engine.process_batch(readable, "en", batch_size=32):
-            found = self._recognizer.analyze(text, self._wanted, artifacts)
+        for output in self._engine.process_batch(readable, "en", batch_size=32):
+            found = self._recognizer.analyze(output[0], self._wanted, output[1])
             yield [(_OURS[f.entity_type], f.score, f.start, f.end) for f in found]
 
 
@@ -167,9 +168,9 @@ def _loosen(match: re.Match[str]) -> str:
 def _fingerprint(root: Path) -> str:
     """SHA-256 over the files of the model that are used, in the order of their names."""
     digest = hashlib.sha256()
-    files = [f for part in ("config.cfg", "tokenizer", "ner", "tok2vec", "vocab") for f in sorted(root.glob(f"*/{part}"))]
-    for entry in files:
-        for file in sorted(p for p in entry.rglob("*") if p.is_file()) if entry.is_dir() else [entry]:
-            digest.update(file.name.encode() + b"\0")
-            digest.update(file.read_bytes())
+    for part in ("config.cfg", "tokenizer", "ner", "tok2vec", "vocab"):
+        for entry in sorted(root.glob(f"*/{part}")):
+            for file in [entry] if entry.is_file() else sorted(p for p in entry.rglob("*") if p.is_file()):
+                digest.update(file.name.encode() + b"\0")
+                digest.update(file.read_bytes())
     return digest.hexdigest()

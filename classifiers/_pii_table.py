@@ -1,6 +1,6 @@
-"""What personal data looks like: one row per form, RE2 pattern, how sure it is, and the words that make it surer.
+r"""What personal data looks like: one row per form, RE2 pattern, how sure it is, and the words that make it surer.
 
-RE2's ``\\b`` and ``\\d`` know ASCII only, which is what is wanted here: a digit next to a Chinese character is at a
+RE2's ``\b`` and ``\d`` know ASCII only, which is what is wanted here: a digit next to a Chinese character is at a
 boundary. A pattern with a group means the group; the rest is what has to stand around it.
 
 Scores follow Presidio: a form alone has its own, words of context add 0.35, a proof gives 1.0. Forms that mean nothing
@@ -37,6 +37,7 @@ class Form:
 
 
 _LETTER = r"\p{Latin}\p{Greek}\p{Cyrillic}"
+_HEX4 = "[0-9A-Fa-f]{1,4}"
 _NUMBER_WORD = r"(?:\s?(?:no|nr|num|number|id|#)\b\.?)?"
 _IS = r"\W{0,3}(?:is|was|are)?\W{0,3}"
 _CARD_WORDS = ("card", "credit", "debit", "visa", "mastercard", "amex", "unionpay", "卡", "银联", "信用卡", "储蓄卡")
@@ -73,17 +74,24 @@ FORMS = (
     Form("crypto_wallet", "any", r"\b(?:bc1[a-z0-9]{25,87}|[13][1-9A-HJ-NP-Za-km-z]{25,34})\b", judge="crypto"),
     Form("crypto_wallet", "any", r"\b0x[0-9a-fA-F]{40}\b", 0.6, context=("wallet", "ethereum", "eth", "钱包")),
     Form("ip_address", "any", r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b", 0.6, "ip", ("ip", "address", "地址")),
-    Form("ip_address", "any", r"\b(?:[0-9A-Fa-f]{1,4}:){3,7}(?::?[0-9A-Fa-f]{1,4}){1,5}\b", 0.6, "ip", ("ip", "ipv6", "address")),
-    Form("ip_address", "any", r"\b(?:[0-9A-Fa-f]{1,4}:){2,6}(?::[0-9A-Fa-f]{1,4}){1,5}\b", 0.6, "ip", ("ip", "ipv6", "address")),
+    Form("ip_address", "any", rf"\b(?:{_HEX4}:){{3,7}}(?::?{_HEX4}){{1,5}}\b", 0.6, "ip", ("ip", "ipv6", "address")),
+    Form("ip_address", "any", rf"\b(?:{_HEX4}:){{2,6}}(?::{_HEX4}){{1,5}}\b", 0.6, "ip", ("ip", "ipv6", "address")),
     Form("mac_address", "any", r"\b[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}\b", 0.6, "mac", ("mac", "address", "地址")),
     Form("mac_address", "any", r"\b[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}\b", 0.6, "mac", ("mac", "address", "地址")),
-    Form("url", "any", r"(?i)\b(?:https?://|www\.)[a-z0-9\p{Latin}.:_%@-]+[a-z0-9/](?:[/?#][!-;=?-~]*[0-9A-Za-z/=_-])?", 0.6),
-    Form("date_time", "any", r"\b(?:19|20)\d\d[-./](?:0?[1-9]|1[0-2])[-./](?:0?[1-9]|[12]\d|3[01])(?:[T ]\d{1,2}:\d\d(?::\d\d)?)?\b", 0.6),
+    Form(
+        "url", "any",
+        r"(?i)\b(?:https?://|www\.)[a-z0-9\p{Latin}.:_%@-]+[a-z0-9/](?:[/?#][!-;=?-~]*[0-9A-Za-z/=_-])?", 0.6,
+    ),
+    Form(
+        "date_time", "any",
+        r"\b(?:19|20)\d\d[-./](?:0?[1-9]|1[0-2])[-./](?:0?[1-9]|[12]\d|3[01])(?:[T ]\d{1,2}:\d\d(?::\d\d)?)?\b", 0.6,
+    ),
     Form("date_time", "any", r"\b\d{1,2}[-./]\d{1,2}[-./](?:19|20)\d\d\b", 0.6),
     # ---- English
     Form(
         "phone", "en",
-        r"(?:\+|\b00)?(?:\(\d{1,5}\)|\d{1,5})(?:[ .\-/]{0,2}(?:\(\d{1,4}\)|\d{1,7})){1,6}(?:\s?(?:x|ext\.?|extension)\s?\d{1,6})?",
+        r"(?:\+|\b00)?(?:\(\d{1,5}\)|\d{1,5})(?:[ .\-/]{0,2}(?:\(\d{1,4}\)|\d{1,7})){1,6}"
+        r"(?:\s?(?:x|ext\.?|extension)\s?\d{1,6})?",
         judge="phone", context=_PHONE_WORDS,
     ),
     Form("us_ssn", "en", r"\b\d{3}[- .]\d\d[- .]\d{4}\b", 0.6, "us_ssn", ("social", "security", "ssn")),
@@ -91,10 +99,17 @@ FORMS = (
     Form("passport", "en", rf"(?i)\bpassport{_NUMBER_WORD}{_IS}([A-Z]{{0,2}}\d{{6,9}})\b", 0.75),
     Form(
         "driver_license", "en",
-        rf"(?i)\b(?:driver'?s?|driver’s|driving) licen[cs]e{_NUMBER_WORD}{_IS}([A-Z]{{0,3}}[0-9][0-9A-Z-]{{3,15}}[0-9])\b", 0.75,
+        rf"(?i)\b(?:driver['’]?s?|driving) licen[cs]e{_NUMBER_WORD}{_IS}([A-Z]{{0,3}}[0-9][0-9A-Z-]{{3,15}}[0-9])\b",
+        0.75,
     ),
-    Form("bank_account", "en", rf"(?i)\b(?:account|acct|a/c|iban|routing){_NUMBER_WORD}{_IS}(\d[\d -]{{6,20}}\d)\b", 0.75),
-    Form("tax_id", "en", rf"(?i)\b(?:itin|ein|tin|tax id|taxpayer id){_NUMBER_WORD}{_IS}(\d{{2,3}}-?\d{{2,7}}-?\d{{0,4}})\b", 0.75),
+    Form(
+        "bank_account", "en",
+        rf"(?i)\b(?:account|acct|a/c|iban|routing){_NUMBER_WORD}{_IS}(\d[\d -]{{6,20}}\d)\b", 0.75,
+    ),
+    Form(
+        "tax_id", "en",
+        rf"(?i)\b(?:itin|ein|tin|tax id|taxpayer id){_NUMBER_WORD}{_IS}(\d{{2,3}}-?\d{{2,7}}-?\d{{0,4}})\b", 0.75,
+    ),
     Form(
         "tax_id", "en", r"\b[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d\d ?\d\d ?\d\d ?[A-D]\b", 0.5,
         context=("national insurance", "nino", "ni number", "insurance"),
@@ -102,7 +117,8 @@ FORMS = (
     Form("medical_license", "en", r"\b[ABCDEFGHJKLMPRSTUX][A-Z9]\d{7}\b", judge="medical_license"),
     Form(
         "address", "en",
-        rf"\b\d{{1,5}}[A-Za-z]?,? (?:[NSEW]\.? )?(?:[A-Z][\p{{Latin}}.'’-]+ ){{1,3}}(?:{_STREET})\b(?:\.?,? (?:Apt|Apartment|Suite|Ste|Unit|Floor|Fl|#)\.? ?[0-9A-Za-z-]+)?",
+        rf"\b\d{{1,5}}[A-Za-z]?,? (?:[NSEW]\.? )?(?:[A-Z][\p{{Latin}}.'’-]+ ){{1,3}}(?:{_STREET})\b"
+        r"(?:\.?,? (?:Apt|Apartment|Suite|Ste|Unit|Floor|Fl|#)\.? ?[0-9A-Za-z-]+)?",
         0.7, context=("address", "live", "lives", "home", "street", "ship", "deliver"),
     ),
     Form("address", "en", r"(?i)\bP\.? ?O\.? ?Box \d{1,6}\b", 0.7),
@@ -127,7 +143,8 @@ FORMS = (
         context=_PHONE_WORDS,
     ),
     Form(
-        "phone", "zh", r"(?:\b0|\(0|（0|\+86[ -]?)(?:10|2\d|[3-9]\d\d)[-)） ]{1,2}[2-8]\d{2,3}[- ]?\d{4}(?:[-转]\d{1,6})?\b", 0.65,
+        "phone", "zh",
+        r"(?:\b0|\(0|\+86[ -]?)(?:10|2\d|[3-9]\d\d)[-) ]{1,2}[2-8]\d{2,3}[- ]?\d{4}(?:[-转]\d{1,6})?\b", 0.65,
         context=_PHONE_WORDS,
     ),
     Form("phone", "zh", r"\b0(?:10|2\d|[3-9]\d\d)[2-8]\d{6,7}\b", 0.3, context=_PHONE_WORDS),

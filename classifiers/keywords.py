@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from classifiers._fold import fold, normal
 from classifiers._scan import BadPattern, Offsets, Scanner, encode
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 BUILTIN = {"profanity": "toxicity.obscene", "sexual": "sexual", "slurs": "hate"}
 """Built-in word lists, each with the category of its findings."""
 _NAME = re.compile(r"[a-z0-9_]+(?:\.[a-z0-9_]+)*")
-_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
+_UNSPACED = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
+)
 """Scripts without spaces between words (and Hangul, whose endings are joined to the word)."""
 _LETTER = r"\p{L}\p{N}\p{M}_"
 _ESCAPED = re.compile(r"[!-/:-@\[-^`{-~]")
@@ -35,13 +37,13 @@ _LONGEST = 200
 
 
 @dataclass(frozen=True)
-class Options:
+class KeywordsOptions:
     """What to look for.
 
-    *lists* of words or phrases and *patterns* in RE2 syntax, by a name: findings are of category ``custom.<name>``, score
-    1.0. Patterns see the text as it is written; ``(?i)`` makes one blind to case. *builtin* lists, any of ``profanity``,
-    ``sexual``, ``slurs``; of those, words that score less than *min_score* are left out (an ordinary word that can
-    also be meant badly scores about 0.3).
+    *lists* of words or phrases and *patterns* in RE2 syntax, by a name: findings are of category ``custom.<name>``,
+    score 1.0. Patterns see the text as it is written; ``(?i)`` makes one blind to case. *builtin* lists, any of
+    ``profanity``, ``sexual``, ``slurs``; of those, words that score less than *min_score* are left out (an ordinary
+    word that can also be meant badly scores 0.3).
     """
 
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -83,7 +85,7 @@ class _List:
 class Keywords(Classifier[str]):
     """Finds listed words and patterns and says where."""
 
-    Options = Options
+    Options: ClassVar[type[Any]] = KeywordsOptions
     categories = frozenset({*BUILTIN.values(), "custom"})
     horizon = 256
     window = 65_536
@@ -91,10 +93,10 @@ class Keywords(Classifier[str]):
     inline_cost = 1_000
     version = "lists-1"
     license = "Apache-2.0; lists MIT (surge-ai/profanity, SexHateLex), CC-BY-4.0 (LDNOOBW)"
-    options: Options
+    options: KeywordsOptions
 
     @classmethod
-    def provides(cls, options: Options) -> frozenset[str]:
+    def provides(cls, options: KeywordsOptions) -> frozenset[str]:
         """A category for each list that has words in it."""
         custom = {f"custom.{name}" for given in (options.lists, options.patterns) for name in given if given[name]}
         return frozenset(custom | {BUILTIN[name] for name in options.builtin})
@@ -115,7 +117,8 @@ class Keywords(Classifier[str]):
         try:
             self._patterns = Scanner([pattern for _, pattern in flat])
         except BadPattern as error:
-            msg = f"classifier `keywords`: option `patterns.{self._pattern_names[error.index]}`: RE2 refuses it: {error}"
+            name = self._pattern_names[error.index]
+            msg = f"classifier `keywords`: option `patterns.{name}`: RE2 refuses it: {error}"
             raise RegistryError(msg) from None
         self.classify(["warm up: damn, 他妈的"])
 
@@ -162,7 +165,8 @@ def _builtin(name: str, least: float) -> Iterator[_List]:
     """The terms of a built-in list that score at least *least*."""
     text = resources.files("classifiers").joinpath(f"data/wordlists/{name}.tsv").read_text("utf-8")
     rows = (line.split("\t") for line in text.splitlines())
-    return _lists(BUILTIN[name], f"list {name}", {term: float(score) for term, score, _ in rows if float(score) >= least})
+    scores = {term: float(score) for term, score, _ in rows if float(score) >= least}
+    return _lists(BUILTIN[name], f"list {name}", scores)
 
 
 def _lists(category: str, evidence: str, scores: Mapping[str, float]) -> Iterator[_List]:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from classifiers import _pii_checks as checks
+from classifiers._fold import narrowed
 from classifiers._pii_table import FORMS, Form
 from classifiers._scan import Offsets, Scanner, encode, strongest
 from guard.classifier import Classifier, Readable, Unreadable
@@ -41,12 +42,10 @@ _BOOST = 0.35
 _UNPROVEN = 0.95
 """The most that a form without a proof is worth."""
 _LONGEST_TRIMS = 8
-_FULL_WIDTH = re.compile(r"[\uff01-\uff5e\u3000]+")
-_TO_ASCII = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 
 
 @dataclass(frozen=True)
-class Options:
+class PiiOptions:
     """What to look for.
 
     *languages* whose forms are known: ``en``, ``zh``. *entities* by the last word of their category (``email`` for
@@ -88,19 +87,20 @@ class _Candidate(NamedTuple):
 class Pii(Classifier[str]):
     """Finds personal data and says where."""
 
-    Options = Options
+    Options: ClassVar[type[Any]] = PiiOptions
     categories = frozenset(f"pii.{entity}" for entity in ENTITIES)
     horizon = 160
     window = 20_000
     batch_cost = 20_000
     version = "presidio-analyzer-2.2, forms-1"
     license = "Apache-2.0, MIT (presidio-analyzer; spaCy en_core_web_sm)"
-    options: Options
+    options: PiiOptions
 
-    def __init__(self, options: Options | None = None) -> None:
+    def __init__(self, options: PiiOptions | None = None) -> None:
         super().__init__(options)
         asked = frozenset(self.options.entities)
-        self._forms = [form for form in FORMS if form.entity in asked and form.language in {"any", *self.options.languages}]
+        languages = {"any", *self.options.languages}
+        self._forms = [form for form in FORMS if form.entity in asked and form.language in languages]
         self._named = asked & _NAMES if "en" in self.options.languages else frozenset()
         self.inline_cost = 0 if self._named else 1_000
         if self._named:
@@ -109,7 +109,7 @@ class Pii(Classifier[str]):
         self._scanner: Scanner | None = None
 
     @classmethod
-    def provides(cls, options: Options) -> frozenset[str]:
+    def provides(cls, options: PiiOptions) -> frozenset[str]:
         """The categories of the entities asked for, as far as their languages are."""
         languages = {"any", *options.languages}
         known = {form.entity for form in FORMS if form.language in languages}
@@ -143,8 +143,7 @@ class Pii(Classifier[str]):
         if not isinstance(part, View):
             msg = "personal data is looked for in text only"
             raise Unreadable(msg)
-        text = part.text
-        return text if text.isascii() else _FULL_WIDTH.sub(lambda run: run[0].translate(_TO_ASCII), text)
+        return narrowed(part.text)
 
     def cost(self, item: str) -> int:
         """Characters, at least 1."""
@@ -192,13 +191,13 @@ class Pii(Classifier[str]):
         if form.judge == "ip" and _in_longer_number(text, start, end):
             return None
         check = self._judges[form.judge]
-        for _ in range(_LONGEST_TRIMS):
-            proof = check(text[start:end])
-            if proof is not False or not form.trim:
+        proof = check(text[start:end])
+        for _ in range(_LONGEST_TRIMS if form.trim else 0):
+            cut = max(text.rfind(mark, start, end) for mark in form.trim)
+            if proof is not False or cut <= start:
                 break
-            end = max(text.rfind(mark, start, end) for mark in form.trim)
-            if end <= start:
-                return None
+            end = cut
+            proof = check(text[start:end])
         if proof is False:
             return None
         score = 1.0 if proof else min(_UNPROVEN, form.score + _BOOST) if context else form.score
@@ -208,17 +207,22 @@ class Pii(Classifier[str]):
     def _telephone(
         self, form: Form, index: int, text: str, start: int, end: int, *, in_context: bool
     ) -> _Candidate | None:
-        if start and (text[start - 1].isalnum() and text[start - 1].isascii() or text[start - 1] in "$€£¥.-/_@#"):
+        if start and _touches(text[start - 1], "$€£¥.-/_@#"):
             return None
         while len(checks.digits(checks.dialled(text[start:end]))) > 15:
             cut = text.rfind(" ", start, end)
             if cut <= start:
                 return None
             end = cut
-        if end < len(text) and (text[end].isalnum() and text[end].isascii() or text[end] in "%_@"):
+        if end < len(text) and _touches(text[end], "%_@"):
             return None
         score = self._phone(text[start:end], in_context=in_context)
         return _Candidate(form.entity, score, start, end, "phonenumbers", index) if score else None
+
+
+def _touches(char: str, marks: str) -> bool:
+    """Whether *char* beside a number makes it part of something longer: an ASCII letter or digit, or one of *marks*."""
+    return (char.isascii() and char.isalnum()) or char in marks
 
 
 def _in_longer_number(text: str, start: int, end: int) -> bool:

@@ -1,7 +1,7 @@
 """Prompt attacks in text: rules for the known forms, and a linear model for the rest of what looks like them.
 
-The rules say where (a span) and why (their id). The model scores the whole text: see ``weights/prompt_attack.md`` for what
-it was trained on and what it cannot see, above all an attack that is worded like an ordinary request.
+The rules say where (a span) and why (their id). The model scores the whole text: see ``weights/prompt_attack.md`` for
+what it was trained on and what it cannot see, above all an attack that is worded like an ordinary request.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from guard.finding import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-SHA256 = "b117eb88761727e3fbb70d77b69d04c29898158a6703ed9625fed855ffad7183"
+SHA256 = "2496cdaf4018ff0cb44dd74a7d1cbc2e30eab4e78f0c611c5a2385f9e59d662c"
 WEIGHTS = Path(__file__).parent / "weights" / "prompt_attack.npz"
 HEADS = (INJECTION, JAILBREAK)
 _LEAST = 0.01
@@ -26,7 +26,7 @@ _PER_RULE = 16
 
 # "the phrase 'ignore previous instructions'": text about an attack names what it quotes just before the quotation mark.
 _MENTION = (
-    r"(?i)(?:\b(?:phrases?|sentences?|strings?|words?|prompts?|like|such as|e\.g\.|example|examples|attacks?|called|term|payload)"
+    r"(?i)(?:\b(?:phrases?|sentences?|strings?|words?|prompts?|like|such as|e\.g\.|examples?|attacks?|called|payload)"
     r"|例如|比如|譬如|诸如|短语|句子|字样|这类|类似|所谓|叫做|攻击|例子)[\s:：,，]{0,3}[\"'“‘「『`]\s*$"
 )
 _MENTION_REACH = 32
@@ -46,8 +46,8 @@ class PromptAttack(Classifier[str]):
     """Items are texts, cost is their length. Rule findings have spans; the model's findings are of the whole text."""
 
     categories = frozenset({INJECTION, JAILBREAK, LEAK})
-    window = 1200
-    horizon = 300
+    window = 400
+    horizon = 150
     inline_cost = 256
     version = "rules-1+tfidf-1"
 

@@ -11,7 +11,7 @@ import tomllib
 from collections import Counter
 from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from classifiers._scan import Scanner, strongest
 from guard.classifier import Classifier, Readable, Unreadable
@@ -37,7 +37,7 @@ _PREFIXED = 1.0
 
 
 @dataclass(frozen=True)
-class Options:
+class SecretsOptions:
     """Findings below *min_score* are not reported. Provider keys score 1.0, a word and a value behind it 0.6 to 0.9."""
 
     min_score: float = 0.5
@@ -61,7 +61,7 @@ class _Form:
 class Secrets(Classifier[str]):
     """Finds secrets and says where."""
 
-    Options = Options
+    Options: ClassVar[type[Any]] = SecretsOptions
     categories = frozenset(
         {"secret.api_key", "secret.token", "secret.private_key", "secret.password", "secret.connection_string"}
     )
@@ -70,7 +70,7 @@ class Secrets(Classifier[str]):
     batch_cost = 65_536
     inline_cost = 1_000
     version = "forms-1"
-    options: Options
+    options: SecretsOptions
 
     def load(self) -> None:
         """Read the table of forms and compile it."""
@@ -98,12 +98,12 @@ class Secrets(Classifier[str]):
     def _judge(self, text: str) -> list[Finding]:
         forms, spans = [], []
         for index, start, end in self._scanner.find(text):
-            form = self._forms[index]
+            form, secret = self._forms[index], text[start:end]
             if form.category == "secret.password":
-                end = start + len(text[start:end].rstrip(_CLOSING))
-            if _is_real(text[start:end], form):
+                secret = secret.rstrip(_CLOSING)
+            if _is_real(secret, form):
                 forms.append(form)
-                spans.append((start, end))
+                spans.append((start, start + len(secret)))
         kept = strongest(spans, lambda i: forms[i].score)
         return [Finding(forms[i].category, forms[i].score, spans[i], evidence=f"form {forms[i].id}") for i in kept]
 

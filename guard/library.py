@@ -293,8 +293,9 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run_coroutine_threadsafe(work, _loop()).result()
 
 
+@functools.cache
 def policy_judge() -> Judge:
-    """A judge for policy tests with ``text``: the real classifiers, loaded once per set of options."""
+    """The judge for policy tests with ``text``: the real classifiers, loaded once per process and set of options."""
     engine = Engine()
     pipeline = Pipeline(engine)
 

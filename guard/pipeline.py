@@ -56,7 +56,7 @@ class Station:
 class Engine:
     """Every classifier that some policy needs, loaded once. `ensure` blocks while it loads."""
 
-    def __init__(self, catalog: Catalog = registry, *, max_pending_cost: int = 4_000_000) -> None:
+    def __init__(self, catalog: Catalog = registry, *, max_pending_cost: int = 64_000_000) -> None:
         self._catalog = catalog
         self._stations: dict[tuple[str, str], Station] = {}
         self._plans: dict[tuple[str, Direction], tuple[Station, ...]] = {}

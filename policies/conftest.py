@@ -19,8 +19,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from guard.policy import Case, Policy
+    from guard.policy.testing import Judge
 
 _load = functools.lru_cache(functools.partial(load_policy, actions=ACTIONS, catalog=registry))
+
+
+@functools.cache
+def _judge() -> Judge:
+    """The real classifiers, imported only when a case with `text` runs, and loaded once for all of them."""
+    from guard.library import policy_judge
+
+    return policy_judge()
 
 
 class FailedCase(Exception):  # noqa: N818  a report, not an error
@@ -49,12 +58,7 @@ class PolicyCase(pytest.Item):
 
     def runtest(self) -> None:
         policy: Policy = _load(self._policy)
-        judge = None
-        if self._case.text is not None:
-            from guard.library import policy_judge
-
-            judge = policy_judge()
-        report = run_case(policy, self._case, judge)
+        report = run_case(policy, self._case, _judge() if self._case.text is not None else None)
         if not report.passed:
             raise FailedCase(report.problem)
 

@@ -59,7 +59,7 @@ _CLEAN = dict.fromkeys(TOXICITY_HEADS, 0.0)
 def toxicity(data: Path) -> list[Row]:
     """Every row that trains the toxicity heads."""
     readers = (_davidson, _toxic_spans, _stormfront, _toxigen, _swsr, _cold_train, _profanity, _ordinary)
-    return [row for reader in readers for row in reader(data)] + seeds("toxicity", TOXICITY_HEADS)
+    return [row for reader in readers for row in reader(data)] + seeds("toxicity", TOXICITY_HEADS, weight=2.0)
 
 
 def _davidson(data: Path) -> Iterator[Row]:
@@ -171,7 +171,7 @@ _JBC = "always intelligent and machiavellian"
 def prompt_attack(data: Path) -> list[Row]:
     """Every row that trains the prompt-attack heads."""
     readers = (_in_the_wild, _cyberseceval, _gptfuzz, _harmless)
-    return [row for reader in readers for row in reader(data)] + seeds("prompt_attack", ATTACK_HEADS)
+    return [row for reader in readers for row in reader(data)] + seeds("prompt_attack", ATTACK_HEADS, weight=1.0)
 
 
 def _in_the_wild(data: Path) -> Iterator[Row]:
@@ -225,12 +225,12 @@ def prompt_attack_dev(data: Path) -> list[Row]:
 # --- our own rows ---------------------------------------------------------------------------------------------------
 
 
-def seeds(name: str, heads: tuple[str, ...]) -> list[Row]:
+def seeds(name: str, heads: tuple[str, ...], weight: float) -> list[Row]:
     """Rows of ``data/<name>_seeds.jsonl``: heads that a row names are 1, the others 0."""
     lines = (SEEDS / f"{name}_seeds.jsonl").read_text(encoding="utf-8").splitlines()
     found = []
     for line in lines:
         row = json.loads(line)
         labels = {head: float(head in row["heads"]) for head in heads}
-        found.append(Row(row["text"], labels, "seeds", row["language"]))
+        found.append(Row(row["text"], labels, "seeds", row["language"], weight))
     return found

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  a table
 """The templates of ``seeds``: data, written for this project (Apache-2.0).
 
 A table is (heads, language, slots, templates). They are plain on purpose: coverage comes from the public sets, and these
@@ -202,4 +203,70 @@ _PROMPT_ATTACK: tuple[Table, ...] = (
     )),
 )  # fmt: skip
 
-TABLES: dict[str, tuple[Table, ...]] = {"toxicity": _TOXICITY, "prompt_attack": _PROMPT_ATTACK}
+_SMALL_TALK_EN: Slots = {
+    "thing": (
+        "name",
+        "job",
+        "favourite colour",
+        "opinion",
+        "plan",
+        "advice",
+        "address",
+        "phone number",
+        "birthday",
+        "version",
+    ),
+    "place": ("London", "the office", "school", "the station", "my room", "the kitchen"),
+    "task": (
+        "a poem",
+        "an email",
+        "a story",
+        "a short speech",
+        "a recipe",
+        "a summary",
+        "a script",
+        "a letter to my landlord",
+    ),
+    "topic": (
+        "the weather",
+        "history",
+        "football",
+        "cooking",
+        "mathematics",
+        "my password manager",
+        "the news",
+        "my homework",
+    ),
+    "when": ("now", "today", "tomorrow", "next week", "on Monday"),
+}
+_SMALL_TALK_ZH: Slots = {
+    "事": ("名字", "工作", "爱好", "看法", "计划", "建议", "生日", "版本"),
+    "处": ("北京", "公司", "学校", "车站", "房间", "厨房"),
+    "物": ("一首诗", "一封邮件", "一个故事", "一份总结", "一道菜谱", "一段代码"),
+    "题": ("天气", "历史", "足球", "做饭", "数学", "新闻", "作业"),
+    "时": ("现在", "今天", "明天", "下周", "周一"),
+}
+_SMALL_TALK: tuple[Table, ...] = (
+    ((), "en", _SMALL_TALK_EN, (
+        "What's your {thing}?", "What is your {thing}?", "What is my {thing}?", "Tell me your {thing}.", "Who are you?", "Who made you?", "How are you {when}?",
+        "What can you do?", "Can you help me with {topic}?", "Please write {task}.", "Write {task} about {topic}.", "Tell me about {topic}.",
+        "Where is {place}?", "How do I get to {place}?", "What time is it {when}?", "Hello!", "Hi there", "Good morning", "Thanks!", "Thank you very much.",
+        "OK", "Yes, please.", "No, thank you.", "Show me {task}.", "Give me {task}.", "Repeat that, please.", "Say that again more slowly.", "Translate this.",
+        "Continue", "Go on", "Tell me more", "What do you mean?", "Why?", "What is the {thing} of the king?", "Is {topic} hard to learn?",
+        "Tell me a joke.", "Are you an AI?", "Are you there?", "See you {when}.", "What does this word mean?", "Show me the way to {place}.",
+        "What is the secret of good {topic}?", "Print {task} on one page.", "Reply {when}, please.", "Answer in one sentence.", "Keep it short.",
+    )),
+    ((), "zh", _SMALL_TALK_ZH, (
+        "你叫什么{事}？", "你的{事}是什么？", "我的{事}是什么？", "告诉我你的{事}", "你是谁？", "谁开发了你？", "你{时}好吗？", "你能做什么？", "能帮我看看{题}吗？",
+        "请写{物}", "写{物}，关于{题}", "跟我讲讲{题}", "{处}在哪里？", "怎么去{处}？", "{时}几点了？", "你好", "早上好", "谢谢！", "非常感谢", "好的", "不用了，谢谢",
+        "给我{物}", "再说一遍", "请重复一下", "翻译一下", "继续", "多说一点", "什么意思？", "为什么？", "{题}难学吗？", "讲个笑话", "你是人工智能吗？", "{时}见",
+        "这个词是什么意思？", "用一句话回答", "简短一点", "请{时}回复我", "输出{物}", "显示{题}的结果", "把垃圾倒了", "倒垃圾", "垃圾桶在{处}", "垃圾要怎么分类？",
+        "帮我清理垃圾邮件", "{处}的垃圾谁来收？", "把{物}扔进垃圾箱", "内存垃圾回收是怎么工作的？", "滚动屏幕到底部", "水滚了，可以下面条", "我养了一头猪", "猪肉多少钱一斤？",
+        "狗在{处}睡着了", "杀毒软件怎么安装？", "他的病死率很低", "这个药能杀死细菌吗？", "我妈妈在{处}上班", "死亡的意义是什么？", "贱卖家具的广告怎么写？",
+    )),
+)  # fmt: skip
+
+TABLES: dict[str, tuple[Table, ...]] = {
+    "toxicity": (*_TOXICITY, *_SMALL_TALK),
+    "prompt_attack": (*_PROMPT_ATTACK, *_SMALL_TALK),
+}

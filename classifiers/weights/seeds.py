@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DATA = Path(__file__).parent / "data"
-PER_TEMPLATE = 12
+PER_TEMPLATE = 16
 
 
 def expand(template: str, slots: dict[str, tuple[str, ...]]) -> list[str]:

@@ -1,13 +1,15 @@
 """Trains the small linear models: ``python -m classifiers.weights.train_linear toxicity --data DIR``.
 
-Needs ``guard-gateway[train]`` (scikit-learn) and one core for a minute or two. Nothing is random, so the same sets and
-library versions give the same file. It prints the sha256 to pin in the classifier and the figures of the model card.
+Needs ``guard-gateway[train]`` (scikit-learn) and one core for a minute or two. Nothing is random, so the same sets
+and library versions give the same file. It prints the sha256 to pin in the classifier; ``classifiers.weights.evaluate`` then
+measures the figures of the model card.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,14 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from classifiers import _linear
-from classifiers.weights import corpora, evaluate
+from classifiers.weights import corpora
+from classifiers.weights.corpora import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
-
-    from classifiers.weights.corpora import Row
 
 WEIGHTS = Path(__file__).parent
 CALIBRATION_FOLD, HELD_BACK_FOLD = 8, 9
@@ -46,8 +45,24 @@ class Recipe:
 
 
 RECIPES = {
-    "toxicity": Recipe(corpora.TOXICITY_HEADS, corpora.toxicity, corpora.toxicity_dev, 4, 160_000, 4.0, 0.33),
-    "prompt_attack": Recipe(corpora.ATTACK_HEADS, corpora.prompt_attack, corpora.prompt_attack_dev, 3, 50_000, 15.0, 0.1),
+    "toxicity": Recipe(
+        corpora.TOXICITY_HEADS,
+        corpora.toxicity,
+        corpora.toxicity_dev,
+        min_rows=4,
+        limit=160_000,
+        strength=4.0,
+        prior=0.33,
+    ),
+    "prompt_attack": Recipe(
+        corpora.ATTACK_HEADS,
+        corpora.prompt_attack,
+        corpora.prompt_attack_dev,
+        min_rows=3,
+        limit=50_000,
+        strength=15.0,
+        prior=0.1,
+    ),
 }
 
 
@@ -57,7 +72,7 @@ def train(name: str, data: Path, out: Path) -> str:
     dev = recipe.dev(data)
     rows = without_overlap(recipe.rows(data), dev)
     fit = [row for row in rows if row.fold not in (CALIBRATION_FOLD, HELD_BACK_FOLD)]
-    calibration = [row for row in rows if row.fold == CALIBRATION_FOLD and row.source != "toxic_spans"]
+    calibration = [row for row in rows if row.fold == CALIBRATION_FOLD]
     hashed = [np.unique(_linear.grams(row.text)) for row in fit]
     keys, idf = vocabulary(hashed, recipe.min_rows, recipe.limit)
     fit_x = vectors(hashed, keys, idf)
@@ -71,10 +86,14 @@ def train(name: str, data: Path, out: Path) -> str:
     path = out / f"{name}.npz"
     write(path, recipe.heads, keys, idf, np.array(weights).T, np.array(bias))
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    held_back = [row for row in rows if row.fold == HELD_BACK_FOLD]
-    print(evaluate.report(_linear.load(path, sha256), held_back, dev))
     print(f"{path.name}: {len(fit)} rows, {len(keys)} n-grams, {path.stat().st_size} bytes, sha256 {sha256}")
     return sha256
+
+
+def held_back(name: str, data: Path) -> list[Row]:
+    """The rows of the training sets that no model was trained or calibrated on."""
+    recipe = RECIPES[name]
+    return [row for row in without_overlap(recipe.rows(data), recipe.dev(data)) if row.fold == HELD_BACK_FOLD]
 
 
 def without_overlap(rows: list[Row], dev: list[Row]) -> list[Row]:
@@ -105,7 +124,7 @@ def vocabulary(
 
 def vectors(hashed: list[NDArray[np.uint32]], keys: NDArray[np.uint32], idf: NDArray[np.float32]) -> Any:
     """Rows of idf, scaled to length one: a sparse matrix (texts, n-grams)."""
-    from scipy.sparse import csr_matrix
+    from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
 
     slots = _linear.slots_of(keys)
     columns = []

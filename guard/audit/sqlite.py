@@ -99,8 +99,7 @@ class SqliteSink(GroupCommitSink[_Row]):
         if self._connection is not None:
             if self._file == _identity(self._path):
                 return
-            # Moved or deleted under us: what we would write now, nobody would find.
-            self._close()
+            self._close()  # moved or deleted under us: what we would write now, nobody would find
         with contextlib.suppress(FileExistsError):
             # Readable by its owner only. O_EXCL, for closing a file that is in use would drop its locks (fcntl(2)).
             os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -146,16 +145,30 @@ class SqliteSink(GroupCommitSink[_Row]):
                 connection.execute(_INSERT, row)
                 errors.append(None)
             except (sqlite3.IntegrityError, OverflowError) as error:
-                # Undoes this statement only (https://www.sqlite.org/lang_conflict.html, ABORT); the group goes on.
+                # As a rule that undoes the one statement (https://www.sqlite.org/lang_conflict.html, ABORT).
+                if not connection.in_transaction:
+                    raise
                 what = "is there already" if "records.id" in str(error) else "has a field that cannot be written"
                 errors.append(AuditError(f"record `{row[0]}` {what}"))
         connection.execute("COMMIT")
         return errors
 
     def _close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()  # rolls back what is open
+        connection = self._connection
+        if connection is None:
+            return
+        if connection.in_transaction:
+            with contextlib.suppress(sqlite3.Error):
+                connection.rollback()
+        if self._file != _identity(self._path):
+            # Where the file was moved, its write-ahead log has stayed behind with the last records in it, and a
+            # new file at this path would throw them away: better no record now than one less.
+            _, frames, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if copied < frames:
+                msg = f"audit log `{self._path}` was moved while somebody reads it; end the reading or move it back"
+                raise AuditError(msg)
+        self._connection = None
+        connection.close()
 
 
 def read(path: str | Path, *, limit: int | None = None, newest_first: bool = True) -> Iterator[AuditRecord]:

@@ -77,9 +77,8 @@ def sniff(data: bytes) -> str | None:
     if data[4:8] == b"ftyp":
         return _BRANDS.get(data[8:12])
     head = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if head.startswith(b"<svg") or (head.startswith((b"<?xml", b"<!--", b"<!doctype")) and b"<svg" in data[:4096].lower()):
-        return "image/svg+xml"
-    return None
+    marked_up = head.startswith((b"<?xml", b"<!--", b"<!doctype")) and b"<svg" in data[:4096].lower()
+    return "image/svg+xml" if marked_up or head.startswith(b"<svg") else None
 
 
 def decode(
@@ -114,7 +113,8 @@ def decode(
         raise
     except Image.DecompressionBombError as error:
         raise _too_large(max_pixels) from error
-    except Exception as error:  # decoders raise anything on hostile bytes: OSError, SyntaxError, struct.error, IndexError
+    except Exception as error:
+        # Decoders raise anything on hostile bytes: OSError, SyntaxError, struct.error, IndexError.
         msg = f"the {media_type} is damaged or cut short"
         raise Unreadable(msg) from error
 
@@ -206,7 +206,8 @@ def _white(frame: Image.Image) -> float:
     if frame.mode in {"I", "F"}:
         low, high = frame.getextrema()
         bound = max(abs(float(low)), abs(float(high)))  # type: ignore[arg-type]  # one band: two numbers
-        return next((white for white in (1.0, 255.0, 65535.0) if bound <= white and (white > 1 or frame.mode == "F")), bound)
+        usual = (1.0, 255.0, 65535.0) if frame.mode == "F" else (65535.0,)
+        return next((white for white in usual if bound <= white), bound)
     return 255.0
 
 

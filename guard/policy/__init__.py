@@ -12,8 +12,6 @@ YAML ─loader→ Policy ─evaluate(Detection)→ Decision
 """
 
 from guard.policy.evaluate import decide
-from guard.policy.explain import explain, explain_decision
-from guard.policy.lint import Problem, lint
 from guard.policy.loader import load_policy, parse_policy
 from guard.policy.model import Match, Mode, Policy, Rule, UnknownFields
 from guard.policy.schema import json_schema
@@ -29,14 +27,10 @@ __all__ = [
     "Mode",
     "Policy",
     "PolicyStore",
-    "Problem",
     "Rule",
     "UnknownFields",
     "decide",
-    "explain",
-    "explain_decision",
     "json_schema",
-    "lint",
     "load_policy",
     "load_tests",
     "parse_policy",

@@ -7,13 +7,17 @@ Every rule that fires asks for its action, every failure for the policy's answer
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from guard.decision import Action, Cause, Decision, Detection, Effect, Failure, FailureKind
-from guard.finding import Finding
 from guard.policy.model import AnyOf, CategoryIs, Condition, Missing, Mode, Not, Policy, Rule
 from guard.taxonomy import covers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from guard.content import Modality
+    from guard.finding import Finding
 
 ALLOW = "allow"
 """What is decided when nothing asks for anything."""
@@ -65,19 +69,24 @@ def decide(policy: Policy, detection: Detection, decision_id: str) -> Decision:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Scene:
-    """What one rule looks at: the *findings* within its bounds, and whether there is content within them at all."""
+class _Scene(NamedTuple):
+    """What one rule looks at: the *findings* within its bounds, of a detection that saw content of *modalities*."""
 
     findings: Sequence[Finding]
-    present: bool
+    rule: Rule
+    modalities: frozenset[Modality]
+
+    @property
+    def present(self) -> bool:
+        """Whether there is content that the rule looks at. Worked out only where absence is asked for."""
+        return not self.rule.modalities.isdisjoint(self.modalities)
 
 
 def _fire(rule: Rule, detection: Detection, findings: Sequence[Finding]) -> Effect | None:
     if detection.direction not in rule.directions:
         return None
     within = [f for f in findings if f.modality in rule.modalities and _has_role(f.role, rule.roles)]
-    seen = _seen(rule.when, _Scene(within, not rule.modalities.isdisjoint(detection.modalities)))
+    seen = _seen(rule.when, _Scene(within, rule, detection.modalities))
     if seen is None:
         return None
     fired_on = tuple(finding for i, finding in enumerate(within) if i in seen)
@@ -105,6 +114,8 @@ def _seen(condition: Condition, scene: _Scene) -> frozenset[int] | None:
 
 
 def _seen_category(condition: CategoryIs, scene: _Scene) -> frozenset[int] | None:
+    if not scene.findings:
+        return None
     high = 1.0 if condition.at_most is None else condition.at_most
     seen = [
         i
