@@ -190,7 +190,9 @@ class _Consultation:
             try:
                 self.items.append(self.station.classifier.prepare(reading.source))
             except Unreadable as error:
-                self.unreadable[reading.part] = str(error)
+                source = reading.source
+                parts = {s.part for s in source.segments} if isinstance(source, View) else {reading.part}
+                self.unreadable |= dict.fromkeys(parts, str(error))
             except Exception as error:  # noqa: BLE001  a stranger's code: whatever it raises is a failure, never a pass
                 self.failures.append(Failure(self.station.name, FailureKind.ERROR, type(error).__name__))
             else:

@@ -14,7 +14,7 @@ from guard.classifier import Classifier, Readable
 from guard.content import Content, Modality, TextPart, View
 from guard.finding import Finding
 from guard.text.escapes import unescape_json
-from guard.text.windows import cut, narrow, seams, windows
+from guard.text.windows import cut, join, narrow, seams, windows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,15 +22,20 @@ if TYPE_CHECKING:
     from guard.content import Part
 
 _PROSE = frozenset({"message", "tool_result", "reasoning", "refusal"})
+_SMALL = frozenset({"key", "name", "tool_schema", "unknown", "url"})
+"""Kinds that come by the hundred and a few words each: read together, a line each, as a person would read a form."""
 _WORTH_KEEPING = 0.5  # below this, one score per part and category says all there is to say
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One thing to read: a media part as it is, or a view of text. *seam* views only add what no part shows alone."""
+    """One thing to read: media part number *part* as it is, or a view of text, which knows its parts itself.
+
+    *seam* views only add what no part shows alone.
+    """
 
     source: Readable
-    part: int
+    part: int = -1
     seam: bool = False
 
 
@@ -38,29 +43,34 @@ def readings(content: Content, classifier: Classifier[Any]) -> list[Reading]:
     """Everything *classifier* has to read so that nothing of its modalities is unseen."""
     found: list[Reading] = []
     prose: list[tuple[int, str]] = []
+    small: list[tuple[int, str]] = []
     size, horizon = classifier.window, classifier.horizon
     reads_text = Modality.TEXT in classifier.modalities
     for number, part in enumerate(content.parts):
         if isinstance(part, TextPart):
             if not (reads_text and part.text):
                 continue
-            found += [Reading(view, number) for view in windows(part.text, number, size, horizon)]
+            if part.kind in _SMALL:
+                small.append((number, part.text))
+                continue
+            found += [Reading(view) for view in windows(part.text, number, size, horizon)]
             if part.kind in _PROSE:
                 prose.append((number, part.text))
             elif part.kind == "tool_arguments":
-                found += [Reading(view, number) for view in _unescaped(part.text, number, size, horizon)]
+                found += [Reading(view) for view in _cut(unescape_json(part.text, number), size, horizon)]
         elif part.modality in classifier.modalities and part.modality is not Modality.OPAQUE:
             found.append(Reading(part, number))  # type: ignore[arg-type]  # OpaquePart is the only unreadable kind
+    if small:
+        found += [Reading(view) for view in _cut(join(small, "\n"), size, horizon)]
     if len(prose) > 1:
-        found += [Reading(view, -1, seam=True) for view in seams(prose, horizon, size)]
+        found += [Reading(view, seam=True) for view in seams(prose, horizon, size)]
         spoken = [(n, text) for n, text in prose if content.parts[n].role == "user"]
         if 1 < len(spoken) < len(prose):
-            found += [Reading(view, -1, seam=True) for view in seams(spoken, horizon, size)]
+            found += [Reading(view, seam=True) for view in seams(spoken, horizon, size)]
     return found
 
 
-def _unescaped(text: str, part: int, size: int | None, horizon: int) -> list[View]:
-    view = unescape_json(text, part)
+def _cut(view: View | None, size: int | None, horizon: int) -> list[View]:
     if view is None:
         return []
     return [narrow(view, start, end) for start, end in cut(len(view.text), size, horizon)]
@@ -96,8 +106,9 @@ def _places(content: Content, reading: Reading, finding: Finding) -> list[tuple[
     if not isinstance(view, View):
         return [(reading.part, None)]
     if finding.span is None:
-        if not reading.seam and len(view.segments) == 1 and _is_whole(content.parts[reading.part], view):
-            return [(reading.part, None)]
+        whole = view.segments[0] if len(view.segments) == 1 else None
+        if whole is not None and not reading.seam and _is_whole(content.parts[whole.part], view):
+            return [(whole.part, None)]
         places = view.origins(0, len(view.text))
     else:
         places = view.origins(*finding.span)

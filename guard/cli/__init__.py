@@ -95,10 +95,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         set_up_logging(options.log_level)
     try:
         return _run(options)
+    except BrokenPipeError:  # whoever read our output has had enough
+        sys.stdout = None
+        return ERROR
     except (GuardError, OSError, UnicodeDecodeError) as error:
         print(f"guard: {error}", file=sys.stderr)
-        return ERROR
-    except BrokenPipeError:
         return ERROR
     except KeyboardInterrupt:
         return 130

@@ -11,9 +11,10 @@ import asyncio
 import hashlib
 import hmac
 import logging
+import re
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from guard import telemetry
@@ -54,6 +55,10 @@ log = logging.getLogger(__name__)
 _STRENGTH_OF_STATE = (State.ALLOWED, State.FLAGGED, State.REDACTED, State.BLOCKED)
 _RETRY_AFTER = (b"retry-after", b"1")
 _NO_RETRY = (b"x-should-retry", b"false")
+_UNRECORDED = 503
+"""The status of a request that cannot be recorded, whatever its answer would have been."""
+_SECRETIVE = re.compile(r"(?:[0-9][._:/-]?){9}|[A-Za-z0-9]{20}")
+"""Nine digits in a row, dashes and dots aside, or twenty letters and digits: no model is named so, keys and cards are."""
 
 
 @dataclass(slots=True)
@@ -201,21 +206,24 @@ class Handler:
         if not await self._record(draft, reply):
             message = "The decision could not be recorded, so nothing was released."
             draft.error = ""
-            reply = _error(draft, speaker, 503, "audit_unavailable", message)
+            reply = _error(draft, speaker, _UNRECORDED, "audit_unavailable", message)
             reply.headers += ((b"x-guard-id", draft.id.encode()),)
         return reply
 
     async def _record(self, draft: Draft, reply: Reply) -> bool:
         """Write the terminal record; whether it is durable now."""
         record = draft.record(reply)
-        telemetry.REQUESTS.labels(draft.route or "other", draft.state.value, str(reply.status)).inc()
         own = draft.timings["total"] - draft.timings.get("upstream", 0.0)
         telemetry.OVERHEAD.labels(draft.route or "other").observe(own / 1000)
+        state, status = draft.state, reply.status
         try:
             await self._sink.append(record)
         except AuditError as error:
             log.error("record not written id=%s error=%s", draft.id, error)  # noqa: TRY400
+            state, status = State.ERROR_CLOSED, status and _UNRECORDED
             return False
+        finally:
+            telemetry.REQUESTS.labels(draft.route or "other", state.value, str(status)).inc()
         return True
 
     async def _answer(self, scope: Scope, receive: Receive, draft: Draft, adapter: Adapter | None) -> Reply:
@@ -246,9 +254,13 @@ class Handler:
 
     async def _serve(self, scope: Scope, body: bytes, draft: Draft, adapter: Adapter) -> Reply:
         exchange = adapter.decode_request(body)
+        locale = _locale(scope)
+        if locale != "en":
+            exchange.contents = tuple(replace(content, locale=locale) for content in exchange.contents)
         draft.stream = exchange.stream
-        draft.model = exchange.contents[0].model
-        policy = draft.policy = self._store.select(draft.route, draft.tenant, draft.model)
+        model = exchange.contents[0].model
+        draft.model = None if model is None or _SECRETIVE.search(model) else model
+        policy = draft.policy = self._store.select(draft.route, draft.tenant, model)
         _refuse_unknown(policy, exchange)
         began = time.monotonic()
         deadline = began + self._limits.judge_timeout_s
@@ -283,6 +295,7 @@ class Handler:
         if upstream is None:
             raise TypeError(type(adapter).__name__)
         began = time.monotonic()
+        locale = exchange.content.locale
         headers = scope["headers"]
         if self._tenants:  # the key was the gateway's own: it goes no further
             headers = [(name, value) for name, value in headers if name != b"authorization"]
@@ -293,20 +306,25 @@ class Handler:
             draft.timings["upstream"] = _since(began)
         draft.upstream_status = answered.status
         ok = answered.status == 200
+        if not ok:
+            draft.state, draft.error = State.UPSTREAM_ERROR, f"upstream_{answered.status}"
+        status = answered.status if ok or 400 <= answered.status < 600 else 502
         try:
             answer = adapter.decode_response(answered.body) if ok else adapter.decode_failure(answered.body)
         except RequestError as error:
-            raise UpstreamError("protocol", f"The upstream's answer cannot be read ({error.code}).") from None
+            if ok:
+                raise UpstreamError("protocol", f"The upstream's answer cannot be read ({error.code}).") from None
+            message = f"The upstream answered {answered.status}; what it said of it cannot be read ({error.code})."
+            return Reply(status, adapter.encode_error(draft.error, message), headers=answered.headers)
         began = time.monotonic()
         deadline = began + self._limits.judge_timeout_s
-        judged = await self._pipeline.judge(answer.content, policy, decision_id=draft.id, deadline=deadline)
+        said = answer.content if locale == "en" else replace(answer.content, locale=locale)
+        judged = await self._pipeline.judge(said, policy, decision_id=draft.id, deadline=deadline)
         draft.output = judged.decision
         draft.timings["output"] = _since(began)
         if isinstance(judged.released, Refusal):
             return self._refusal(draft, adapter, judged.released)
         if not ok:
-            draft.state, draft.error = State.UPSTREAM_ERROR, f"upstream_{answered.status}"
-            status = answered.status if 400 <= answered.status < 600 else 502
             return Reply(status, adapter.encode_failure(answer, judged.released), headers=answered.headers)
         draft.state = _state(draft.decisions())
         released = adapter.encode_response(exchange, answer, judged.released)
@@ -404,6 +422,12 @@ def _guard_headers(draft: Draft) -> tuple[tuple[bytes, bytes], ...]:
     if draft.policy is not None:
         headers.append((b"x-guard-policy", f"{draft.policy.name}@{draft.policy.revision}".encode()))
     return tuple(headers)
+
+
+def _locale(scope: Scope) -> str:
+    """The language the client asks for first (RFC 9110 section 12.5.4), for the words of refusals."""
+    first = (header(scope, b"accept-language") or b"en").split(b",", 1)[0].split(b";", 1)[0].strip()
+    return first.decode("ascii", "replace") if first.replace(b"-", b"").isalnum() and len(first) <= 35 else "en"
 
 
 def _since(began: float) -> float:

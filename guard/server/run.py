@@ -40,6 +40,7 @@ def _server(app: Any, address: Address) -> _Server:
             host=address.host,
             port=address.port,
             http="httptools",
+            ws="none",  # an upgrade is a request like any other: refused, and recorded
             loop="none",
             lifespan="off",
             log_config=None,

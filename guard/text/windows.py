@@ -63,8 +63,8 @@ def seams(texts: Sequence[tuple[int, str]], horizon: int, size: int | None) -> l
 
     White space at a seam is dropped before joining: it is what a splitter would add.
     """
-    trimmed = [(part, text, text.strip()) for part, text in texts]
-    kept = [(part, len(text) - len(text.lstrip()), bare) for part, text, bare in trimmed if bare]
+    trimmed = [(part, len(text) - len(text.lstrip()), text.strip()) for part, text in texts]
+    kept = [(part, bare, offset) for part, offset, bare in trimmed if bare]
     if len(kept) < 2:
         return []
     return [
@@ -76,17 +76,23 @@ def seams(texts: Sequence[tuple[int, str]], horizon: int, size: int | None) -> l
     ]
 
 
-def _join(texts: Sequence[tuple[int, int, str]], joiner: str) -> tuple[View, list[int]]:
+def join(texts: Sequence[tuple[int, str]], joiner: str) -> View:
+    """One view of all *texts* (``(part number, text)``), *joiner* between them."""
+    return _join([(part, text, 0) for part, text in texts], joiner)[0]
+
+
+def _join(texts: Sequence[tuple[int, str, int]], joiner: str) -> tuple[View, list[int]]:
+    """The view of *texts* (part, text, where in the part it begins), and where in it the seams are."""
     segments: list[Segment] = []
     points: list[int] = []
     at = 0
-    for part, offset, text in texts:
+    for part, text, offset in texts:
         if segments:
             points.append(at)
             at += len(joiner)
         segments.append(Segment(at, at + len(text), part, offset, offset + len(text)))
         at += len(text)
-    return View(joiner.join(text for _, _, text in texts), tuple(segments)), points
+    return View(joiner.join(text for _, text, _ in texts), tuple(segments)), points
 
 
 def _around(points: Sequence[int], length: int, horizon: int) -> Iterator[tuple[int, int]]:
