@@ -4,28 +4,45 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _WIDE = re.compile(r"[\uff01-\uff5e\u3000]+")
+_TO_ASCII = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 _SLICE = 256
 _CLUSTER = 32
 """The longest stretch of a letter and its marks composed as one (Unicode's stream-safe text has at most 30 marks)."""
-_TO_ASCII = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 
 
-@dataclass(frozen=True, slots=True)
 class Folded:
-    """*text* folded. *starts* and *ends* give, for each of its characters, where it comes from; None: its own place."""
+    """A text folded: each of *clusters*, stretches of the original in order, became the one of *pieces* beside it.
 
-    text: str
-    starts: tuple[int, ...] | None = None
-    ends: tuple[int, ...] | None = None
+    Without pieces every character stayed in its place.
+    """
+
+    __slots__ = ("_clusters", "_ends", "_pieces", "_starts", "text")
+
+    def __init__(self, text: str, pieces: Sequence[str] | None = None, clusters: Sequence[str] = ()) -> None:
+        self.text = text
+        self._pieces = pieces
+        self._clusters = clusters
+        self._starts: list[int] = []
+        self._ends: list[int] = []
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
         """The characters of the original that ``start:end`` of the folded text comes from."""
-        if self.starts is None or self.ends is None:
+        if self._pieces is None:
             return start, end
-        return self.starts[start], self.ends[end - 1]
+        if not self._starts:
+            # Made on demand: most text has nothing in it whose place anybody asks for.
+            position = 0
+            for piece, cluster in zip(self._pieces, self._clusters, strict=True):
+                self._starts += [position] * len(piece)
+                position += len(cluster)
+                self._ends += [position] * len(piece)
+        return self._starts[start], self._ends[end - 1]
 
 
 def fold(text: str) -> Folded:
@@ -42,12 +59,11 @@ def fold(text: str) -> Folded:
         # A character folds to one or more, so the same length means that each stayed in its place.
         if len(folded) == len(narrow) and _is_normal(folded):
             return Folded(folded)
-    return _fold_clusters(narrow)
-
-
-def _is_normal(text: str) -> bool:
-    """Whether *text* is in NFKC. Asked in slices that share a character: sorting one long run of marks is quadratic."""
-    return all(unicodedata.is_normalized("NFKC", text[i : i + _SLICE + 1]) for i in range(0, len(text), _SLICE))
+    letters = set(narrow)
+    clusters = _clusters(narrow) if any(map(_continues, letters)) else narrow
+    table = {cluster: normal(cluster) for cluster in set(clusters)}
+    pieces = [table[cluster] for cluster in clusters]
+    return Folded("".join(pieces), pieces, clusters)
 
 
 def narrowed(text: str) -> str:
@@ -56,26 +72,26 @@ def narrowed(text: str) -> str:
 
 
 def normal(text: str) -> str:
-    """NFKC and case folded, until it stays as it is."""
+    """NFKC and case folded."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
-def _fold_clusters(text: str) -> Folded:
-    pieces: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
+def _is_normal(text: str) -> bool:
+    """Whether *text* is in NFKC. Asked in slices that share a character: sorting one long run of marks is quadratic."""
+    return all(unicodedata.is_normalized("NFKC", text[i : i + _SLICE + 1]) for i in range(0, len(text), _SLICE))
+
+
+def _clusters(text: str) -> list[str]:
+    """*text* cut before every character that does not compose with what stands before it."""
+    found: list[str] = []
     start = 0
     for end in range(1, len(text) + 1):
-        if end < len(text) and end - start < _CLUSTER and _continues(text[end]):
-            continue
-        piece = normal(text[start:end])
-        pieces.append(piece)
-        starts += [start] * len(piece)
-        ends += [end] * len(piece)
-        start = end
-    return Folded("".join(pieces), tuple(starts), tuple(ends))
+        if end == len(text) or end - start >= _CLUSTER or not _continues(text[end]):
+            found.append(text[start:end])
+            start = end
+    return found
 
 
 def _continues(char: str) -> bool:
     """Whether *char* can compose with what stands before it: a mark, or a vowel or final of Hangul."""
-    return unicodedata.combining(char) != 0 or "\u1160" <= char <= "\u11ff"
+    return char > "\u02ff" and (unicodedata.category(char)[0] == "M" or "\u1160" <= char <= "\u11ff")

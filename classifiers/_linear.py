@@ -25,7 +25,7 @@ from guard.errors import WeightsError
 if TYPE_CHECKING:
     from pathlib import Path
 
-FEATURES = "grams-1"
+FEATURES = "grams-2"
 """Name of the feature space below; a file of another one is refused."""
 
 SLOT_BITS = 20
@@ -37,12 +37,18 @@ _SALTS = np.arange(_LONGEST + 1, dtype=np.uint32) * np.uint32(0x9E3779B9)
 _MIX_A, _MIX_B = np.uint32(0x7FEB352D), np.uint32(0x846CA68B)
 _HAN_FIRST, _HAN_LAST, _HAN_SUPPLEMENT = 0x3400, 0x9FFF, 0x20000
 _WORD = re.compile(r"[^\W_\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]+(?:'[^\W_\u3040-\u9fff]+)*")
+# Letters of every script but Latin and Han. The training sets hold next to none of them, and what they hold would make
+# the model judge a language instead of what is said in it.
+_UNREAD = re.compile(
+    r"[\u0370-\u1dff\u1f00-\u1fff\u2c00-\u2dff\u3040-\u312f\u3130-\u33ff\ua000-\ud7ff\ufb13-\ufdff\ufe70-\ufefe"
+    r"\U00010000-\U0001cfff\U0001e000-\U0001efff]+"
+)
 
 
 def fold(text: str) -> str:
-    """One spelling for what reads the same: compatibility forms, case, apostrophes, runs of white space."""
+    """One spelling for what reads the same (compatibility forms, case, white space); other scripts become a space."""
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text).replace("\u2019", "'")
+        text = _UNREAD.sub(" ", unicodedata.normalize("NFKC", text).replace("\u2019", "'"))
     return f" {' '.join(text.lower().split())} "
 
 

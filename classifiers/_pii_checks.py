@@ -67,12 +67,17 @@ def luhn(text: str) -> bool:
     return total % 10 == 0 and len(set(number)) > 1
 
 
-def iban(text: str) -> bool:
-    """Whether *text* is an IBAN: its country's length, and 1 modulo 97 (ISO 13616, ISO/IEC 7064 MOD 97-10)."""
-    code = "".join(c for c in text.upper() if c.isalnum())
-    if len(code) != _IBAN_LENGTHS.get(code[:2]):
-        return False
-    return int("".join(str(int(c, 36)) for c in code[4:] + code[:4])) % 97 == 1
+def iban_length(text: str) -> int:
+    """How many characters at the start of *text* are an IBAN, 0 if none are.
+
+    An IBAN has the length of its country and is 1 modulo 97 (ISO 13616, ISO/IEC 7064 MOD 97-10); what follows may look
+    like one more group of it, and is the next word of the sentence.
+    """
+    places = [i for i, c in enumerate(text) if c.isalnum()][: _IBAN_LENGTHS.get(text[:2], 0)]
+    if not places or len(places) < _IBAN_LENGTHS[text[:2]] or text[places[-1] + 1 : places[-1] + 2].isalnum():
+        return 0
+    code = "".join(text[i] for i in places)
+    return places[-1] + 1 if int("".join(str(int(c, 36)) for c in code[4:] + code[:4])) % 97 == 1 else 0
 
 
 def resident_id(text: str) -> bool:

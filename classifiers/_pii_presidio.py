@@ -32,9 +32,8 @@ if TYPE_CHECKING:
 
 _MODEL_SHA256 = "d94ea49b0b7b8e0b13947fceb6dcf7d702578d03048cab89ace9b65d54f6d428"
 _UNUSED = ("tagger", "parser", "attribute_ruler", "lemmatizer", "senter")
-_ENTITIES = {"person": "PERSON", "location": "LOCATION", "organization": "ORGANIZATION", "date_time": "DATE_TIME"}
+_ENTITIES = {"person": "PERSON", "location": "LOCATION", "organization": "ORGANIZATION"}
 _OURS = {presidio: ours for ours, presidio in _ENTITIES.items()}
-NER_ENTITIES = frozenset(_ENTITIES)
 
 _PRIVATE_SUFFIXES = frozenset({"local", "internal", "intranet", "corp", "lan", "home", "example", "test"})
 

@@ -23,8 +23,8 @@ class Form:
     """One form of one entity.
 
     *judge* names the check; *score* is what the form is worth where the check has no opinion. *trim* are characters
-    at which a candidate that is refuted may be cut from its right end and tried again (the next word of a sentence
-    can look like one more group of an account number).
+    at which a candidate that is refuted is cut from its right end and tried again (the next sentence can look like one
+    more part of a domain).
     """
 
     entity: str
@@ -43,7 +43,7 @@ _IS = r"\W{0,3}(?:is|was|are)?\W{0,3}"
 _CARD_WORDS = ("card", "credit", "debit", "visa", "mastercard", "amex", "unionpay", "卡", "银联", "信用卡", "储蓄卡")
 _PHONE_WORDS = (
     "phone", "phones", "telephone", "tel", "mobile", "cell", "cellphone", "call", "calls", "called", "fax", "office",
-    "desk", "home", "contact", "dial", "sms", "text", "whatsapp", "ring", "reach", "number", "hotline",
+    "desk", "home", "contact", "dial", "sms", "whatsapp", "ring", "reach", "hotline",
     "电话", "手机", "联系", "号码", "致电", "拨打", "短信", "微信", "来电", "座机", "传真", "热线",
 )  # fmt: skip
 _SURNAMES = (
@@ -70,7 +70,7 @@ FORMS = (
         0.3, "card", _CARD_WORDS,
     ),
     Form("credit_card", "any", r"\b62\d\d(?:[- ]?\d{4}){3}[- ]?\d{1,3}\b", 0.3, "card", _CARD_WORDS),
-    Form("iban", "any", r"\b[A-Z]{2}\d\d(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,4})?\b", judge="iban", trim=" -"),
+    Form("iban", "any", r"\b[A-Z]{2}\d\d(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,4})?\b", judge="iban"),
     Form("crypto_wallet", "any", r"\b(?:bc1[a-z0-9]{25,87}|[13][1-9A-HJ-NP-Za-km-z]{25,34})\b", judge="crypto"),
     Form("crypto_wallet", "any", r"\b0x[0-9a-fA-F]{40}\b", 0.6, context=("wallet", "ethereum", "eth", "钱包")),
     Form("ip_address", "any", r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b", 0.6, "ip", ("ip", "address", "地址")),
@@ -80,7 +80,7 @@ FORMS = (
     Form("mac_address", "any", r"\b[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}\b", 0.6, "mac", ("mac", "address", "地址")),
     Form(
         "url", "any",
-        r"(?i)\b(?:https?://|www\.)[a-z0-9\p{Latin}.:_%@-]+[a-z0-9/](?:[/?#][!-;=?-~]*[0-9A-Za-z/=_-])?", 0.6,
+        r"(?i)\b(?:https?://|www\.)[a-z0-9\p{Latin}.:_%@-]*[a-z0-9](?:[/?#](?:[!-;=?-~]*[0-9A-Za-z/=_-])?)?", 0.6,
     ),
     Form(
         "date_time", "any",
@@ -156,8 +156,9 @@ FORMS = (
     Form("date_time", "zh", r"(?:19|20)\d\d年(?:1[0-2]|0?[1-9])月(?:(?:[12]\d|3[01]|0?[1-9])[日号])?", 0.6),
     Form(
         "address", "zh",
-        r"(?:\p{Han}{2,8}?(?:省|市|自治区|特别行政区))?(?:\p{Han}{1,8}?(?:市|区|县|旗|自治州|镇|乡|街道)){1,3}"
-        r"\p{Han}{1,10}?(?:路|街|大道|巷|弄|道|胡同|村|里)\d{1,5}(?:号院?|弄)(?:\p{Han}{0,8}\d{1,4}(?:栋|幢|座|号楼|单元|楼|层|室|号|户)){0,4}",
+        r"(?:住在|家住|住|位于|[寄送][到往]|来自|地址[是为]?|在)?"
+        r"((?:\p{Han}{2,8}?(?:省|市|自治区|特别行政区))?(?:\p{Han}{1,8}?(?:市|区|县|旗|自治州|镇|乡|街道)){1,3}"
+        r"\p{Han}{1,10}?(?:路|街|大道|巷|弄|道|胡同|村|里)\d{1,5}(?:号院?|弄)(?:\p{Han}{0,8}\d{1,4}(?:栋|幢|座|号楼|单元|楼|层|室|号|户)){0,4})",
         0.75, context=("地址", "住在", "住址", "寄到", "收货", "家住"),
     ),
     Form(

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from classifiers._pii_presidio import Names
 
 LANGUAGES = ("en", "zh")
-_NAMES = frozenset({"person", "location", "organization", "date_time"})
-"""What the English model names. `person` and `date_time` have written forms as well."""
+_NAMES = frozenset({"person", "location", "organization"})
+"""What the English model reads. `person` has a written form in Chinese as well."""
 ENTITIES = frozenset(form.entity for form in FORMS) | _NAMES
 _DEFAULT = (
     "email", "phone", "credit_card", "iban", "bank_account", "crypto_wallet", "ip_address", "us_ssn", "passport",
@@ -121,7 +121,6 @@ class Pii(Classifier[str]):
         from classifiers import _pii_presidio
 
         self._judges: dict[str, Callable[[str], bool | None]] = {
-            "iban": checks.iban,
             "resident_id": lambda text: checks.resident_id(text) or None,
             "old_resident_id": checks.old_resident_id,
             "social_credit": checks.social_credit_code,
@@ -190,6 +189,9 @@ class Pii(Classifier[str]):
             return self._telephone(form, index, text, start, end, in_context=bool(context))
         if form.judge == "ip" and _in_longer_number(text, start, end):
             return None
+        if form.judge == "iban":
+            end = start + checks.iban_length(text[start:end])
+            return _Candidate(form.entity, 1.0, start, end, "iban", index) if end > start else None
         check = self._judges[form.judge]
         proof = check(text[start:end])
         for _ in range(_LONGEST_TRIMS if form.trim else 0):

@@ -18,7 +18,7 @@ from guard.finding import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-SHA256 = "2496cdaf4018ff0cb44dd74a7d1cbc2e30eab4e78f0c611c5a2385f9e59d662c"
+SHA256 = "96d25c7e0f714a1c64671521ec3b12819702dd83022517f70e1d5addaa030717"
 WEIGHTS = Path(__file__).parent / "weights" / "prompt_attack.npz"
 HEADS = (INJECTION, JAILBREAK)
 _LEAST = 0.01

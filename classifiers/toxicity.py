@@ -17,7 +17,7 @@ from guard.finding import Finding
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SHA256 = "184ae68c93dfadbd80f64aea456c57a9657f1eba63c8a442cc51633f6cbcff94"
+SHA256 = "efce2d56e1544e7f20ca97b25775f784c788128234173e8f2e5081cd8e940f35"
 WEIGHTS = Path(__file__).parent / "weights" / "toxicity.npz"
 HEADS = ("toxicity", "toxicity.insult", "toxicity.threat", "toxicity.obscene", "hate")
 _LEAST = 0.01
@@ -34,8 +34,8 @@ class Toxicity(Classifier[str]):
     """
 
     categories = frozenset(HEADS)
-    window = 400
-    horizon = 100
+    window = 256
+    horizon = 64
     inline_cost = 256
     version = "tfidf-1"
 

@@ -118,6 +118,8 @@ def policy_path(name: str | Path) -> Path:
 def load_config(path: str | Path) -> GatewayConfig:
     """The configuration in the file *path*. A relative path in it counts from the file's folder.
 
+    ``policies`` may also be the name of a bundled policy.
+
     Raises:
         ConfigError: the first thing that is wrong with it.
     """
@@ -128,9 +130,22 @@ def load_config(path: str | Path) -> GatewayConfig:
     home = Path(path).parent
     return replace(
         config,
-        policies=str(home / config.policies) if config.policies else "",
+        policies=_policies_beside(home, config.policies),
         audit=replace(config.audit, path=str(home / config.audit.path)),
     )
+
+
+def _policies_beside(home: Path, name: str) -> str:
+    """*name* as counted from *home*, or the bundled policy of that name if nothing there has it."""
+    if not name:
+        return ""
+    beside = home / name
+    return name if Path(name).name == name and not beside.exists() else str(beside)
+
+
+def is_base_url(text: str) -> bool:
+    """Whether *text* is what an upstream's ``url`` should be."""
+    return _URL.fullmatch(text) is not None
 
 
 def _config(root: Field) -> GatewayConfig:
@@ -163,7 +178,7 @@ def _address(value: Field) -> Address:
 def _upstream(value: Field) -> UpstreamConfig:
     found = value.members(("url", "api_key_env", "timeout_s", "connect_s", "max_bytes"), required=("url",))
     url = found["url"].text()
-    if not _URL.fullmatch(url):
+    if not is_base_url(url):
         found["url"].fail("`url` is no http or https base URL", "write something like https://api.openai.com/v1")
     config = UpstreamConfig(url)
     if "api_key_env" in found:

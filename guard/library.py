@@ -124,8 +124,8 @@ class Guard:
     """One policy, ready to judge. Thread-safe; its classifiers are loaded here, once.
 
     *policy* is a file or the name of a bundled policy. *audit* is the path of a SQLite log; without one nothing is
-    recorded. *timeout_s* is how long classifiers may take before the policy's ``on_timeout`` speaks. *modalities*, if given,
-    loads only what those need; whatever else is checked is then unscannable.
+    recorded. *timeout_s* is how long classifiers may take before the policy's ``on_timeout`` speaks. *modalities*, if
+    given, loads only what those need; whatever else is checked is then unscannable.
     """
 
     def __init__(
@@ -173,7 +173,8 @@ class Guard:
         """Check every text in a function's arguments before it runs, and in what it returns before anyone sees it.
 
         Works on functions and coroutine functions. Arguments and returned values may be texts and lists and mappings of
-        them; masked text is passed on in their place.
+        them; where text was masked they are passed on as plain lists and dicts. Other arguments (``self``, a client)
+        are passed on as they are, unread.
 
         Raises:
             BlockedError: when the wrapped function is called, if the policy refuses.
@@ -212,6 +213,8 @@ class Guard:
         released = checked.judged.released
         if isinstance(released, Refusal):
             raise BlockedError(checked)
+        if released.parts == content.parts:
+            return value
         return apply_parts(document, content.parts, released.parts)
 
     async def _judge(self, content: Content) -> Checked:
@@ -226,13 +229,16 @@ class Guard:
 
 
 async def _content(
-    text: str | None, image: bytes | str | Path | None, messages: Sequence[dict[str, Any]] | None, direction: Direction
+    text: object, image: bytes | str | Path | None, messages: Sequence[dict[str, Any]] | None, direction: Direction
 ) -> Content:
     given = [value for value in (text, image, messages) if value is not None]
     if len(given) != 1:
         msg = "check exactly one of a text, image=… or messages=…"
         raise TypeError(msg)
     if text is not None:
+        if not isinstance(text, str):  # bytes have no text to look at, and would be let through as such
+            msg = f"the text is a {type(text).__name__}; it should be a str"
+            raise TypeError(msg)
         return text_content(text, direction, "")
     if messages is not None:
         walk = Walk()
@@ -244,7 +250,10 @@ async def _content(
 
 def _plain(value: Any, *, strict: bool) -> Any:
     """A copy of *value* whose lists and mappings may be written to; *strict* refuses what is no JSON-like value."""
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            msg = "a guarded function was given or returned a mapping whose keys are not all text; they should be"
+            raise TypeError(msg)
         return {key: _plain(item, strict=strict) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item, strict=strict) for item in value]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from guard import registry, taxonomy, telemetry
 from guard.actions import enforce
+from guard.batching.answers import NONSENSE
 from guard.batching.batcher import Batcher
 from guard.classifier import Classifier, Unreadable
 from guard.content import Content, Direction, Modality, TextPart, View
@@ -59,6 +60,7 @@ class Engine:
     def __init__(self, catalog: Catalog = registry, *, max_pending_cost: int = 64_000_000) -> None:
         self._catalog = catalog
         self._stations: dict[tuple[str, str], Station] = {}
+        self._left_out: dict[tuple[str, str], Classifier[Any]] = {}
         self._plans: dict[tuple[str, Direction], tuple[Station, ...]] = {}
         self._max_pending_cost = max_pending_cost
 
@@ -75,6 +77,7 @@ class Engine:
                     continue
                 classifier = self._catalog.create(name, options)
                 if modalities is not None and modalities.isdisjoint(classifier.modalities):
+                    self._left_out[key] = classifier
                     continue
                 began = time.monotonic()
                 classifier.load()
@@ -85,23 +88,30 @@ class Engine:
         """Take in a classifier that is loaded already."""
         batcher = Batcher(classifier, max_pending_cost=self._max_pending_cost, name=name)
         self._stations[_key(name, options)] = Station(name, classifier, batcher)
+        self._left_out.pop(_key(name, options), None)
         self._plans.clear()
 
     def plan(self, policy: Policy, direction: Direction) -> tuple[Station, ...]:
         """The stations whose categories some rule of *policy* asks about in *direction*."""
         known = self._plans.get((policy.revision, direction))
         if known is None:
-            asked = {c for rule in policy.rules if direction in rule.directions for c in categories(rule.when)}
+            asked = _asked(policy, direction)
             known = tuple(
                 station
                 for name, options in policy.needs.items()
                 if (station := self._stations.get(_key(name, options))) is not None
-                and any(
-                    taxonomy.covers(a, c) or taxonomy.covers(c, a) for a in asked for c in station.classifier.categories
-                )
+                and _serves(station.classifier, asked)
             )
             self._plans[policy.revision, direction] = known
         return known
+
+    def unread(self, policy: Policy, direction: Direction) -> frozenset[Modality]:
+        """The modalities that rules of *policy* ask about and whose classifiers were not to be loaded."""
+        if not self._left_out:
+            return frozenset()
+        asked = _asked(policy, direction)
+        left_out = [self._left_out.get(_key(name, options)) for name, options in policy.needs.items()]
+        return frozenset(m for one in left_out if one is not None and _serves(one, asked) for m in one.modalities)
 
     def stations(self) -> tuple[Station, ...]:
         """Everything loaded, by name."""
@@ -111,6 +121,14 @@ class Engine:
         """Stop every batcher."""
         for station in self._stations.values():
             station.batcher.close()
+
+
+def _asked(policy: Policy, direction: Direction) -> set[str]:
+    return {c for rule in policy.rules if direction in rule.directions for c in categories(rule.when)}
+
+
+def _serves(classifier: Classifier[Any], asked: set[str]) -> bool:
+    return any(taxonomy.covers(a, c) or taxonomy.covers(c, a) for a in asked for c in classifier.categories)
 
 
 def _key(name: str, options: Mapping[str, object]) -> tuple[str, str]:
@@ -146,7 +164,7 @@ class Pipeline:
         else:
             for consultation in quick:
                 await consultation.run(deadline)
-        return _detection(content, slow + quick)
+        return _detection(content, slow + quick, self.engine.unread(policy, content.direction))
 
 
 class _Consultation:
@@ -213,16 +231,29 @@ class _Consultation:
             return
         answers = await self.station.batcher.submit(self.items, deadline)
         heard: list[Sequence[Finding]] = []
-        for answer in answers:
+        for reading, answer in zip(self.read, answers, strict=True):
             if isinstance(answer, Failure):
                 self.failures.append(answer)
                 heard.append(())
-            else:
+            elif _is_about(reading, answer):
                 heard.append(answer)
+            else:
+                self.failures.append(Failure(self.station.name, FailureKind.ERROR, NONSENSE))
+                heard.append(())
         self.findings = locate(self.content, self.station.name, self.read, heard)
 
 
-def _detection(content: Content, consultations: Sequence[_Consultation]) -> Detection:
+def _is_about(reading: Reading, findings: Sequence[Finding]) -> bool:
+    """Whether every span lies in the text that was read: one outside would belong to no part, and be lost."""
+    if not isinstance(reading.source, View):
+        return True
+    length = len(reading.source.text)
+    return all(f.span is None or f.span[0] < f.span[1] <= length for f in findings)
+
+
+def _detection(
+    content: Content, consultations: Sequence[_Consultation], unread: frozenset[Modality] = frozenset()
+) -> Detection:
     findings = [finding for consultation in consultations for finding in consultation.findings]
     failures = dict.fromkeys(failure for consultation in consultations for failure in consultation.failures)
     return Detection(
@@ -230,11 +261,11 @@ def _detection(content: Content, consultations: Sequence[_Consultation]) -> Dete
         modalities=frozenset(part.modality for part in content.parts),
         findings=tuple(findings),
         failures=tuple(failures),
-        coverage=_coverage(content, consultations),
+        coverage=_coverage(content, consultations, unread),
     )
 
 
-def _coverage(content: Content, consultations: Sequence[_Consultation]) -> Coverage:
+def _coverage(content: Content, consultations: Sequence[_Consultation], unread: frozenset[Modality]) -> Coverage:
     """Count every part once. A part that one classifier could not read is unscannable, whoever else could."""
     unreadable: dict[int, str] = {}
     for consultation in consultations:
@@ -249,11 +280,13 @@ def _coverage(content: Content, consultations: Sequence[_Consultation]) -> Cover
         elif isinstance(part, TextPart):
             if not part.text:
                 exempt["empty"] = exempt.get("empty", 0) + 1
+            elif Modality.TEXT in unread:
+                unscannable.append((part.pointer, "the classifiers that read text are not loaded"))
             elif Modality.TEXT in read:
                 checked += 1
             else:
                 exempt["no_rule"] = exempt.get("no_rule", 0) + 1
-        elif part.modality in read:
+        elif part.modality in read and part.modality not in unread:
             checked += 1
         else:
             reason = getattr(part, "reason", f"no classifier of the policy reads {part.modality.value}")

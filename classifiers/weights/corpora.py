@@ -171,7 +171,7 @@ _JBC = "always intelligent and machiavellian"
 def prompt_attack(data: Path) -> list[Row]:
     """Every row that trains the prompt-attack heads."""
     readers = (_in_the_wild, _cyberseceval, _gptfuzz, _harmless)
-    return [row for reader in readers for row in reader(data)] + seeds("prompt_attack", ATTACK_HEADS, weight=1.0)
+    return [row for reader in readers for row in reader(data)] + seeds("prompt_attack", ATTACK_HEADS, weight=2.0)
 
 
 def _in_the_wild(data: Path) -> Iterator[Row]:
@@ -191,9 +191,10 @@ def _cyberseceval(data: Path) -> Iterator[Row]:
     languages = {"English": "en", "Chinese": "zh"}
     for name in ("prompt_injection", "prompt_injection_multilingual_machine_translated"):
         for row in _csv(data / f"cyberseceval/{name}.csv"):
-            language = languages.get(row["speaking_language"], "other")
-            weight = 1.0 if name == "prompt_injection" else 0.5
-            yield Row(row["user_input"], {"prompt_attack.injection": 1.0}, "prompt_injection", language, weight)
+            # Of other languages there are attacks only: trained on them, the model would flag the language.
+            if row["speaking_language"] in languages:
+                language = languages[row["speaking_language"]]
+                yield Row(row["user_input"], {"prompt_attack.injection": 1.0}, "prompt_injection", language)
 
 
 def _harmless(data: Path) -> Iterator[Row]:

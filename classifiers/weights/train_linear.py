@@ -1,8 +1,8 @@
 """Trains the small linear models: ``python -m classifiers.weights.train_linear toxicity --data DIR``.
 
 Needs ``guard-gateway[train]`` (scikit-learn) and one core for a minute or two. Nothing is random, so the same sets
-and library versions give the same file. It prints the sha256 to pin in the classifier; ``classifiers.weights.evaluate`` then
-measures the figures of the model card.
+and library versions give the same file. It prints the sha256 to pin in the classifier; then
+``classifiers.weights.evaluate`` measures the figures of the model card.
 """
 
 from __future__ import annotations
@@ -31,37 +31,37 @@ CALIBRATION_FOLD, HELD_BACK_FOLD = 8, 9
 class Recipe:
     """How one model is trained.
 
-    *limit* is the largest number of n-grams kept; *strength* scikit-learn's C; *prior* the share of cases
-    that a calibrated score presumes, since training sets have far more of them than traffic has.
+    *limit* is the largest number of n-grams kept; *strength* scikit-learn's C; *priors* the share of cases that the
+    calibrated score of each head presumes, since training sets have far more of them than traffic has.
     """
 
     heads: tuple[str, ...]
+    priors: tuple[float, ...]
     rows: Callable[[Path], list[Row]]
     dev: Callable[[Path], list[Row]]
     min_rows: int
     limit: int
     strength: float
-    prior: float
 
 
 RECIPES = {
     "toxicity": Recipe(
         corpora.TOXICITY_HEADS,
+        (0.33, 0.25, 0.1, 0.2, 0.25),
         corpora.toxicity,
         corpora.toxicity_dev,
         min_rows=4,
         limit=160_000,
         strength=4.0,
-        prior=0.33,
     ),
     "prompt_attack": Recipe(
         corpora.ATTACK_HEADS,
+        (0.1, 0.04),
         corpora.prompt_attack,
         corpora.prompt_attack_dev,
         min_rows=3,
         limit=50_000,
         strength=15.0,
-        prior=0.1,
     ),
 }
 
@@ -78,9 +78,9 @@ def train(name: str, data: Path, out: Path) -> str:
     fit_x = vectors(hashed, keys, idf)
     calibration_x = vectors([np.unique(_linear.grams(row.text)) for row in calibration], keys, idf)
     weights, bias = [], []
-    for head in recipe.heads:
+    for head, prior in zip(recipe.heads, recipe.priors, strict=True):
         w, b = logistic(fit_x, fit, head, recipe.strength)
-        slope, offset = platt(calibration_x @ w + b, calibration, head, recipe.prior)
+        slope, offset = platt(calibration_x @ w + b, calibration, head, prior)
         weights.append(w * slope)
         bias.append(b * slope + offset)
     path = out / f"{name}.npz"
@@ -97,13 +97,14 @@ def held_back(name: str, data: Path) -> list[Row]:
 
 
 def without_overlap(rows: list[Row], dev: list[Row]) -> list[Row]:
-    """Rows whose text is in no measuring set, each text once per source."""
+    """Rows whose text is in no measuring set, each once per source, and in a script that the features read."""
     reserved = {_linear.fold(row.text) for row in dev}
     seen: set[tuple[str, str]] = set()
     kept = []
     for row in rows:
         key = (row.source, _linear.fold(row.text))
-        if key[1] not in reserved and key not in seen and row.text.strip():
+        readable = 2 * len(key[1].strip()) > len(row.text.strip())
+        if readable and key[1] not in reserved and key not in seen:
             seen.add(key)
             kept.append(row)
     return kept
@@ -168,7 +169,8 @@ def platt(scores: NDArray[np.float64], rows: list[Row], head: str, prior: float)
     weight = np.where(label == 1, weight * prior / cases, weight * (1 - prior) / (weight.sum() - cases))
     model = LogisticRegression(C=1e6, random_state=0, max_iter=1000)
     model.fit(scores[index, None], label, sample_weight=weight * len(weight))
-    return float(model.coef_[0, 0]), float(model.intercept_[0])
+    # Rounded, so that the last bits of the solver's sums do not make another file.
+    return round(float(model.coef_[0, 0]), 3), round(float(model.intercept_[0]), 3)
 
 
 def write(
@@ -201,7 +203,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with the training sets, one folder a set")
     parser.add_argument("--out", type=Path, default=WEIGHTS, help="where the model goes (default: beside this file)")
     options = parser.parse_args()
-    train(options.name, options.data, options.out)
+    from threadpoolctl import threadpool_limits  # comes with scikit-learn
+
+    with threadpool_limits(1):  # sums of several threads end in other bits
+        train(options.name, options.data, options.out)
 
 
 if __name__ == "__main__":

@@ -30,8 +30,8 @@ LISTS = ("profanity", "sexual", "slurs")
 CEILING = {"profanity": 0.95, "sexual": 0.8, "slurs": 0.75}
 """The most one word can prove: a swear word is obscene by itself; a slur may be quoted, or be the topic of the text."""
 
-LOW, MIDDLE = 0.3, 0.55
-"""What an ordinary word is worth at most, and a swear word at least."""
+LOW, TOPIC, MIDDLE = 0.3, 0.45, 0.55
+"""What an ordinary word is worth at most, a word that is often just the topic at most, a swear word at least."""
 
 
 class Curation:
@@ -111,9 +111,7 @@ def chinese(ldnoobw: Path, sex_hate: Path, labelled: Iterable[Path]) -> dict[str
             else "profanity"
         )
         score = (
-            LOW
-            if term in CURATION.ordinary
-            else min(MIDDLE if CURATION.zh_topic.search(term) else CEILING[name], share)
+            LOW if term in CURATION.ordinary else min(TOPIC if CURATION.zh_topic.search(term) else CEILING[name], share)
         )
         lists[name][term] = (round(score, 2), source)
     lists["slurs"] = {term: (score, "own") for term, score in CURATION.zh_slurs.items()}

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from guard.cli import ERROR
-from guard.config import Address, GatewayConfig, load_config
+from guard.config import Address, GatewayConfig, is_base_url, load_config
 from guard.errors import ConfigError
 from guard.server.run import serve as run
 
@@ -22,7 +22,7 @@ def serve(options: argparse.Namespace) -> int:
     """Run until a signal; 0 after a clean drain."""
     config = load_config(options.config) if options.config else GatewayConfig()
     if options.upstream:
-        if not options.upstream.startswith(("http://", "https://")):
+        if not is_base_url(options.upstream):
             raise ConfigError("--upstream", 1, 1, "it is no URL", "write something like http://127.0.0.1:9000/v1")
         config = replace(config, upstream=replace(config.upstream, url=options.upstream))
     if options.policy:

@@ -37,6 +37,8 @@ _PLAIN_KEYS = frozenset(
      "schema", "strict", "text", "title", "type")
 )  # fmt: skip
 """Keys of JSON Schema and of error objects: words of protocols, wherever they stand. Exempt as ``protocol_word``."""
+MOST_PARTS = 4096
+"""How many texts, names and attachments one body may have: more could not be judged in one request's time."""
 _LARGE = 10**7  # an integer of eight digits or more can spell a card or telephone number
 
 
@@ -45,16 +47,14 @@ class Walk:
 
     __slots__ = ("exempt", "max_parts", "parts")
 
-    def __init__(self, max_parts: int = 4096) -> None:
+    def __init__(self, max_parts: int = MOST_PARTS) -> None:
         self.parts: list[Part] = []
         self.exempt: dict[str, int] = {}
         self.max_parts = max_parts
 
     def add(self, part: Part) -> None:
         """Take *part* in, or refuse a body of more parts than could be judged in one request."""
-        if len(self.parts) >= self.max_parts:
-            message = f"The body has more than {self.max_parts} texts, names and attachments; send fewer at once."
-            raise RequestError("too_many_parts", message)
+        check_count(len(self.parts) + 1, self.max_parts)
         self.parts.append(part)
 
     def spare(self, rule: str) -> None:
@@ -64,6 +64,17 @@ class Walk:
     def content(self, direction: Direction, model: str | None = None) -> Content:
         """Everything gathered, as a `Content`."""
         return Content(direction, tuple(self.parts), tuple(self.exempt.items()), model)
+
+
+def check_count(count: int, most: int = MOST_PARTS) -> None:
+    """Refuse a body that holds *count* things to judge, if that is more than *most*.
+
+    Raises:
+        RequestError: ``too_many_parts``.
+    """
+    if count > most:
+        message = f"The body has more than {most} texts, names and attachments; send fewer at once."
+        raise RequestError("too_many_parts", message)
 
 
 class Field(ABC):
@@ -248,40 +259,6 @@ class Blob(Field):
             walk.add(ImagePart(data, pointer, path, None, role))
         else:
             walk.add(OpaquePart(f"no reader for {self.modality}", pointer, path, role))
-
-
-@dataclass(frozen=True, slots=True)
-class Logprobs(Field):
-    """Token lists with probabilities: their tokens, put together again, are text like the answer they repeat.
-
-    Three readings are judged: the tokens, their bytes where those say something else, and the alternatives.
-    """
-
-    def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
-        """One part per reading that differs."""
-        if value is None:
-            walk.spare("scalar")
-            return
-        if not isinstance(value, dict):
-            raise refuse("invalid_type", pointer, "it should be an object or null")
-        for key, tokens in value.items():
-            if key not in {"content", "refusal"} or not isinstance(tokens, list | None):
-                raise refuse("invalid_type", pointer, "it should hold the lists `content` and `refusal` only")
-            readings = _token_readings(tokens or [], pointer)
-            for number, text in enumerate(dict.fromkeys(filter(None, readings))):
-                walk.add(TextPart(text, f"{pointer}/{key}~{number}", path, "logprobs", role))
-
-
-def _token_readings(tokens: list[Any], pointer: str) -> tuple[str, str, str]:
-    texts, raw, others = [], bytearray(), []
-    try:
-        for token in tokens:
-            texts.append(token["token"])
-            raw += bytes(token.get("bytes") or token["token"].encode())
-            others += [str(other["token"]) for other in token.get("top_logprobs") or ()]
-        return "".join(texts), raw.decode("utf-8", "replace"), " ".join(others)
-    except (TypeError, KeyError, ValueError, AttributeError):
-        raise refuse("invalid_type", pointer, "each token should be an object with `token` and `bytes`") from None
 
 
 def walk_unknown(value: Any, walk: Walk, path: Path, pointer: str, role: str | None, kind: str = "unknown") -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Direction
 from guard.protocols.adapter import Exchange, JudgeAdapter
-from guard.protocols.contract import Each, Guarded, MediaUrl, OneOf, Walk, refuse
+from guard.protocols.contract import Each, Guarded, MediaUrl, OneOf, Walk, check_count, refuse
 from guard.protocols.openai_chat import MESSAGES, error_body
 from guard.protocols.strict_json import dump, parse
 from guard.report import describe
@@ -69,6 +69,7 @@ def _contents(subject: str, value: Any, direction: Direction) -> list[Content]:
     if subject == "texts":
         if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
             raise refuse("invalid_type", "/texts", "it should be a list of strings")
+        check_count(len(value))
         return [text_content(item, direction, f"/texts/{index}") for index, item in enumerate(value)]
     walk = Walk()
     if subject == "text":

@@ -6,7 +6,7 @@ written here from the whole, decided answer; clients see the chunks they expect,
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Content, Direction
 from guard.errors import RequestError
@@ -18,7 +18,6 @@ from guard.protocols.contract import (
     Each,
     Field,
     Guarded,
-    Logprobs,
     MediaUrl,
     Object,
     OneOf,
@@ -29,7 +28,11 @@ from guard.protocols.contract import (
     refuse,
     walk_unknown,
 )
+from guard.protocols.logprobs import Logprobs
 from guard.protocols.strict_json import dump, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _WORD, _NUMBER, _TYPE = Constrained(), Scalar(), Constrained()
 _SCHEMA = Guarded("tool_schema")
@@ -174,7 +177,8 @@ _OVERRIDES = frozenset(
     ("api_base", "api_key", "base_url", "disable_global_guardrail", "disable_global_guardrails", "guard",
      "guardrail_config", "guardrails", "policies", "policy", "scanners_suppress", "skip_guardrails")
 )  # fmt: skip
-_OVERRIDES_IN_METADATA = frozenset(("disable_global_guardrail", "disable_global_guardrails", "guardrails"))
+_OVERRIDES_INSIDE = frozenset(("disable_global_guardrail", "disable_global_guardrails", "guardrails"))
+_INSIDE = ("metadata", "litellm_metadata", "extra_body")
 
 
 def model_of(document: Any) -> str | None:
@@ -225,6 +229,8 @@ class OpenAIChat(GeneratorAdapter):
         RESPONSE.walk(document, walk, (), "", "assistant")
         if not document.get("choices"):
             raise refuse("missing_field", "/choices", "an answer has at least one choice")
+        if not all("message" in choice for choice in document["choices"]):
+            raise refuse("missing_field", "/choices", "each choice has a message")
         return Answer(walk.content(Direction.OUTPUT, model_of(document)), document)
 
     def decode_failure(self, body: bytes) -> Answer:
@@ -251,11 +257,14 @@ class OpenAIChat(GeneratorAdapter):
 
 
 def _refuse_overrides(document: dict[str, Any]) -> None:
-    metadata = document.get("metadata")
-    inner = metadata if isinstance(metadata, dict) else {}
-    if not (_OVERRIDES.isdisjoint(document) and _OVERRIDES_IN_METADATA.isdisjoint(inner)):
+    inside = [inner for name in _INSIDE if isinstance(inner := document.get(name), dict)]
+    if _any_of(_OVERRIDES, document) or any(_any_of(_OVERRIDES_INSIDE, inner) for inner in inside):
         message = "A request cannot choose, weaken or bypass the policy or the upstream; remove that field."
         raise RequestError("policy_override", message)
+
+
+def _any_of(words: frozenset[str], keys: Iterable[str]) -> bool:
+    return any(key.casefold() in words for key in keys)
 
 
 def _drop_stale_tokens(document: Any, before: Content, after: Content) -> None:
@@ -276,20 +285,22 @@ def _as_stream(document: Any, *, usage: bool) -> bytes:
     base["object"] = "chat.completion.chunk"
     frames: list[dict[str, Any]] = []
 
-    def emit(choice: Any, delta: dict[str, Any], finish: str | None = None, **more: Any) -> None:
-        entry = {"index": choice.get("index", 0), "delta": delta, "finish_reason": finish, **more}
+    def emit(number: int, delta: dict[str, Any], finish: str | None = None, **more: Any) -> None:
+        entry = {"index": number, "delta": delta, "finish_reason": finish, **more}
         frames.append({**base, "choices": [entry]})
 
-    for choice in document["choices"]:
+    for place, choice in enumerate(document["choices"]):
+        number = choice.get("index", place)
         message = {k: v for k, v in choice["message"].items() if v is not None and k != "role"}
-        emit(choice, {"role": choice["message"].get("role", "assistant"), "content": ""})
+        emit(number, {"role": choice["message"].get("role", "assistant"), "content": ""})
         calls = message.pop("tool_calls", None) or []
+        tokens = {"logprobs": choice["logprobs"]} if choice.get("logprobs") else {}
+        spelled = "content" if "content" in message else "refusal"
         for key, value in message.items():
-            tokens = {"logprobs": choice["logprobs"]} if key == "content" and choice.get("logprobs") else {}
-            emit(choice, {key: value}, **tokens)
+            emit(number, {key: value}, **(tokens if key == spelled else {}))
         for index, call in enumerate(calls):
-            emit(choice, {"tool_calls": [{**call, "index": index}]})
-        emit(choice, {}, choice.get("finish_reason") or "stop")
+            emit(number, {"tool_calls": [{**call, "index": index}]})
+        emit(number, {}, choice.get("finish_reason") or "stop")
     if usage:
         frames = [{**frame, "usage": None} for frame in frames]
         frames.append({**base, "choices": [], "usage": document.get("usage")})

@@ -7,17 +7,25 @@ of two names and ignores their case, Python's reads NaN. Whatever two readers co
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from guard.errors import RequestError
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 MAX_DEPTH = 64
 Json = Any
 
+_HOLDERS = frozenset((dict, list))
+
 # Every string of a document, and whether a colon follows it. Possessive: nothing is ever read twice.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"(\s*+:)?+', re.DOTALL)
+_WHOLE = re.compile(rb"(?<![0-9.eE+\-])-?[0-9]{19,}+(?![.eE])")
+_WHOLES = range(-(2**63), 2**64)
+_ROUNDED = 2.0**63  # orjson reads whole numbers that do not fit into 64 bits as floats, all at least this large
 
 
 def parse(body: bytes) -> Json:
@@ -32,11 +40,14 @@ def parse(body: bytes) -> Json:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise _refuse(_reason(body, error)) from None
+    names, large = _measure(document)  # first of all: it bounds the depth that the other walks go to
+    strings = _STRING.findall(body)
+    if len(strings) - strings.count(b"") != names:
+        raise _refuse("an object names the same key twice")
     if b"\\u0000" in body and _holds_nul(document):
         raise _refuse("a string holds the character U+0000")
-    names = sum(1 for colon in _STRING.findall(body) if colon)
-    if names != _count(document, 1):
-        raise _refuse("an object names the same key twice")
+    if large and _holds_huge(body):
+        raise _refuse("a whole number is longer than 64 bits; write it as a string")
     return document
 
 
@@ -59,24 +70,32 @@ def _reason(body: bytes, error: orjson.JSONDecodeError) -> str:
     return f"it cannot be read at line {error.lineno} column {error.colno} (byte {error.pos})"
 
 
-def _count(value: Json, depth: int) -> int:
-    """How many names all objects of *value* have together; refuses what is nested too deep."""
-    if isinstance(value, dict):
-        _bound(depth)
-        total = len(value)
-        for item in value.values():
-            if not isinstance(item, str):
-                total += _count(item, depth + 1)
-        return total
-    if isinstance(value, list):
-        _bound(depth)
-        return sum(_count(item, depth + 1) for item in value if not isinstance(item, str))
-    return 0
+def _measure(document: Json) -> tuple[int, bool]:
+    """How many names all objects have together, and whether a number is so large that it may have been rounded.
+
+    Refuses what is nested too deep. Iterative, for every request and every answer passes here.
+    """
+    names = 0
+    numbers: list[float] = []
+    level: list[Json] = [(document,)]
+    for _ in range(MAX_DEPTH + 1):
+        deeper: list[Json] = []
+        for holder in level:
+            items: Collection[Json] = holder
+            if type(holder) is dict:
+                names += len(holder)
+                items = holder.values()
+            deeper += [item for item in items if type(item) in _HOLDERS]
+            numbers += [item for item in items if type(item) is float]
+        if not deeper:
+            return names, any(abs(number) >= _ROUNDED for number in numbers)
+        level = deeper
+    raise _refuse(f"it is nested deeper than {MAX_DEPTH} levels")
 
 
-def _bound(depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise _refuse(f"it is nested deeper than {MAX_DEPTH} levels")
+def _holds_huge(body: bytes) -> bool:
+    """Whether a whole number is out of the 64 bits that readers agree on: orjson, Go and JavaScript would round it."""
+    return any(int(number) not in _WHOLES for number in _WHOLE.findall(_STRING.sub(b'""', body)))
 
 
 def _holds_nul(value: Json) -> bool:

@@ -58,7 +58,7 @@ _NO_RETRY = (b"x-should-retry", b"false")
 _UNRECORDED = 503
 """The status of a request that cannot be recorded, whatever its answer would have been."""
 _SECRETIVE = re.compile(r"(?:[0-9][._:/-]?){9}|[A-Za-z0-9]{20}")
-"""Nine digits in a row, dashes and dots aside, or twenty letters and digits: no model is named so, keys and cards are."""
+"""Nine digits in a row, dashes and dots aside, or twenty letters and digits: keys and cards are, models are not."""
 
 
 @dataclass(slots=True)
@@ -256,7 +256,9 @@ class Handler:
         exchange = adapter.decode_request(body)
         locale = _locale(scope)
         if locale != "en":
-            exchange.contents = tuple(replace(content, locale=locale) for content in exchange.contents)
+            exchange.contents = tuple(
+                replace(content, locale=locale) if content.locale == "en" else content for content in exchange.contents
+            )
         draft.stream = exchange.stream
         model = exchange.contents[0].model
         draft.model = None if model is None or _SECRETIVE.search(model) else model

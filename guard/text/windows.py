@@ -4,11 +4,14 @@ A classifier reads at most ``window`` characters at once and needs at most ``hor
 
 - windows overlap by the horizon: whatever is no longer than it stands whole in one of them, at any offset;
 - something cut over two parts (two content parts, two messages) stands whole in a *seam view*: the
-  horizon's worth of text on both sides of every seam, joined without and with a space, as a model would read it.
+  horizon's worth of text on both sides of every seam, joined without and with a space and as it is, as a model would
+  read it.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from guard.content import Segment, View
@@ -46,8 +49,11 @@ def windows(text: str, part: int, size: int | None, overlap: int) -> list[View]:
 def narrow(view: View, start: int, end: int) -> View:
     """The stretch ``start:end`` of *view*, as a view. Segments that map whole to whole are kept whole."""
     segments = []
-    for segment in view.segments:
-        if segment.end <= start or segment.start >= end:
+    first = max(0, bisect_right(view.segments, start, key=lambda s: s.start) - 1)
+    for segment in islice(view.segments, first, None):
+        if segment.start >= end:
+            break
+        if segment.end <= start:
             continue
         low, high = max(segment.start, start), min(segment.end, end)
         if segment.end - segment.start == segment.origin_end - segment.origin_start:
@@ -61,42 +67,56 @@ def narrow(view: View, start: int, end: int) -> View:
 def seams(texts: Sequence[tuple[int, str]], horizon: int, size: int | None) -> list[View]:
     """Views over every seam between consecutive *texts* (``(part number, text)``), *horizon* characters each side.
 
-    White space at a seam is dropped before joining: it is what a splitter would add.
+    The texts are joined as they are, and without the white space at the seam, which is what a splitter would add.
     """
-    trimmed = [(part, len(text) - len(text.lstrip()), text.strip()) for part, text in texts]
-    kept = [(part, bare, offset) for part, offset, bare in trimmed if bare]
-    if len(kept) < 2:
-        return []
-    return [
-        narrow(joined, start + low, start + high)
-        for joiner in JOINERS
-        for joined, points in [_join(kept, joiner)]
-        for start, end in _around(points, len(joined.text), horizon)
-        for low, high in cut(end - start, size, 2 * horizon)
-    ]
+    trimmed = [(part, text.strip(), len(text) - len(text.lstrip())) for part, text in texts]
+    kept = [one for one in trimmed if one[1]]
+    whole = [(part, text, 0) for part, text in texts if text]
+    ways = [(kept, joiner) for joiner in JOINERS]
+    if whole != kept:
+        ways.append((whole, ""))
+    found = [view for pieces, joiner in ways for view in _seams(pieces, joiner, horizon, size)]
+    return list(dict.fromkeys(found))
+
+
+def _seams(texts: Sequence[tuple[int, str, int]], joiner: str, horizon: int, size: int | None) -> Iterator[View]:
+    """The seam views of *texts* (part, text, where in the part it begins) joined, each with only its own segments."""
+    joined = joiner.join([text for _, text, _ in texts])
+    begins, ends, at = [], [], 0
+    for _, text, _ in texts:
+        begins.append(at)
+        ends.append(at + len(text))
+        at += len(text) + len(joiner)
+    first = 0
+    for start, end in _around(ends[:-1], len(joined), horizon):
+        for low, high in cut(end - start, size, 2 * horizon):
+            from_, to = start + low, start + high
+            while ends[first] <= from_:
+                first += 1
+            number, segments = first, []
+            while number < len(texts) and (begin := begins[number]) < to:
+                part, _, offset = texts[number]
+                left, right = max(begin, from_), min(ends[number], to)
+                origin = offset + left - begin
+                segments.append(Segment(left - from_, right - from_, part, origin, origin + right - left))
+                number += 1
+            yield View(joined[from_:to], tuple(segments))
 
 
 def join(texts: Sequence[tuple[int, str]], joiner: str) -> View:
     """One view of all *texts* (``(part number, text)``), *joiner* between them."""
-    return _join([(part, text, 0) for part, text in texts], joiner)[0]
-
-
-def _join(texts: Sequence[tuple[int, str, int]], joiner: str) -> tuple[View, list[int]]:
-    """The view of *texts* (part, text, where in the part it begins), and where in it the seams are."""
     segments: list[Segment] = []
-    points: list[int] = []
     at = 0
-    for part, text, offset in texts:
-        if segments:
-            points.append(at)
-            at += len(joiner)
-        segments.append(Segment(at, at + len(text), part, offset, offset + len(text)))
-        at += len(text)
-    return View(joiner.join(text for _, text, _ in texts), tuple(segments)), points
+    for part, text in texts:
+        segments.append(Segment(at, at + len(text), part, 0, len(text)))
+        at += len(text) + len(joiner)
+    return View(joiner.join([text for _, text in texts]), tuple(segments))
 
 
 def _around(points: Sequence[int], length: int, horizon: int) -> Iterator[tuple[int, int]]:
     """Stretches *horizon* to each side of the seams at *points*, overlapping ones merged."""
+    if not points or not horizon:
+        return
     start, end = max(0, points[0] - horizon), points[0] + horizon
     for point in points[1:]:
         if point - horizon <= end:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -45,6 +48,8 @@ class House:
     upstream: StubUpstream
     canary: CanaryClassifier
     log: Path
+    earlier: int = 0
+    """Records from before the test that is running."""
 
     @property
     def url(self) -> str:
@@ -71,13 +76,16 @@ class House:
         lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
         return self.raw(f"POST {path} HTTP/1.1\r\n{lines}Connection: close\r\n\r\n".encode() + data)
 
-    def raw(self, sent: bytes) -> Answer:
-        """Send bytes as they are, take bytes as they come."""
+    def raw(self, sent: bytes, *, half_close_after: float | None = None) -> Answer:
+        """Send bytes as they are, take bytes as they come; after that many seconds say that no more will be sent."""
         with socket.create_connection(("127.0.0.1", self.ports.data), timeout=20) as connection:
             try:
                 connection.sendall(sent)
             except (BrokenPipeError, ConnectionResetError):
                 pass  # the gateway answered before it had everything
+            if half_close_after is not None:
+                time.sleep(half_close_after)
+                connection.shutdown(socket.SHUT_WR)
             chunks = []
             try:
                 while chunk := connection.recv(65536):
@@ -92,13 +100,30 @@ class House:
             body = b"".join(body.split(b"\r\n")[1::2])
         return Answer(int(status.split()[1]), headers, body, raw)
 
+    def admin(self, path: str) -> str:
+        """What the admin port says at *path*, whatever its status."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.ports.admin}{path}", timeout=10) as response:
+                return str(response.read().decode())
+        except urllib.error.HTTPError as error:
+            return error.read().decode()
+
     def records(self, count: int = 1) -> list[Any]:
-        """All records, oldest first, once there are *count* of them."""
+        """All records of this test, oldest first, once there are *count* of them."""
         assert eventually(lambda: self._count() >= count), f"{self._count()} records, {count} were due"
-        return list(read(self.log))[::-1]
+        return list(read(self.log, newest_first=False))[self.earlier :]
 
     def _count(self) -> int:
-        return sum(1 for _ in read(self.log))
+        return sum(1 for _ in read(self.log)) - self.earlier
+
+    def begin(self) -> None:
+        """As good as new: the stub and the canary classifier behave, and what was recorded until now is the past."""
+        fresh = StubUpstream()
+        for name in ("answer", "status", "headers", "raw", "delay", "received", "cancelled"):
+            setattr(self.upstream, name, getattr(fresh, name))
+        self.canary.trouble = None
+        self.canary.read.clear()
+        self.earlier = sum(1 for _ in read(self.log))
 
     def leaks(self, answer: Answer) -> list[str]:
         """Where the canary is though it should be nowhere: the client's bytes, the upstream's, the audit log's."""
@@ -109,30 +134,50 @@ class House:
 
 
 @contextmanager
-def house(tmp_path: Path, policy: str | None = None, **limits: Any) -> Iterator[House]:
-    """A whole gateway under *policy* (the acceptance policy, if None) in front of a stub."""
+def house(
+    tmp_path: Path,
+    policy: str | None = None,
+    *,
+    tenants: tuple[tuple[str, bytes], ...] = (),
+    timeout_s: float = 2.0,
+    inline: bool = True,
+    **limits: Any,
+) -> Iterator[House]:
+    """A whole gateway under *policy* (the acceptance policy, if None) in front of a stub.
+
+    *timeout_s* is the upstream's; without *inline* the canary classifier answers on its model thread alone.
+    """
     file = POLICY
     if policy is not None:
         file = tmp_path / "policy.yaml"
         file.write_text(policy)
     log = tmp_path / "audit.db"
     canary = CanaryClassifier()
+    canary.inline_cost = CanaryClassifier.inline_cost if inline else 0
     with running_upstream(StubUpstream()) as stub:
         config = GatewayConfig(
             listen=Address("127.0.0.1", 0),
             admin=Address("127.0.0.1", 0),
-            upstream=UpstreamConfig(stub.url, timeout_s=2.0, connect_s=1.0),
+            upstream=UpstreamConfig(stub.url, timeout_s=timeout_s, connect_s=1.0),
             policies=str(file),
             audit=AuditConfig(path=str(log)),
             limits=replace(Limits(), **limits),
+            tenants=tenants,
         )
         gateway = create_gateway(config, catalog=FakeCatalog(canary))
         with running(config, gateway) as ports:
             yield House(gateway, ports, stub, canary, log)
 
 
-@pytest.fixture
-def guarded(tmp_path: Path) -> Iterator[House]:
-    """A gateway under the acceptance policy."""
-    with house(tmp_path) as one:
+@pytest.fixture(scope="session")
+def standing_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """One gateway for all tests that leave it as it was."""
+    with house(tmp_path_factory.mktemp("house")) as one:
         yield one
+
+
+@pytest.fixture
+def guarded(standing_house: House) -> House:
+    """A gateway under the acceptance policy, as good as new. What would harm it takes a `house` of its own."""
+    standing_house.begin()
+    return standing_house

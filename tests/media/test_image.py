@@ -1,5 +1,6 @@
 """guard.media.image: every frame as a viewer shows it, or Unreadable."""
 
+import contextlib
 import io
 import struct
 import warnings
@@ -147,7 +148,9 @@ def test_cmyk_has_the_colours_of_ink() -> None:
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_a_target_shrinks_by_averaging(kind: str) -> None:
     board = np.indices((2048, 2048)).sum(axis=0) % 2 * 255
-    data = encoded(Image.fromarray(board.astype(np.uint8)).convert("RGB"), kind, **({"quality": 100} if kind == "JPEG" else {}))
+    data = encoded(
+        Image.fromarray(board.astype(np.uint8)).convert("RGB"), kind, **({"quality": 100} if kind == "JPEG" else {})
+    )
 
     (frame,) = decode(data, target=256)
 
@@ -179,7 +182,7 @@ def test_a_large_picture_converted_in_strips_is_whole() -> None:
         (b"\xff\xd8\xff\xe0", "damaged"),
         (png(13_000, 13_000), "40000000 pixels"),
         (png(60_000, 60_000), "40000000 pixels"),
-        (png(8, 8, (b"acTL", struct.pack(">II", 9, 0)), (b"IDAT", zlib.compress(b"\0" * 200))), "frames"),
+        (png(8, 8, (b"acTL", struct.pack(">II", 0x90000000, 0)), (b"IDAT", zlib.compress(b"\0" * 200))), "frames"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_the_reason(data: bytes, says: str) -> None:
@@ -236,9 +239,6 @@ def test_damaged_bytes_give_frames_or_unreadable_and_nothing_else(kind: str, dra
     for _ in range(draw.draw(st.integers(1, 6))):
         data[draw.draw(st.integers(0, len(data) - 1))] = draw.draw(st.integers(0, 255))
 
-    try:
+    with contextlib.suppress(Unreadable):
         frames = list(decode(bytes(data), max_pixels=1_000_000))
-    except Unreadable as refusal:
-        assert str(refusal)
-    else:
-        assert all(frame.mode == "RGB" for frame in frames)
+        assert {frame.mode for frame in frames} == {"RGB"}

@@ -1,0 +1,235 @@
+"""The servers that are compared: the gateway itself, and the pass-throughs somebody might write instead.
+
+Run as ``python -m benchmarks._servers VARIANT UPSTREAM_PORT FOLDER``; prints the port it serves on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from guard import registry
+from guard.audit import AuditRecord, AuditSink
+from guard.classifier import Classifier, Readable
+from guard.config import Address, AuditConfig, GatewayConfig, UpstreamConfig
+from guard.content import Modality, View
+from guard.finding import Finding
+from guard.pipeline import Pipeline
+from guard.protocols import ADAPTERS
+from guard.server.app import Gateway, create_gateway
+from guard.server.exchange import Handler
+from guard.server.run import running
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+POLICY = """
+policy: benchmark
+description: Blocks an invented phrase, masks an invented entity.
+rules:
+  - id: block-phrase
+    message: {en: "The phrase is not allowed."}
+    when: {category: custom.phrase, at_least: 0.9}
+    then: block
+  - id: mask-entities
+    message: {en: "Data was masked."}
+    when: {any: [{category: custom.entity}, {category: custom.phrase, at_least: 0.5, at_most: 0.9}]}
+    then: redact
+"""
+
+
+class StubClassifier(Classifier[str]):
+    """Reads all text for one phrase: the cheapest classifier there can be that still looks at everything."""
+
+    categories = frozenset({"custom.phrase", "custom.entity"})
+    modalities = frozenset({Modality.TEXT})
+    horizon = 64
+    window = 2048
+    inline_cost = 100_000
+
+    def prepare(self, part: Readable) -> str:
+        """The text itself."""
+        if not isinstance(part, View):
+            raise TypeError(type(part).__name__)
+        return part.text
+
+    def cost(self, item: str) -> int:
+        """Characters."""
+        return max(1, len(item))
+
+    def classify(self, items: Sequence[str]) -> list[list[Finding]]:
+        """One score per text, high where the phrase stands."""
+        return [[Finding("custom.phrase", 0.99 if "ZORBLAX-7731" in text else 0.01)] for text in items]
+
+
+class StubCatalog:
+    """The stub alone."""
+
+    def names(self) -> tuple[str, ...]:
+        """Its name."""
+        return ("stub",)
+
+    def find(self, name: str) -> type[Classifier[Any]]:
+        """Its class."""
+        return StubClassifier if name == "stub" else registry.find(name)
+
+    def provides(self, name: str, options: Mapping[str, object] | None = None) -> frozenset[str]:
+        """Its categories."""
+        return StubClassifier.categories if name == "stub" else registry.provides(name, options)
+
+    def create(self, name: str, options: Mapping[str, object] | None = None) -> Classifier[Any]:
+        """A new one."""
+        return StubClassifier() if name == "stub" else registry.create(name, options)
+
+
+class NullSink(AuditSink):
+    """Keeps nothing: what is left of a request's cost without the disk. No gateway can be configured to use it."""
+
+    def open(self) -> None:
+        """Nothing to open."""
+
+    async def append(self, record: AuditRecord) -> None:
+        """Forget it."""
+
+    def append_sync(self, record: AuditRecord) -> None:
+        """Forget it."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def _gateway(variant: str, upstream: int, folder: Path) -> tuple[GatewayConfig, Gateway]:
+    policy = folder / "benchmark.yaml"
+    policy.write_text(POLICY)
+    config = GatewayConfig(
+        listen=Address("127.0.0.1", 0),
+        admin=Address("127.0.0.1", 0),
+        upstream=UpstreamConfig(f"http://127.0.0.1:{upstream}"),
+        policies="default" if variant == "guard-default" else str(policy),
+        audit=AuditConfig(path=str(folder / f"{variant}.db")),
+    )
+    if variant == "guard-default":
+        return config, create_gateway(config)
+    gateway = create_gateway(config, catalog=StubCatalog())
+    if variant == "guard-no-audit":
+        gateway.handler = Handler(
+            adapters=ADAPTERS,
+            store=gateway.store,
+            pipeline=Pipeline(gateway.engine),
+            upstream=gateway.upstream,
+            sink=NullSink(),
+            limits=config.limits,
+        )
+    return config, gateway
+
+
+_Message = dict[str, Any]
+_Forward = Callable[[bytes], "Awaitable[tuple[int, bytes]]"] if TYPE_CHECKING else Any
+
+
+def _asgi(forward: _Forward) -> Any:
+    """The smallest ASGI pass-through: read the body, forward it, send the answer."""
+
+    async def app(scope: _Message, receive: Callable[[], Awaitable[_Message]], send: Any) -> None:
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        status, answer = await forward(body)
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(answer)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
+
+    return app
+
+
+def _starlette(forward: _Forward) -> Any:
+    """The same as people write it with the framework."""
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    async def chat(request: Request) -> Response:
+        status, answer = await forward(await request.body())
+        return Response(answer, status, media_type="application/json")
+
+    return Starlette(routes=[Route("/v1/chat/completions", chat, methods=["POST"])])
+
+
+_HEADERS = {"content-type": "application/json", "authorization": "Bearer sk-benchmark"}
+
+
+@contextlib.asynccontextmanager
+async def _httpx(url: str) -> Any:
+    import httpx
+
+    limits = httpx.Limits(max_connections=1024, max_keepalive_connections=1024)
+    async with httpx.AsyncClient(limits=limits, trust_env=False) as client:
+
+        async def forward(body: bytes) -> tuple[int, bytes]:
+            answer = await client.post(url, content=body, headers=_HEADERS)
+            return answer.status_code, answer.content
+
+        yield forward
+
+
+@contextlib.asynccontextmanager
+async def _aiohttp(url: str) -> Any:
+    import aiohttp
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1024)) as session:
+
+        async def forward(body: bytes) -> tuple[int, bytes]:
+            async with session.post(url, data=body, headers=_HEADERS) as answer:
+                return answer.status, await answer.read()
+
+        yield forward
+
+
+_PASS_THROUGHS = {
+    "asgi-aiohttp": (_asgi, _aiohttp),
+    "asgi-httpx": (_asgi, _httpx),
+    "starlette-httpx": (_starlette, _httpx),
+}
+
+
+async def _pass_through(variant: str, upstream: int) -> None:
+    wrap, connect = _PASS_THROUGHS[variant]
+    async with connect(f"http://127.0.0.1:{upstream}/v1/chat/completions") as forward:
+        server = uvicorn.Server(
+            uvicorn.Config(
+                wrap(forward), host="127.0.0.1", port=0, http="httptools", lifespan="off", log_config=None,
+                access_log=False, server_header=False, proxy_headers=False,
+            )
+        )  # fmt: skip
+        async with asyncio.TaskGroup() as group:
+            group.create_task(server.serve())
+            while not server.started:
+                await asyncio.sleep(0.01)
+            print(server.servers[0].sockets[0].getsockname()[1], flush=True)
+            await asyncio.to_thread(sys.stdin.read)
+            server.should_exit = True
+
+
+def main(variant: str, upstream: int, folder: Path) -> None:
+    """Serve until standard input ends."""
+    if variant in _PASS_THROUGHS:
+        import uvloop
+
+        uvloop.run(_pass_through(variant, upstream))
+        return
+    config, gateway = _gateway(variant, upstream, folder)
+    with running(config, gateway) as ports:
+        print(ports.data, flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))

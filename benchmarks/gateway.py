@@ -1,0 +1,255 @@
+"""What a request costs on its way through the gateway, beside nginx and the pass-throughs people write.
+
+A closed loop of chat requests (2 KB, answered with 1.2 KB) over loopback: load client, upstream and each server are
+processes of their own. Latency is measured on one connection, CPU per request on sixteen, all variants in turn
+in random order, several times. The direct call is the baseline, nginx the lower bound.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import _harness
+from benchmarks._traffic import ANSWER, request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks._harness import Child
+
+QUESTION = "what a request through the gateway adds to calling the upstream directly"
+
+VARIANTS = {
+    "direct": "the upstream itself",
+    "nginx": "nginx, proxy_pass with keep-alive",
+    "guard": "the gateway: stub classifier, policy, SQLite record with a sync of the disk",
+    "guard-no-audit": "the gateway, records thrown away",
+    "guard-default": "the gateway under the default policy with its own classifiers",
+    "asgi-aiohttp": "uvicorn, bare ASGI pass-through, aiohttp",
+    "asgi-httpx": "uvicorn, bare ASGI pass-through, httpx",
+    "starlette-httpx": "uvicorn, Starlette pass-through, httpx",
+}
+_STREAMED = ("direct", "nginx", "guard")
+"""A pass-through that holds the answer would be measured twice; these differ between modes."""
+
+BARS = {"added_p50_ms": 1.5, "cpu_ms": 1.0}
+"""What the gateway may add to a request with a stub classifier: milliseconds of latency and of CPU."""
+
+_PACKAGES = (
+    "guard-gateway", "aiohttp", "httptools", "httpx", "orjson", "prometheus-client", "sniffio", "starlette", "uvicorn",
+    "uvloop",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How much is measured: *repeats* rounds, cells of *requests* at most and *seconds* at most, *total_s* in all."""
+
+    repeats: int
+    requests: int
+    seconds: float
+    total_s: float
+
+
+PROFILES = {
+    "quick": Profile(repeats=5, requests=400, seconds=0.25, total_s=45),
+    "full": Profile(repeats=9, requests=2500, seconds=0.9, total_s=270),
+}
+_FEWEST_REPEATS = 2
+
+_NGINX = """
+daemon off; master_process off; worker_processes 1; error_log /dev/null; pid {folder}/nginx.pid;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off; client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
+  uwsgi_temp_path {folder}; scgi_temp_path {folder}; keepalive_requests 1000000;
+  upstream generator {{ server 127.0.0.1:{upstream}; keepalive 64; keepalive_requests 1000000; }}
+  server {{
+    listen 127.0.0.1:{port};
+    location / {{ proxy_pass http://generator; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off; }}
+  }}
+}}
+"""
+
+
+def measure(profile: str, *, only: frozenset[str] | None = None) -> dict[str, Any]:
+    """Measure all variants, or *only* these and the baseline, and give everything measured as plain JSON."""
+    chosen = PROFILES[profile]
+    began = time.monotonic()
+    about = _harness.machine(_PACKAGES)
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".benchmark-")))
+        upstream = stack.enter_context(_harness.python("benchmarks._upstream"))
+        load = stack.enter_context(_harness.python("benchmarks._load"))
+        servers, notes = _start(stack, upstream, folder, only)
+        runs = _rounds(servers, load, chosen, began + chosen.total_s)
+        memory = {name: round(server.rss_mb(), 1) for name, server in servers.items() if name != "direct"}
+    cells = [_cell(runs, *key) for key in runs]
+    return {
+        "question": QUESTION,
+        "profile": profile,
+        "machine": about,
+        "traffic": {"request_bytes": len(request(stream=False)), "answer_bytes": len(ANSWER)},
+        "rounds": min(len(one) for one in runs.values()),
+        "seconds": round(time.monotonic() - began, 1),
+        "notes": notes,
+        "rss_mb": memory,
+        "cells": cells,
+        "bars": _bars(cells),
+    }
+
+
+def _start(
+    stack: contextlib.ExitStack, upstream: Child, folder: Path, only: frozenset[str] | None
+) -> tuple[dict[str, Child], list[str]]:
+    """Every server that can be had, the upstream itself as ``direct``; and why others cannot."""
+    servers, notes = {"direct": upstream}, []
+    for name in VARIANTS:
+        if name == "direct" or (only is not None and name not in only):
+            continue
+        if name == "nginx":
+            if shutil.which("nginx") is None:
+                notes.append("nginx is not installed: that row is left out")
+                continue
+            servers[name] = stack.enter_context(_nginx(upstream.port, folder))
+        else:
+            try:
+                child = _harness.python("benchmarks._servers", name, str(upstream.port), str(folder))
+                servers[name] = stack.enter_context(child)
+            except RuntimeError:
+                notes.append(f"{name} did not start: that row is left out")
+    return servers, notes
+
+
+@contextlib.contextmanager
+def _nginx(upstream: int, folder: Path) -> Iterator[Child]:
+    port = _harness.free_port()
+    config = folder / "nginx.conf"
+    config.write_text(_NGINX.format(folder=folder, upstream=upstream, port=port))
+    with _harness.program(["nginx", "-p", str(folder), "-e", "/dev/null", "-c", str(config)], port) as child:
+        yield child
+
+
+_Key = tuple[str, str, int]
+_Run = dict[str, Any]
+
+
+def _rounds(servers: dict[str, Child], load: Child, profile: Profile, deadline: float) -> dict[_Key, list[_Run]]:
+    """Round after round, each cell once per round in random order, until done or the time is over."""
+    keys = [
+        (name, mode, concurrency)
+        for name in servers
+        for mode in ("unary", "stream")
+        for concurrency in (1, 16)
+        if mode == "unary" or name in _STREAMED
+    ]
+    runs: dict[_Key, list[_Run]] = {key: [] for key in keys}
+    for key in keys:  # connections, caches and code paths are warm before anything counts
+        _run(servers[key[0]], load, key, Profile(1, 64, 0.5, 0))
+    longest = 0.0
+    for number in range(profile.repeats):
+        began = time.monotonic()
+        if number >= _FEWEST_REPEATS and began + longest > deadline:
+            break
+        for key in random.sample(keys, len(keys)):
+            runs[key].append(_run(servers[key[0]], load, key, profile))
+        longest = max(longest, time.monotonic() - began)
+    return runs
+
+
+def _run(server: Child, load: Child, key: _Key, profile: Profile) -> _Run:
+    name, mode, concurrency = key
+    cpu = server.cpu_s()
+    done: _Run = load.ask(
+        {
+            "port": server.port,
+            "concurrency": concurrency,
+            "requests": profile.requests if concurrency == 1 else 2 * profile.requests,
+            "seconds": profile.seconds,
+            "stream": mode == "stream",
+        }
+    )
+    if done["failed"] or not done["requests"]:
+        msg = f"{name}: {done['failed']} of {done['requests']} requests failed"
+        raise RuntimeError(msg)
+    return {**done, "cpu_ms": (server.cpu_s() - cpu) * 1000 / done["requests"]}
+
+
+def _cell(runs: dict[_Key, list[_Run]], name: str, mode: str, concurrency: int) -> dict[str, Any]:
+    """One row: medians over the rounds. What is added is counted round by round against the direct call of the same."""
+    own, direct = runs[name, mode, concurrency], runs["direct", mode, concurrency]
+    cell: dict[str, Any] = {
+        "variant": name,
+        "mode": mode,
+        "concurrency": concurrency,
+        "requests": sum(run["requests"] for run in own),
+        **{f"{place}_ms": _harness.spread([run[place] for run in own]) for place in ("p50", "p90", "p99")},
+        "requests_per_s": _harness.spread([run["requests"] / run["seconds"] for run in own]),
+        "cpu_ms": _harness.spread([run["cpu_ms"] for run in own]),
+    }
+    if name != "direct":
+        added = [a["p50"] - b["p50"] for a, b in zip(own, direct, strict=True)]
+        cell["added_p50_ms"] = _harness.spread(added)
+    return cell
+
+
+def _bars(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    found = {(c["variant"], c["mode"], c["concurrency"]): c for c in cells}
+    checked = []
+    for mode in ("unary", "stream"):
+        for figure, concurrency in (("added_p50_ms", 1), ("cpu_ms", 16)):
+            cell = found.get(("guard", mode, concurrency))
+            if cell is not None:
+                value, bar = cell[figure]["median"], BARS[figure]
+                checked.append({"mode": mode, "figure": figure, "bar": bar, "measured": value, "met": value <= bar})
+    return checked
+
+
+def table(report: dict[str, Any]) -> str:
+    """The report for eyes."""
+    about = report["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    lines = [
+        f"{about['cpu']}, {about['cores']} cores, {about['system']}, Python {about['python']}, "
+        f"load {about['load_average']}",
+        versions,
+        f"{report['rounds']} rounds in {report['seconds']:.0f} s; median [min-max]; "
+        f"request {report['traffic']['request_bytes']} B, answer {report['traffic']['answer_bytes']} B",
+        "",
+    ]
+    cells = {(c["variant"], c["mode"], c["concurrency"]): c for c in report["cells"]}
+    for mode in ("unary", "stream"):
+        lines.append(
+            f"{mode:16} {'p50 ms':>8} {'added p50 ms, 1 connection':>28} {'p90':>8} {'p99':>8}"
+            f" {'CPU ms/request, 16':>24} {'req/s, 16':>10} {'RSS MB':>7}"
+        )
+        for name in VARIANTS:
+            if (name, mode, 1) in cells:
+                lines.append(_row(name, cells[name, mode, 1], cells[name, mode, 16], report["rss_mb"].get(name)))
+        lines.append("")
+    lines += [f"note: {note}" for note in report["notes"]]
+    lines += [
+        f"bar: {b['mode']} {b['figure']} {b['measured']:.3f} of {b['bar']} ({'met' if b['met'] else 'NOT met'})"
+        for b in report["bars"]
+    ]
+    return "\n".join(lines)
+
+
+def _row(name: str, one: dict[str, Any], sixteen: dict[str, Any], rss: float | None) -> str:
+    added = _shown(one["added_p50_ms"]) if "added_p50_ms" in one else "-"
+    return (
+        f"{name:16} {one['p50_ms']['median']:8.3f} {added:>28} {one['p90_ms']['median']:8.3f}"
+        f" {one['p99_ms']['median']:8.3f} {_shown(sixteen['cpu_ms']):>24}"
+        f" {sixteen['requests_per_s']['median']:10.0f} {'-' if rss is None else f'{rss:.0f}':>7}"
+    )
+
+
+def _shown(value: dict[str, float]) -> str:
+    return f"{value['median']:.3f} [{value['min']:.3f}-{value['max']:.3f}]"

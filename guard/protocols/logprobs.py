@@ -1,0 +1,77 @@
+"""Token lists with probabilities, as OpenAI answers them: text spelled out a second time, token by token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from guard.content import Path, TextPart
+from guard.protocols.contract import Field, Walk, refuse, walk_unknown
+
+if TYPE_CHECKING:
+    import types
+    from collections.abc import Mapping
+
+_ENTRY: Mapping[str, type | types.UnionType] = {"token": str, "bytes": list | None, "logprob": int | float | None}
+_TOKEN: Mapping[str, type | types.UnionType] = {**_ENTRY, "top_logprobs": list | None}
+
+
+@dataclass(frozen=True, slots=True)
+class Logprobs(Field):
+    """The lists ``content`` and ``refusal``: put together again, their tokens are text like the answer they repeat.
+
+    Judged are the tokens, their bytes where those say something else, the alternatives rank by rank, and whatever
+    else an entry holds. All of it is of the kind ``logprobs``, which is dropped rather than edited.
+    """
+
+    def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
+        """One part per reading that differs."""
+        if value is None:
+            walk.spare("scalar")
+            return
+        if not isinstance(value, dict):
+            raise refuse("invalid_type", pointer, "it should be an object or null")
+        for key, tokens in value.items():
+            if key not in {"content", "refusal"} or not isinstance(tokens, list | None):
+                raise refuse("invalid_type", pointer, "it should hold the lists `content` and `refusal` only")
+            readings, extras = _spelled(tokens or [], pointer)
+            loose = Walk(walk.max_parts)
+            walk_unknown(extras, loose, path, pointer, role)
+            readings.append("\n".join(part.text for part in loose.parts if isinstance(part, TextPart)))
+            for number, text in enumerate(dict.fromkeys(filter(None, readings))):
+                walk.add(TextPart(text, f"{pointer}/{key}~{number}", path, "logprobs", role))
+            for part in loose.parts:
+                if not isinstance(part, TextPart):
+                    walk.add(part)
+
+
+def _spelled(tokens: list[Any], pointer: str) -> tuple[list[str], list[Any]]:
+    """What *tokens* spell, by text and by bytes, each rank of alternatives a line; and what is in no known field."""
+    ranks: dict[int, tuple[list[str], bytearray]] = {}
+    extras: list[Any] = []
+    for token in tokens:
+        others = token.get("top_logprobs") if isinstance(token, dict) else None
+        for rank, entry in enumerate((token, *(others if isinstance(others, list) else ()))):
+            text, raw, extra = _read(entry, _ENTRY if rank else _TOKEN, pointer)
+            texts, encoded = ranks.setdefault(rank, ([], bytearray()))
+            texts.append(text)
+            encoded += raw
+            extras += extra
+    rows = [("".join(texts), encoded.decode("utf-8", "replace")) for texts, encoded in ranks.values()]
+    alternatives = dict.fromkeys(text for row in rows[1:] for text in row)
+    return [*(rows[0] if rows else ()), "\n".join(alternatives)], extras
+
+
+def _read(
+    entry: Any, fields: Mapping[str, type | types.UnionType], pointer: str
+) -> tuple[str, bytes, list[dict[str, Any]]]:
+    """The text of *entry*, its bytes, and the fields that are not what *fields* say."""
+    if not isinstance(entry, dict) or not isinstance(text := entry.get("token"), str):
+        raise refuse("invalid_type", pointer, "each token should be an object with `token`")
+    given = entry.get("bytes")
+    try:
+        encoded = bytes(given) if isinstance(given, list) and given else text.encode()
+    except (TypeError, ValueError):
+        raise refuse("invalid_type", pointer, "the `bytes` of a token should be numbers from 0 to 255") from None
+    extra = {key: value for key, value in entry.items() if not isinstance(value, fields.get(key, ()))}
+    return text, encoded, [extra] if extra else []

