@@ -45,7 +45,7 @@ class _Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._next()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         """The turn is over, or the server ended it."""
         self._load.left()
 
@@ -98,7 +98,9 @@ class _Load:
             await self._done.wait()
         elapsed = time.perf_counter() - began
         took = sorted(self._took)
-        places = {f"p{p}": round(took[min(len(took) - 1, len(took) * p // 100)] * 1000, 4) for p in (50, 90, 99) if took}
+        places = {
+            f"p{p}": round(took[min(len(took) - 1, len(took) * p // 100)] * 1000, 4) for p in (50, 90, 99) if took
+        }
         return {"requests": len(took), "failed": self._failed, "seconds": round(elapsed, 4), **places}
 
 

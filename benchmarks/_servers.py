@@ -5,11 +5,11 @@ Run as ``python -m benchmarks._servers VARIANT UPSTREAM_PORT FOLDER``; prints th
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import sys
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import uvicorn
 
@@ -26,6 +26,7 @@ from guard.server.exchange import Handler
 from guard.server.run import running
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 POLICY = """
@@ -129,13 +130,18 @@ def _gateway(variant: str, upstream: int, folder: Path) -> tuple[GatewayConfig, 
 
 
 _Message = dict[str, Any]
-_Forward = Callable[[bytes], "Awaitable[tuple[int, bytes]]"] if TYPE_CHECKING else Any
+
+
+class _Forward(Protocol):
+    """Sends a body to the upstream, gives back status and answer."""
+
+    async def __call__(self, body: bytes) -> tuple[int, bytes]: ...
 
 
 def _asgi(forward: _Forward) -> Any:
     """The smallest ASGI pass-through: read the body, forward it, send the answer."""
 
-    async def app(scope: _Message, receive: Callable[[], Awaitable[_Message]], send: Any) -> None:
+    async def app(_: _Message, receive: Callable[[], Awaitable[_Message]], send: Any) -> None:
         body, more = b"", True
         while more:
             message = await receive()
@@ -152,7 +158,7 @@ def _asgi(forward: _Forward) -> Any:
 def _starlette(forward: _Forward) -> Any:
     """The same as people write it with the framework."""
     from starlette.applications import Starlette
-    from starlette.requests import Request
+    from starlette.requests import Request  # noqa: TC002  Starlette reads the annotation
     from starlette.responses import Response
     from starlette.routing import Route
 
@@ -200,22 +206,29 @@ _PASS_THROUGHS = {
 }
 
 
+class _Server(uvicorn.Server):
+    """Says its port, and stops when standard input ends."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        print(self.servers[0].sockets[0].getsockname()[1], flush=True)
+        threading.Thread(target=self._wait, daemon=True).start()
+
+    def _wait(self) -> None:
+        sys.stdin.read()
+        self.should_exit = True
+
+
 async def _pass_through(variant: str, upstream: int) -> None:
     wrap, connect = _PASS_THROUGHS[variant]
     async with connect(f"http://127.0.0.1:{upstream}/v1/chat/completions") as forward:
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
                 wrap(forward), host="127.0.0.1", port=0, http="httptools", lifespan="off", log_config=None,
                 access_log=False, server_header=False, proxy_headers=False,
             )
         )  # fmt: skip
-        async with asyncio.TaskGroup() as group:
-            group.create_task(server.serve())
-            while not server.started:
-                await asyncio.sleep(0.01)
-            print(server.servers[0].sockets[0].getsockname()[1], flush=True)
-            await asyncio.to_thread(sys.stdin.read)
-            server.should_exit = True
+        await server.serve()
 
 
 def main(variant: str, upstream: int, folder: Path) -> None:

@@ -40,7 +40,12 @@ ANSWER = json.dumps(
         **_BASE,
         "object": "chat.completion",
         "choices": [
-            {"index": 0, "message": {"role": "assistant", "content": _CONTENT}, "logprobs": None, "finish_reason": "stop"}
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": _CONTENT},
+                "logprobs": None,
+                "finish_reason": "stop",
+            }
         ],
         "usage": {"prompt_tokens": 400, "completion_tokens": 200, "total_tokens": 600},
     }

@@ -73,7 +73,9 @@ http {{
   upstream generator {{ server 127.0.0.1:{upstream}; keepalive 64; keepalive_requests 1000000; }}
   server {{
     listen 127.0.0.1:{port};
-    location / {{ proxy_pass http://generator; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off; }}
+    location / {{
+      proxy_pass http://generator; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off;
+    }}
   }}
 }}
 """
@@ -91,7 +93,7 @@ def measure(profile: str, *, only: frozenset[str] | None = None) -> dict[str, An
         servers, notes = _start(stack, upstream, folder, only)
         runs = _rounds(servers, load, chosen, began + chosen.total_s)
         memory = {name: round(server.rss_mb(), 1) for name, server in servers.items() if name != "direct"}
-    cells = [_cell(runs, *key) for key in runs]
+    cells = [cell(runs, *key) for key in runs]
     return {
         "question": QUESTION,
         "profile": profile,
@@ -102,7 +104,7 @@ def measure(profile: str, *, only: frozenset[str] | None = None) -> dict[str, An
         "notes": notes,
         "rss_mb": memory,
         "cells": cells,
-        "bars": _bars(cells),
+        "bars": bars(cells),
     }
 
 
@@ -182,10 +184,10 @@ def _run(server: Child, load: Child, key: _Key, profile: Profile) -> _Run:
     return {**done, "cpu_ms": (server.cpu_s() - cpu) * 1000 / done["requests"]}
 
 
-def _cell(runs: dict[_Key, list[_Run]], name: str, mode: str, concurrency: int) -> dict[str, Any]:
+def cell(runs: dict[_Key, list[_Run]], name: str, mode: str, concurrency: int) -> dict[str, Any]:
     """One row: medians over the rounds. What is added is counted round by round against the direct call of the same."""
     own, direct = runs[name, mode, concurrency], runs["direct", mode, concurrency]
-    cell: dict[str, Any] = {
+    row: dict[str, Any] = {
         "variant": name,
         "mode": mode,
         "concurrency": concurrency,
@@ -196,18 +198,19 @@ def _cell(runs: dict[_Key, list[_Run]], name: str, mode: str, concurrency: int) 
     }
     if name != "direct":
         added = [a["p50"] - b["p50"] for a, b in zip(own, direct, strict=True)]
-        cell["added_p50_ms"] = _harness.spread(added)
-    return cell
+        row["added_p50_ms"] = _harness.spread(added)
+    return row
 
 
-def _bars(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def bars(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the gateway adds against `BARS`: latency on one connection, CPU on sixteen."""
     found = {(c["variant"], c["mode"], c["concurrency"]): c for c in cells}
     checked = []
     for mode in ("unary", "stream"):
         for figure, concurrency in (("added_p50_ms", 1), ("cpu_ms", 16)):
-            cell = found.get(("guard", mode, concurrency))
-            if cell is not None:
-                value, bar = cell[figure]["median"], BARS[figure]
+            row = found.get(("guard", mode, concurrency))
+            if row is not None:
+                value, bar = row[figure]["median"], BARS[figure]
                 checked.append({"mode": mode, "figure": figure, "bar": bar, "measured": value, "met": value <= bar})
     return checked
 
@@ -216,12 +219,13 @@ def table(report: dict[str, Any]) -> str:
     """The report for eyes."""
     about = report["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    sizes = report["traffic"]
     lines = [
-        f"{about['cpu']}, {about['cores']} cores, {about['system']}, Python {about['python']}, "
-        f"load {about['load_average']}",
+        f"{about['cpu']}, {about['cores']} cores, load {about['load_average']}",
+        f"{about['system']}, Python {about['python']}",
         versions,
-        f"{report['rounds']} rounds in {report['seconds']:.0f} s; median [min-max]; "
-        f"request {report['traffic']['request_bytes']} B, answer {report['traffic']['answer_bytes']} B",
+        f"{report['rounds']} rounds in {report['seconds']:.0f} s; median [min-max]",
+        f"request {sizes['request_bytes']} B, answer {sizes['answer_bytes']} B",
         "",
     ]
     cells = {(c["variant"], c["mode"], c["concurrency"]): c for c in report["cells"]}
@@ -230,9 +234,11 @@ def table(report: dict[str, Any]) -> str:
             f"{mode:16} {'p50 ms':>8} {'added p50 ms, 1 connection':>28} {'p90':>8} {'p99':>8}"
             f" {'CPU ms/request, 16':>24} {'req/s, 16':>10} {'RSS MB':>7}"
         )
-        for name in VARIANTS:
-            if (name, mode, 1) in cells:
-                lines.append(_row(name, cells[name, mode, 1], cells[name, mode, 16], report["rss_mb"].get(name)))
+        lines += [
+            _row(name, cells[name, mode, 1], cells[name, mode, 16], report["rss_mb"].get(name))
+            for name in VARIANTS
+            if (name, mode, 1) in cells
+        ]
         lines.append("")
     lines += [f"note: {note}" for note in report["notes"]]
     lines += [

@@ -18,11 +18,12 @@ from guard.finding import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-SHA256 = "96d25c7e0f714a1c64671521ec3b12819702dd83022517f70e1d5addaa030717"
+SHA256 = "10b9cab62f3ba173349e870028b30f335356a8b7221a26d4a445ea8d0c673b9d"
 WEIGHTS = Path(__file__).parent / "weights" / "prompt_attack.npz"
 HEADS = (INJECTION, JAILBREAK)
 _LEAST = 0.01
 _PER_RULE = 16
+_FIXED_COST = 100
 
 # "the phrase 'ignore previous instructions'": text about an attack names what it quotes just before the quotation mark.
 _MENTION = (
@@ -43,12 +44,12 @@ class _Compiled:
 
 
 class PromptAttack(Classifier[str]):
-    """Items are texts, cost is their length. Rule findings have spans; the model's findings are of the whole text."""
+    """Items are texts; cost is their characters and 100 more. A rule's finding has a span, the model's has none."""
 
     categories = frozenset({INJECTION, JAILBREAK, LEAK})
     window = 400
     horizon = 150
-    inline_cost = 256
+    inline_cost = 220  # one text of 120 characters: some 75 µs
     version = "rules-1+tfidf-1"
 
     def load(self) -> None:
@@ -67,8 +68,8 @@ class PromptAttack(Classifier[str]):
         return part.text
 
     def cost(self, item: str) -> int:
-        """Characters."""
-        return max(1, len(item))
+        """Characters, and what a text costs however short it is."""
+        return _FIXED_COST + len(item)
 
     def classify(self, items: Sequence[str]) -> list[list[Finding]]:
         """What the rules found in each text, in order, then the model's heads that reach 0.01."""

@@ -17,7 +17,7 @@ from guard.finding import Finding
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SHA256 = "efce2d56e1544e7f20ca97b25775f784c788128234173e8f2e5081cd8e940f35"
+SHA256 = "def0a785b14878deca6f461fd6cbc3bb64135f880976864b4a7c01cd599016a9"
 WEIGHTS = Path(__file__).parent / "weights" / "toxicity.npz"
 HEADS = ("toxicity", "toxicity.insult", "toxicity.threat", "toxicity.obscene", "hate")
 _LEAST = 0.01
@@ -25,10 +25,11 @@ _HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
 _SENTENCE = re.compile(r"[^。！？!?；;\n…]{1,80}[。！？!?；;\n…]*")
 _DENSE = 40
 _LEAST_SENTENCE = 4
+_PASS = 100
 
 
 class Toxicity(Classifier[str]):
-    """Items are texts, cost is their length; every head that reaches 0.01 gives a finding.
+    """Items are texts; cost is their characters and 100 more for each pass. Heads that reach 0.01 give a finding.
 
     The window is short: a score is of everything in it, and one bad sentence must not drown in a long good text.
     """
@@ -36,7 +37,7 @@ class Toxicity(Classifier[str]):
     categories = frozenset(HEADS)
     window = 256
     horizon = 64
-    inline_cost = 256
+    inline_cost = 220  # one text of 120 characters: some 75 µs
     version = "tfidf-1"
 
     def load(self) -> None:
@@ -54,8 +55,8 @@ class Toxicity(Classifier[str]):
         return part.text
 
     def cost(self, item: str) -> int:
-        """Characters."""
-        return max(1, len(item))
+        """Characters, and what a pass costs however short the text: one, and one for each sentence scored alone."""
+        return sum(_PASS + len(text) for text in (item, *sentences(item)))
 
     def classify(self, items: Sequence[str]) -> list[list[Finding]]:
         """The heads of each text that reach 0.01."""

@@ -127,7 +127,7 @@ def _adds_nothing(finding: Finding, view: Readable, alone: Mapping[tuple[str, in
     return (
         finding.span is None
         and isinstance(view, View)
-        and all([finding.score <= alone.get((finding.category, s.part), -1.0) for s in view.segments])
+        and all(finding.score <= alone.get((finding.category, s.part), -1.0) for s in view.segments)
     )
 
 
@@ -149,10 +149,7 @@ def _places(content: Content, reading: Reading, finding: Finding) -> list[tuple[
     view = reading.source
     if not isinstance(view, View):
         return [(reading.part, None)]
-    start, end = finding.span or (0, 0)
-    end = min(end, len(view.text))
-    if start >= end:  # no span, or one that names no character: it speaks for all of the view
-        start, end = 0, len(view.text)
+    start, end = finding.span or (0, len(view.text))
     places: list[tuple[int, tuple[int, int] | None]] = []
     for number, low, high in view.origins(start, end):
         whole = finding.span is None and not reading.seam and _is_whole(content.parts[number], low, high)

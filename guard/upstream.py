@@ -7,7 +7,6 @@ gateway uses of it, so that a leaner client can take its place.
 from __future__ import annotations
 
 import asyncio
-import time
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -101,10 +100,10 @@ class Upstream:
         if self._session is None:
             msg = "Upstream.post before Upstream.open"
             raise RuntimeError(msg)
-        deadline = time.monotonic() + self.timeout_s
+        whole = asyncio.timeout(self.timeout_s)
         try:
             async with (
-                asyncio.timeout(self.timeout_s),
+                whole,
                 self._session.post(
                     self.url(route), data=body, headers=self._headers(headers), allow_redirects=False
                 ) as response,
@@ -115,7 +114,7 @@ class Upstream:
                 data = await self._read(response, encoding)
                 return Reply(response.status, _returned(response.headers), data)
         except TimeoutError:
-            if time.monotonic() >= deadline:
+            if whole.expired():
                 raise UpstreamError("timeout", f"The upstream gave no whole answer in {self.timeout_s:g} s.") from None
             raise UpstreamError("unreachable", "The upstream did not accept a connection in time.") from None
         except (aiohttp.ClientConnectorError, ConnectionError):

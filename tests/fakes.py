@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from guard import registry
@@ -103,7 +103,9 @@ def completion(*texts: str, **message: Any) -> dict[str, Any]:
 class StubUpstream:
     """A real HTTP server on loopback that stores every byte it receives and answers what *answer* holds.
 
-    *answer* is the body (JSON-encoded unless bytes); *raw*, if set, is sent in place of any HTTP answer.
+    *answer* is the body (JSON-encoded unless bytes); *raw*, if set, is sent in place of any HTTP answer. *delay* is
+    seconds before the answer, *drip* between each byte of it. *script*, if set, is given a request's body and says which
+    of answer, status, headers and delay are others for that request.
     """
 
     answer: Any = field(default_factory=lambda: completion("all is well"))
@@ -111,6 +113,8 @@ class StubUpstream:
     headers: dict[str, str] = field(default_factory=dict)
     raw: bytes | None = None
     delay: float = 0.0
+    drip: float = 0.0
+    script: Callable[[bytes], dict[str, Any]] | None = None
     received: list[bytes] = field(default_factory=list)
     cancelled: int = 0
     port: int = 0
@@ -135,14 +139,19 @@ class StubUpstream:
                 length = re.search(rb"(?i)content-length: (\d+)", head)
                 body = await reader.readexactly(int(length[1]) if length else 0)
                 self.received.append(head + body)
-                if self.delay:
+                turn = replace(self, **self.script(body)) if self.script else self
+                if turn.delay:
                     gone = asyncio.ensure_future(reader.read(1))
-                    done, _ = await asyncio.wait([gone], timeout=self.delay)
+                    done, _ = await asyncio.wait([gone], timeout=turn.delay)
                     gone.cancel()
                     if done:
                         self.cancelled += 1
                         return
-                writer.write(self.raw if self.raw is not None else self._http())
+                answer = self.raw if self.raw is not None else turn._http()
+                for byte in answer if self.drip else b"":
+                    writer.write(bytes([byte]))
+                    await asyncio.sleep(self.drip)
+                writer.write(b"" if self.drip else answer)
                 await writer.drain()
                 if self.raw is not None:
                     return

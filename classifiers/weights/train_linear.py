@@ -167,9 +167,9 @@ def platt(scores: NDArray[np.float64], rows: list[Row], head: str, prior: float)
     index, label, weight = labelled(rows, head)
     cases = weight[label == 1].sum()
     weight = np.where(label == 1, weight * prior / cases, weight * (1 - prior) / (weight.sum() - cases))
-    model = LogisticRegression(C=1e6, random_state=0, max_iter=1000)
+    model = LogisticRegression(C=1e6, solver="newton-cholesky", tol=1e-10, max_iter=1000)
     model.fit(scores[index, None], label, sample_weight=weight * len(weight))
-    # Rounded, so that the last bits of the solver's sums do not make another file.
+    # Rounded, so that sums in another order do not make another file.
     return round(float(model.coef_[0, 0]), 3), round(float(model.intercept_[0]), 3)
 
 
@@ -203,9 +203,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with the training sets, one folder a set")
     parser.add_argument("--out", type=Path, default=WEIGHTS, help="where the model goes (default: beside this file)")
     options = parser.parse_args()
-    from threadpoolctl import threadpool_limits  # comes with scikit-learn
+    import sklearn.linear_model  # noqa: F401  its libraries are limited only once they are loaded
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
 
-    with threadpool_limits(1):  # sums of several threads end in other bits
+    with threadpool_limits(1):  # several threads add in another order, and so end in other last bits
         train(options.name, options.data, options.out)
 
 

@@ -73,14 +73,16 @@ def seams(texts: Sequence[tuple[int, str]], horizon: int, size: int | None) -> l
     kept = [one for one in trimmed if one[1]]
     whole = [(part, text, 0) for part, text in texts if text]
     ways = [(kept, joiner) for joiner in JOINERS]
-    if whole != kept:
-        ways.append((whole, ""))
-    found = [view for pieces, joiner in ways for view in _seams(pieces, joiner, horizon, size)]
-    return list(dict.fromkeys(found))
+    if whole == kept:
+        return [view for pieces, joiner in ways for view in _seams(pieces, joiner, horizon, size)]
+    ways.append((whole, ""))
+    return list(dict.fromkeys(view for pieces, joiner in ways for view in _seams(pieces, joiner, horizon, size)))
 
 
 def _seams(texts: Sequence[tuple[int, str, int]], joiner: str, horizon: int, size: int | None) -> Iterator[View]:
     """The seam views of *texts* (part, text, where in the part it begins) joined, each with only its own segments."""
+    if len(texts) < 2:
+        return
     joined = joiner.join([text for _, text, _ in texts])
     begins, ends, at = [], [], 0
     for _, text, _ in texts:
@@ -88,19 +90,17 @@ def _seams(texts: Sequence[tuple[int, str, int]], joiner: str, horizon: int, siz
         ends.append(at + len(text))
         at += len(text) + len(joiner)
     first = 0
-    for start, end in _around(ends[:-1], len(joined), horizon):
-        for low, high in cut(end - start, size, 2 * horizon):
-            from_, to = start + low, start + high
-            while ends[first] <= from_:
-                first += 1
-            number, segments = first, []
-            while number < len(texts) and (begin := begins[number]) < to:
-                part, _, offset = texts[number]
-                left, right = max(begin, from_), min(ends[number], to)
-                origin = offset + left - begin
-                segments.append(Segment(left - from_, right - from_, part, origin, origin + right - left))
-                number += 1
-            yield View(joined[from_:to], tuple(segments))
+    for start, end in _around(ends[:-1], len(joined), horizon, size):
+        while ends[first] <= start:
+            first += 1
+        number, segments = first, []
+        while number < len(texts) and (begin := begins[number]) < end:
+            part, _, offset = texts[number]
+            left, right = max(begin, start), min(ends[number], end)
+            origin = offset + left - begin
+            segments.append(Segment(left - start, right - start, part, origin, origin + right - left))
+            number += 1
+        yield View(joined[start:end], tuple(segments))
 
 
 def join(texts: Sequence[tuple[int, str]], joiner: str) -> View:
@@ -113,15 +113,18 @@ def join(texts: Sequence[tuple[int, str]], joiner: str) -> View:
     return View(joiner.join([text for _, text in texts]), tuple(segments))
 
 
-def _around(points: Sequence[int], length: int, horizon: int) -> Iterator[tuple[int, int]]:
-    """Stretches *horizon* to each side of the seams at *points*, overlapping ones merged."""
-    if not points or not horizon:
-        return
-    start, end = max(0, points[0] - horizon), points[0] + horizon
-    for point in points[1:]:
-        if point - horizon <= end:
-            end = point + horizon
-        else:
-            yield start, min(end, length)
-            start, end = point - horizon, point + horizon
-    yield start, min(end, length)
+def _around(points: Sequence[int], length: int, horizon: int, size: int | None) -> Iterator[tuple[int, int]]:
+    """Stretches of at most *size* that show every one of *points* with *horizon* to both sides, as few as that takes.
+
+    A *size* too small for both sides gives stretches that overlap by the horizon instead.
+    """
+    first = last = points[0]
+    for point in [*points[1:], None]:
+        low, high = max(0, first - horizon), min(length, last + horizon)
+        if point is not None and point - horizon <= high and (size is None or point + horizon - low <= size):
+            last = point
+            continue
+        for start, end in cut(high - low, size, horizon):
+            yield low + start, low + end
+        if point is not None:
+            first = last = point

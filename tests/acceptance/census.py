@@ -1,7 +1,7 @@
 """Documents made from type definitions: one for each place where the types of an SDK have room for a text.
 
-The types of the openai SDK are the census of what its clients may send and read: `TypedDict` for requests, pydantic models
-for answers. `planted` walks them and gives, for every leaf, the smallest valid document with a text planted there.
+The types of the openai SDK are the census of what its clients may send and read: `TypedDict` for requests, pydantic
+models for answers. `planted` walks them and gives, for every leaf, the smallest valid document with a text there.
 """
 
 from __future__ import annotations
@@ -82,9 +82,11 @@ def _members(hint: Any) -> list[tuple[str, Any, bool]]:
     if issubclass(hint, pydantic.BaseModel):
         return [(f.alias or name, f.annotation, f.is_required()) for name, f in hint.model_fields.items()]
     hints = typing.get_type_hints(hint, include_extras=True)
-    total = hint.__total__
+    usual = Required if hint.__total__ else NotRequired
+    said = {name: get_origin(one) for name, one in hints.items()}
     return [
-        (name, h, get_origin(h) is Required or (total and get_origin(h) is not NotRequired)) for name, h in hints.items()
+        (name, hints[name], (usual if said[name] not in (Required, NotRequired) else said[name]) is Required)
+        for name in hints
     ]
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import socket
+import sqlite3
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from guard.audit.sqlite import read
 from guard.config import Address, AuditConfig, GatewayConfig, Limits, UpstreamConfig
 from guard.server.app import Gateway, create_gateway
 from guard.server.run import Ports, running
+from tests.acceptance.oracle import Bench
 from tests.fakes import CANARY, CanaryClassifier, FakeCatalog, StubUpstream, eventually, running_upstream
 
 POLICY = Path(__file__).with_name("policy.yaml")
@@ -111,19 +113,20 @@ class House:
     def records(self, count: int = 1) -> list[Any]:
         """All records of this test, oldest first, once there are *count* of them."""
         assert eventually(lambda: self._count() >= count), f"{self._count()} records, {count} were due"
-        return list(read(self.log, newest_first=False))[self.earlier :]
+        return list(read(self.log, limit=self._count()))[::-1]
 
     def _count(self) -> int:
-        return sum(1 for _ in read(self.log)) - self.earlier
+        with closing(sqlite3.connect(self.log)) as connection:
+            return int(connection.execute("SELECT count(*) FROM records").fetchone()[0]) - self.earlier
 
     def begin(self) -> None:
         """As good as new: the stub and the canary classifier behave, and what was recorded until now is the past."""
         fresh = StubUpstream()
-        for name in ("answer", "status", "headers", "raw", "delay", "received", "cancelled"):
+        for name in ("answer", "status", "headers", "raw", "delay", "drip", "received", "cancelled"):
             setattr(self.upstream, name, getattr(fresh, name))
         self.canary.trouble = None
         self.canary.read.clear()
-        self.earlier = sum(1 for _ in read(self.log))
+        self.earlier += self._count()
 
     def leaks(self, answer: Answer) -> list[str]:
         """Where the canary is though it should be nowhere: the client's bytes, the upstream's, the audit log's."""
@@ -181,3 +184,16 @@ def guarded(standing_house: House) -> House:
     """A gateway under the acceptance policy, as good as new. What would harm it takes a `house` of its own."""
     standing_house.begin()
     return standing_house
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """One gateway under the acceptance policy for all of a module's tests."""
+    with house(tmp_path_factory.mktemp("house")) as one:
+        yield one
+
+
+@pytest.fixture
+def bench(standing: House) -> Bench:
+    """The oracle over the module's gateway, its stub as new."""
+    return Bench(standing)

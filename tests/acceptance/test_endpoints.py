@@ -72,6 +72,7 @@ def test_s21_every_endpoint_of_the_sdk_that_is_not_served_is_refused(guarded: Ho
     endpoints = sdk_endpoints()
     assert len(endpoints) > 200
     assert {("POST", route) for route in SERVED if route.startswith("/v1")} <= set(endpoints)
+    answer = ask(guarded, "POST", "/")
     for method, path in endpoints:
         if (method, path) in {("POST", route) for route in SERVED}:
             continue
@@ -79,10 +80,11 @@ def test_s21_every_endpoint_of_the_sdk_that_is_not_served_is_refused(guarded: Ho
         refused = (405, "method_not_allowed") if path.partition("?")[0] in SERVED else (404, "unknown_route")
         assert (answer.status, answer.json["error"]["code"]) == refused, (method, path)
         assert answer.headers["content-type"] == "application/json"
-        assert guarded.leaks(answer) == []
+        assert CANARY.encode() not in answer.raw
+    assert guarded.leaks(answer) == []
     assert guarded.upstream.received == []
-    records = guarded.records(len(endpoints) - 2)
-    assert len(records) == len(endpoints) - 2
+    records = guarded.records(len(endpoints) - 1)
+    assert len(records) == len(endpoints) - 1
     assert {record.state for record in records} == {State.REJECTED_PROTOCOL}
     assert {record.status for record in records} == {404, 405}
 
@@ -193,12 +195,14 @@ def field_census(house: House, hint: Any) -> tuple[int, int]:
     """Send every planted document of type *hint*; how many there were, and how many the canary's own rule blocked."""
     count = blocked = 0
     twins = dict(planted(hint, HARMLESS))
+    answer = house.chat()
+    house.upstream.received.clear()
     for place, document in planted(hint, CANARY):
         count += 1
         answer = house.post("/v1/chat/completions", document)
         assert answer.status == 400, place
         assert answer.json["error"]["code"] != "guard_error", place
-        assert house.leaks(answer) == [], place
+        assert CANARY.encode() not in answer.raw, place
         assert house.upstream.received == [], place
         if answer.json["error"]["code"] == "content_filter" and answer.headers["x-guard-decision"] == "block":
             twin = twins[place]
@@ -209,6 +213,7 @@ def field_census(house: House, hint: Any) -> tuple[int, int]:
                 told = {k: v for k, v in house.upstream.last_body.items() if k not in {"stream", "stream_options"}}
                 assert told == asked, place
             house.upstream.received.clear()
+    assert house.leaks(answer) == []
     return count, blocked
 
 
@@ -231,6 +236,7 @@ def test_s21_census_of_a_streaming_request(guarded: House) -> None:
 @pytest.mark.parametrize("stream", [False, True])
 def test_s21_census_a_canary_in_any_field_of_an_answer_never_gets_through(guarded: House, stream: bool) -> None:
     count = blocked = 0
+    answer = guarded.chat(stream=stream)
     twins = dict(planted(ChatCompletion, HARMLESS))
     for place, document in planted(ChatCompletion, CANARY):
         count += 1
@@ -238,7 +244,7 @@ def test_s21_census_a_canary_in_any_field_of_an_answer_never_gets_through(guarde
         answer = guarded.chat(stream=stream)
         assert answer.status in {400, 502}, place
         assert answer.json["error"]["code"] in {"content_filter", "upstream_protocol"}, place
-        assert guarded.leaks(answer) == [], place
+        assert CANARY.encode() not in answer.raw, place
         guarded.upstream.answer = twins[place]
         passed = guarded.chat(stream=stream)
         if answer.status == 400 and passed.status == 200:
@@ -247,6 +253,7 @@ def test_s21_census_a_canary_in_any_field_of_an_answer_never_gets_through(guarde
                 assert passed.json == twins[place], place
     assert count > 120
     assert blocked > 0.6 * count
+    assert guarded.leaks(answer) == []
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 429, 500, 503])

@@ -113,6 +113,13 @@ def test_only_texts_dense_in_han_are_scored_by_sentence() -> None:
     assert max(map(len, sentences("好" * 500))) == 80
 
 
+def test_many_short_texts_and_many_sentences_cost_more_than_one_text_of_their_length() -> None:
+    floor = Toxicity()
+
+    assert sum(floor.cost("a") for _ in range(40)) > 10 * floor.cost("a" * 40)
+    assert floor.cost("今天天气很好。" * 12) > 3 * floor.cost("a" * 84)
+
+
 def test_a_picture_is_not_text() -> None:
     with pytest.raises(Unreadable):
         Toxicity().prepare(ImagePart(b""))

@@ -1,0 +1,427 @@
+"""S35, S36 and the upstream's faults: whatever fails, nothing unjudged gets in or out, and the client hears of it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from guard.audit import State
+from guard.finding import Finding
+from tests.acceptance.conftest import POLICY, Answer, House, house
+from tests.fakes import CANARY, HARMLESS, completion
+
+DEADLINE = 0.3
+GRACE = 0.1  # promise 5: 503 within the deadline and 100 ms
+POISON = "POISON"
+
+
+def raising(_: Sequence[str]) -> Any:
+    raise RuntimeError(CANARY)
+
+
+def panicking(_: Sequence[str]) -> Any:
+    class Panic(BaseException):
+        pass
+
+    raise Panic(CANARY)
+
+
+def scored(score: Any) -> Callable[[Sequence[str]], Any]:
+    return lambda items: [[Finding("custom.canary", score)] for _ in items]
+
+
+NONSENSE: dict[str, Callable[[Sequence[str]], Any]] = {
+    "raises": raising,
+    "panics": panicking,
+    "nan": scored(math.nan),
+    "infinite": scored(math.inf),
+    "negative": scored(-0.1),
+    "more than one": scored(1.1),
+    "a score that is text": scored("0.0"),
+    "no score": scored(None),
+    "none": lambda _: None,
+    "an empty list": lambda _: [],
+    "a short list": lambda items: [[] for _ in items[1:]],
+    "a long list": lambda items: [[] for _ in (*items, "")],
+    "a number": lambda _: 0,
+    "a list of none": lambda items: [None for _ in items],
+    "no findings": lambda items: [[{"category": "custom.canary", "score": 0.0}] for _ in items],
+    "an unknown category": lambda items: [[Finding("custom.elsewhere", 0.0)] for _ in items],
+    "a span outside the text": lambda items: [[Finding("custom.canary", 0.99, span=(10_000, 10_010))] for _ in items],
+    "an empty span": lambda items: [[Finding("custom.canary", 0.99, span=(0, 0))] for _ in items],
+    "a span backwards": lambda items: [[Finding("custom.canary", 0.99, span=(5, 2))] for _ in items],
+}
+MULTIPLE = [{"type": "text", "text": HARMLESS}, {"type": "text", "text": "hello"}]
+
+
+@pytest.fixture(scope="module")
+def threaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A gateway whose canary classifier answers on its model thread, with a short deadline."""
+    with house(tmp_path_factory.mktemp("threaded"), inline=False, judge_timeout_s=DEADLINE) as one:
+        yield one
+
+
+@pytest.fixture
+def slow_house(threaded: House) -> House:
+    threaded.begin()
+    return threaded
+
+
+def closed(one: House, answer: Answer, state: State = State.ERROR_CLOSED) -> None:
+    """The answer of a gateway that could not judge: 503, recorded, and nothing of what it was asked to judge in it."""
+    assert answer.status == 503
+    assert one.leaks(answer) == []
+    (record,) = one.records()
+    assert (record.state, record.status) == (state, 503)
+    assert record.error == answer.json["error"]["code"]
+
+
+@pytest.mark.parametrize("trouble", NONSENSE)
+@pytest.mark.parametrize("inline", [True, False])
+def test_s35_a_classifier_that_answers_nonsense_closes_the_way_in(
+    guarded: House, slow_house: House, inline: bool, trouble: str
+) -> None:
+    one = guarded if inline else slow_house
+    one.canary.trouble = NONSENSE[trouble]
+    answer = one.chat(MULTIPLE)
+    closed(one, answer)
+    assert answer.json["error"]["code"] == "guard_unavailable"
+    assert one.upstream.received == []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("trouble", NONSENSE)
+def test_s35_a_classifier_that_answers_nonsense_closes_the_way_out(guarded: House, trouble: str, stream: bool) -> None:
+    guarded.upstream.answer = completion(f"The answer holds {CANARY}.")
+    ill = NONSENSE[trouble]
+    judge = guarded.canary._findings
+    guarded.canary.trouble = lambda items: (
+        ill(items) if any("answer" in item for item in items) else [judge(item) for item in items]
+    )
+    answer = guarded.chat("hello", stream=stream)
+    closed(guarded, answer)
+    assert len(guarded.upstream.received) == 1
+
+
+@pytest.mark.parametrize("hang", [DEADLINE + 0.25, 2 * DEADLINE + 1.2], ids=["slow", "hanging"])
+@pytest.mark.parametrize("way", ["in", "out"])
+def test_s35_a_classifier_that_takes_too_long_is_not_waited_for(tmp_path: Path, hang: float, way: str) -> None:
+    release = threading.Event()
+
+    def sleeping(items: Sequence[str]) -> Any:
+        if way == "in" or any("answer" in item for item in items):
+            release.wait(hang)
+        return [[] for _ in items]
+
+    with house(tmp_path, inline=False, judge_timeout_s=DEADLINE) as one:
+        one.upstream.answer = completion(f"The answer holds {CANARY}.")
+        one.canary.trouble = sleeping
+        began = time.monotonic()
+        answer = one.chat()
+        took = time.monotonic() - began
+        release.set()
+        closed(one, answer)
+        assert answer.json["error"]["code"] == "guard_timeout"
+        assert DEADLINE <= took <= DEADLINE + GRACE + 0.1  # the last 100 ms are this machine's
+        assert len(one.upstream.received) == (way == "out")
+        one.canary.trouble = None
+        one.upstream.answer = completion("fine")
+        assert one.chat().status == 200
+
+
+def test_s35_what_hangs_while_it_prepares_is_not_waited_for(tmp_path: Path) -> None:
+    release = threading.Event()
+    with house(tmp_path, inline=False, judge_timeout_s=DEADLINE) as one:
+        prepare = one.canary.prepare
+
+        def slow(part: Any) -> str:
+            release.wait(3)
+            return prepare(part)
+
+        one.canary.prepare = slow  # type: ignore[method-assign]
+        began = time.monotonic()
+        answer = one.chat("long enough to be prepared on a thread " * 1000)
+        took = time.monotonic() - began
+        release.set()
+        closed(one, answer)
+        assert took <= DEADLINE + GRACE + 0.3
+
+
+@pytest.mark.parametrize(
+    ("trouble", "key"),
+    [(NONSENSE["raises"], "on_error"), (NONSENSE["a short list"], "on_error"), (lambda _: time.sleep(1), "on_timeout")],
+)
+def test_s35_failing_open_is_a_choice_of_the_policy_and_is_recorded(tmp_path: Path, trouble: Any, key: str) -> None:
+    policy = POLICY.read_text() + f"{key}: allow\n"
+    with house(tmp_path, policy, inline=False, judge_timeout_s=DEADLINE) as one:
+        one.canary.trouble = trouble
+        answer = one.chat(HARMLESS)
+        assert answer.status == 200
+        assert answer.json == one.upstream.answer
+        assert one.upstream.last_body["messages"][0]["content"] == HARMLESS
+        (record,) = one.records()
+        assert record.state is State.ERROR_OPEN
+        assert [f["classifier"] for f in record.input["failures"]] == ["canary"]
+        assert "guard_classifier_failures_total" in one.admin("/metrics")
+
+
+def test_s35_failing_open_of_one_kind_does_not_open_for_another(tmp_path: Path) -> None:
+    with house(tmp_path, POLICY.read_text() + "on_timeout: allow\non_overload: allow\n") as one:
+        one.canary.trouble = raising
+        closed(one, one.chat(CANARY))
+
+
+def test_s35_a_rule_that_fired_outweighs_a_failure_let_through(tmp_path: Path) -> None:
+    policy = POLICY.read_text() + "on_error: allow\n"
+    with house(tmp_path, policy) as one:
+        judge = one.canary._findings
+
+        def half(items: Sequence[str]) -> Any:
+            if any(POISON in item for item in items):
+                raise RuntimeError
+            return [judge(item) for item in items]
+
+        one.canary.trouble = half
+        answer = one.chat([{"type": "text", "text": POISON}, {"type": "text", "text": CANARY}])
+        assert (answer.status, answer.json["error"]["code"]) == (400, "content_filter")
+        assert one.leaks(answer) == []
+
+
+def test_s35_beyond_the_limit_of_requests_in_flight_one_is_shed_at_once(tmp_path: Path) -> None:
+    with house(tmp_path, in_flight=4) as one:
+        one.upstream.delay = 1.0
+        with ThreadPoolExecutor(12) as pool:
+            answers = list(pool.map(lambda _: timed(one.chat), range(12)))
+        shed = [(answer, took) for answer, took in answers if answer.status == 503]
+        assert len(shed) == 8
+        assert all(answer.status == 200 for answer, _ in answers if answer.status != 503)
+        for answer, took in shed:
+            assert answer.headers["retry-after"] == "1"
+            assert answer.json["error"]["code"] == "guard_overloaded"
+            assert took < 0.5
+        states = sorted(record.state.value for record in one.records(12))
+        assert states == ["allowed"] * 4 + ["shed"] * 8
+
+
+def test_s35_a_classifier_with_too_much_to_do_sheds(tmp_path: Path) -> None:
+    with house(tmp_path, inline=False) as one:
+        release = threading.Event()
+
+        def waiting(items: Sequence[str]) -> Any:
+            release.wait(5)
+            return [[] for _ in items]
+
+        one.canary.trouble = waiting
+        station = next(s for s in one.gateway.engine.stations() if s.name == "canary")
+        most = station.batcher._max_pending_cost
+        one.canary.cost = lambda item: most // 2 + 1  # type: ignore[method-assign]  # two of them are too much
+        with ThreadPoolExecutor(2) as pool:
+            first = pool.submit(one.chat)
+            deadline = time.monotonic() + 5
+            while not one.canary.read and time.monotonic() < deadline:
+                time.sleep(0.01)
+            answer = one.chat(CANARY)
+            release.set()
+            assert first.result().status == 200
+        assert (answer.status, answer.json["error"]["code"]) == (503, "guard_overloaded")
+        assert answer.headers["retry-after"] == "1"
+        assert one.leaks(answer) == []
+        assert sorted(record.state.value for record in one.records(2)) == ["allowed", "shed"]
+
+
+def timed(call: Callable[[], Answer]) -> tuple[Answer, float]:
+    began = time.monotonic()
+    return call(), time.monotonic() - began
+
+
+def test_s36_one_poisonous_request_of_32_fails_alone(tmp_path: Path) -> None:
+    gate = threading.Event()
+    batches: list[int] = []
+
+    with house(tmp_path, inline=False) as one:
+        judge = one.canary._findings
+
+        def poisoned(items: Sequence[str]) -> Any:
+            gate.wait(5)  # so that the others gather behind the first into one batch
+            batches.append(len(items))
+            if any(POISON in item for item in items):
+                raise ValueError(CANARY)
+            return [judge(item) for item in items]
+
+        one.canary.trouble = poisoned
+        texts = [f"request {n} {CANARY if n % 5 == 0 else HARMLESS}" for n in range(32)]
+        texts[17] = f"request 17 {POISON}"
+        with ThreadPoolExecutor(33) as pool:
+            # One token takes the model thread, so that the 32 are judged together.
+            first = pool.submit(one.chat, "warm up")
+            time.sleep(0.2)
+            futures = [pool.submit(one.chat, text) for text in texts]
+            deadline = time.monotonic() + 5
+            station = next(s for s in one.gateway.engine.stations() if s.name == "canary")
+            while station.batcher.stats.queued < 32 and time.monotonic() < deadline:
+                time.sleep(0.01)
+            gate.set()
+            answers = [future.result() for future in futures]
+            assert first.result().status == 200
+        statuses = [answer.status for answer in answers]
+        assert statuses == [503 if n == 17 else 400 if n % 5 == 0 else 200 for n in range(32)]
+        assert max(batches) >= 32
+        assert all(one.leaks(answer) == [] for answer in answers)
+        states = [record.state for record in one.records(33)]
+        assert states.count(State.ERROR_CLOSED) == 1
+        assert states.count(State.BLOCKED) == 7
+        assert states.count(State.ALLOWED) == 25
+
+
+def http(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
+    head = "".join(f"{line}\r\n" for line in (f"HTTP/1.1 {status}", *headers, f"Content-Length: {len(body)}"))
+    return f"{head}\r\n".encode() + body
+
+
+SECRET_ANSWER = json.dumps(completion(f"The answer is {CANARY}")).encode()
+BAD_ANSWERS = {
+    "closes at once": b"",
+    "half a head": b"HTTP/1.1 200 OK\r\nContent-Le",
+    "no http": b"SSH-2.0-OpenSSH_9.6\r\n" + CANARY.encode(),
+    "closes early": b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n" + SECRET_ANSWER,
+    "a bad length": b"HTTP/1.1 200 OK\r\nContent-Length: 12x\r\n\r\n" + SECRET_ANSWER,
+    "a bad chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n" + SECRET_ANSWER,
+    "chunks without an end": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+    "html": http(f"<html>{CANARY}</html>".encode(), "200 OK", "Content-Type: text/html"),
+    "plain text": http(CANARY.encode()),
+    "an empty body": http(b""),
+    "an event stream nobody asked for": http(
+        b"data: " + SECRET_ANSWER + b"\n\n", "200 OK", "Content-Type: text/event-stream"
+    ),
+    "two keys of one name": http(SECRET_ANSWER.replace(b'"id"', b'"choices": [], "id"')),
+    "no choices": http(json.dumps({"id": CANARY}).encode()),
+    "text behind the answer": http(SECRET_ANSWER + CANARY.encode()),
+    "an unasked encoding": http(SECRET_ANSWER, "200 OK", "Content-Encoding: br"),
+    "two encodings": http(gzip.compress(gzip.compress(SECRET_ANSWER)), "200 OK", "Content-Encoding: gzip, gzip"),
+    "gzip that is none": http(SECRET_ANSWER, "200 OK", "Content-Encoding: gzip"),
+    "gzip cut short": http(gzip.compress(SECRET_ANSWER)[:-12], "200 OK", "Content-Encoding: gzip"),
+    "a redirect": http(SECRET_ANSWER, "302 Found", "Location: http://127.0.0.1:1/elsewhere"),
+    "a permanent redirect": http(SECRET_ANSWER, "308 Permanent Redirect", "Location: /v1/other"),
+    "no content": http(b"", "204 No Content"),
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("fault", BAD_ANSWERS)
+def test_an_upstream_that_answers_badly_is_a_bad_gateway(guarded: House, fault: str, stream: bool) -> None:
+    guarded.upstream.raw = BAD_ANSWERS[fault]
+    answer = guarded.chat(stream=stream)
+    assert answer.status == 502, answer.body
+    assert answer.json["error"]["code"].startswith("upstream_")
+    assert guarded.leaks(answer) == []
+    (record,) = guarded.records()
+    assert (record.state, record.status, record.attempts) == (State.UPSTREAM_ERROR, 502, 1)
+    assert len(guarded.upstream.received) == 1  # a redirect is not followed, and nothing is tried again
+
+
+def test_an_upstream_that_is_down_is_a_bad_gateway(guarded: House) -> None:
+    with socket.socket() as taken:  # bound and not listening: connections are refused
+        taken.bind(("127.0.0.1", 0))
+        upstream = guarded.gateway.upstream
+        assert upstream is not None
+        before, upstream.base_url = upstream.base_url, f"http://127.0.0.1:{taken.getsockname()[1]}"
+        upstream._urls.clear()
+        try:
+            with guarded.client() as client, pytest.raises(openai.InternalServerError) as raised:
+                client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hello"}])
+        finally:
+            upstream.base_url = before
+            upstream._urls.clear()
+    assert raised.value.status_code == 502
+    assert raised.value.code == "upstream_unreachable"
+    (record,) = guarded.records()
+    assert (record.state, record.error) == (State.UPSTREAM_ERROR, "upstream_unreachable")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_upstream_that_is_slow_is_a_gateway_timeout(tmp_path: Path, stream: bool) -> None:
+    with house(tmp_path, timeout_s=0.4) as one:
+        one.upstream.delay = 5
+        began = time.monotonic()
+        answer = one.chat(stream=stream)
+        assert time.monotonic() - began < 0.8
+        assert (answer.status, answer.json["error"]["code"]) == (504, "upstream_timeout")
+        assert one.records()[0].state is State.UPSTREAM_ERROR
+
+
+def test_an_answer_that_drips_is_a_gateway_timeout(tmp_path: Path) -> None:
+    with house(tmp_path, timeout_s=0.5) as one:
+        one.upstream.drip = 0.05
+        answer = one.chat()
+        assert (answer.status, answer.json["error"]["code"]) == (504, "upstream_timeout")
+
+
+def test_gzip_that_was_not_asked_for_is_read_like_plain_text(guarded: House) -> None:
+    guarded.upstream.raw = http(gzip.compress(SECRET_ANSWER), "200 OK", "Content-Encoding: gzip")
+    answer = guarded.chat()
+    assert (answer.status, answer.json["error"]["code"]) == (400, "content_filter")
+    assert guarded.leaks(answer) == []
+    harmless = json.dumps(completion(HARMLESS)).encode()
+    guarded.upstream.raw = http(gzip.compress(harmless), "200 OK", "Content-Encoding: gzip")
+    assert guarded.chat().json == json.loads(harmless)
+    assert b"Accept-Encoding: identity" in guarded.upstream.received[0]
+
+
+def test_a_bomb_from_the_upstream_is_a_bad_gateway(guarded: House) -> None:
+    bomb = gzip.compress(b"0" * (64 * 2**20))
+    guarded.upstream.raw = http(bomb, "200 OK", "Content-Encoding: gzip")
+    answer = guarded.chat()
+    assert (answer.status, answer.json["error"]["code"]) == (502, "upstream_too_large")
+
+
+@pytest.mark.parametrize("body", [{"error": {"message": "Slow down."}}, b"<html>Too many requests</html>", b""])
+def test_a_rate_limit_reaches_the_client_with_its_retry_after(guarded: House, body: Any) -> None:
+    guarded.upstream.status, guarded.upstream.answer = 429, body
+    guarded.upstream.headers = {"Retry-After": "17", "x-ratelimit-remaining-requests": "0", "Set-Cookie": "a=b"}
+    with guarded.client() as client, pytest.raises(openai.RateLimitError) as raised:
+        client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hello"}])
+    assert raised.value.response.headers["retry-after"] == "17"
+    assert raised.value.response.headers["x-ratelimit-remaining-requests"] == "0"
+    assert "set-cookie" not in raised.value.response.headers
+    assert "x-should-retry" not in raised.value.response.headers
+    (record,) = guarded.records()
+    assert (record.state, record.status, record.upstream_status) == (State.UPSTREAM_ERROR, 429, 429)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 500, 502, 503, 529])
+def test_an_error_that_cannot_be_read_keeps_its_status_and_loses_its_body(guarded: House, status: int) -> None:
+    guarded.upstream.status, guarded.upstream.answer = status, f"<html>{CANARY}</html>".encode()
+    answer = guarded.chat()
+    assert (answer.status, answer.json["error"]["code"]) == (status, f"upstream_{status}")
+    assert guarded.leaks(answer) == []
+    (record,) = guarded.records()
+    assert (record.state, record.error) == (State.UPSTREAM_ERROR, f"upstream_{status}")
+
+
+def test_an_error_whose_body_is_blocked_is_a_block_and_says_what_the_upstream_said(guarded: House) -> None:
+    guarded.upstream.status, guarded.upstream.answer = 500, {"error": {"message": CANARY}}
+    answer = guarded.chat()
+    assert (answer.status, answer.json["error"]["code"]) == (400, "content_filter")
+    assert answer.headers["x-should-retry"] == "false"
+    assert guarded.leaks(answer) == []
+    (record,) = guarded.records()
+    assert (record.state, record.upstream_status) == (State.BLOCKED, 500)
+
+
+def test_personal_data_in_an_error_of_the_upstream_is_masked(guarded: House) -> None:
+    guarded.upstream.status = 400
+    guarded.upstream.answer = {"error": {"message": "No such user: ana@example.org"}}
+    answer = guarded.chat()
+    assert (answer.status, answer.json) == (400, {"error": {"message": "No such user: <EMAIL_1>"}})
+    assert guarded.records()[0].state is State.UPSTREAM_ERROR
