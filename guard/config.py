@@ -79,6 +79,7 @@ class Limits:
     header_bytes: int = 32 * 2**10
     headers: int = 100
     url_bytes: int = 8 * 2**10
+    head_timeout_s: float = 10.0
     body_timeout_s: float = 30.0
     judge_timeout_s: float = 10.0
     in_flight: int = 512
@@ -204,7 +205,7 @@ def _audit(value: Field) -> AuditConfig:
 
 def _limits(value: Field) -> Limits:
     sizes = ("body_bytes", "header_bytes", "headers", "url_bytes", "in_flight")
-    times = ("body_timeout_s", "judge_timeout_s")
+    times = ("head_timeout_s", "body_timeout_s", "judge_timeout_s")
     found = value.members((*sizes, *times))
     limits = Limits()
     for name, one in found.items():

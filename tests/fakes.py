@@ -104,8 +104,8 @@ class StubUpstream:
     """A real HTTP server on loopback that stores every byte it receives and answers what *answer* holds.
 
     *answer* is the body (JSON-encoded unless bytes); *raw*, if set, is sent in place of any HTTP answer. *delay* is
-    seconds before the answer, *drip* between each byte of it. *script*, if set, is given a request's body and says which
-    of answer, status, headers and delay are others for that request.
+    seconds before the answer, *drip* between each byte of it. *script*, if set, is given a request's body and says
+    which of answer, status, headers and delay are others for that request.
     """
 
     answer: Any = field(default_factory=lambda: completion("all is well"))

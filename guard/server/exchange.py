@@ -147,7 +147,7 @@ class Handler:
         self._pipeline = pipeline
         self._upstream = upstream
         self._sink = sink
-        self._limits = limits
+        self.limits = limits
         self._tenants = tuple(tenants)
         self._in_flight = 0
 
@@ -202,6 +202,16 @@ class Handler:
             log.error("request failed id=%s error=%s", draft.id, type(error).__name__)  # noqa: TRY400  no traceback: its frames hold content
             draft.state = State.ERROR_CLOSED
             reply = _error(draft, speaker, 503, "guard_error", "The gateway failed; nothing was released.")
+        return await self._finish(draft, speaker, reply)
+
+    async def refuse(self, code: str, message: str) -> Reply:
+        """The recorded answer to a request that could not even be read as HTTP."""
+        draft = Draft(uuid.uuid4().hex, "", time.monotonic())
+        reply = _error(draft, self._fallback, REQUEST_STATUS.get(code, 400), code, message)
+        return await self._finish(draft, self._fallback, reply)
+
+    async def _finish(self, draft: Draft, speaker: Adapter, reply: Reply) -> Reply:
+        """*reply*, recorded; if it cannot be, an answer that holds nothing of it."""
         reply.headers += _guard_headers(draft)
         if not await self._record(draft, reply):
             message = "The decision could not be recorded, so nothing was released."
@@ -227,16 +237,16 @@ class Handler:
         return True
 
     async def _answer(self, scope: Scope, receive: Receive, draft: Draft, adapter: Adapter | None) -> Reply:
-        check_head(scope, self._limits)
+        check_head(scope, self.limits)
         if adapter is None:
             served = ", ".join(self._routes)
             raise RequestError("unknown_route", f"This gateway serves no such endpoint; it serves {served}.")
         check_post(scope)
         draft.tenant = self._authenticate(scope)
-        if self._in_flight > self._limits.in_flight:
+        if self._in_flight > self.limits.in_flight:
             draft.state = State.SHED
             return self._refusal(draft, adapter, Refusal("guard_overloaded", "The gateway is at its limit; try again."))
-        body = await read_body(scope, receive, self._limits)
+        body = await read_body(scope, receive, self.limits)
         draft.bytes_in = len(body)
         async with _Presence(receive):
             return await self._serve(scope, body, draft, adapter)
@@ -265,7 +275,7 @@ class Handler:
         policy = draft.policy = self._store.select(draft.route, draft.tenant, model)
         _refuse_unknown(policy, exchange)
         began = time.monotonic()
-        deadline = began + self._limits.judge_timeout_s
+        deadline = began + self.limits.judge_timeout_s
         judged = await self._judge(exchange.contents, policy, draft, deadline)
         draft.inputs = [one.decision for one in judged]
         draft.timings["input"] = _since(began)
@@ -319,7 +329,7 @@ class Handler:
             message = f"The upstream answered {answered.status}; what it said of it cannot be read ({error.code})."
             return Reply(status, adapter.encode_error(draft.error, message), headers=answered.headers)
         began = time.monotonic()
-        deadline = began + self._limits.judge_timeout_s
+        deadline = began + self.limits.judge_timeout_s
         said = answer.content if locale == "en" else replace(answer.content, locale=locale)
         judged = await self._pipeline.judge(said, policy, decision_id=draft.id, deadline=deadline)
         draft.output = judged.decision

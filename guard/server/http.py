@@ -27,6 +27,7 @@ REQUEST_STATUS = {
     "unknown_route": 404,
     "method_not_allowed": 405,
     "body_timeout": 408,
+    "head_timeout": 408,
     "body_too_large": 413,
     "url_too_long": 414,
     "unsupported_media_type": 415,

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from guard.server.app import create_gateway
+from guard.server.front import Front
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,13 +35,13 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _server(app: Any, address: Address) -> _Server:
+def _server(app: Any, address: Address, protocol: type[HttpToolsProtocol]) -> _Server:
     return _Server(
         uvicorn.Config(
             app,
             host=address.host,
             port=address.port,
-            http="httptools",
+            http=protocol,
             ws="none",  # an upgrade is a request like any other: refused, and recorded
             loop="none",
             lifespan="off",
@@ -70,7 +72,10 @@ async def _run(
     gateway: Gateway, config: GatewayConfig, ready: Callable[[Ports], None], stopped: asyncio.Event | None = None
 ) -> None:
     """Serve until a signal, or until *stopped*. *ready* is called once both ports accept."""
-    data, admin = _server(gateway.handler, config.listen), _server(gateway.admin, config.admin)
+    data, admin = (
+        _server(gateway.handler, config.listen, Front),
+        _server(gateway.admin, config.admin, HttpToolsProtocol),
+    )
     loop = asyncio.get_running_loop()
 
     def stop() -> None:

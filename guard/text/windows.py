@@ -81,7 +81,7 @@ def seams(texts: Sequence[tuple[int, str]], horizon: int, size: int | None) -> l
 
 def _seams(texts: Sequence[tuple[int, str, int]], joiner: str, horizon: int, size: int | None) -> Iterator[View]:
     """The seam views of *texts* (part, text, where in the part it begins) joined, each with only its own segments."""
-    if len(texts) < 2:
+    if len(texts) < 2 or not horizon:
         return
     joined = joiner.join([text for _, text, _ in texts])
     begins, ends, at = [], [], 0

@@ -1,0 +1,308 @@
+from __future__ import annotations
+
+import copy
+import dataclasses
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from guard.content import AudioPart, Direction, ImagePart, OpaquePart, Part, TextPart
+from guard.errors import RequestError
+from guard.protocols.contract import (
+    Blob,
+    Constrained,
+    Each,
+    Field,
+    Guarded,
+    MediaUrl,
+    Object,
+    OneOf,
+    Scalar,
+    TextOr,
+    Walk,
+    apply_parts,
+    walk_unknown,
+)
+from guard.protocols.logprobs import Logprobs
+
+words = st.text(max_size=8)
+documents = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | words,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words, inner, max_size=4),
+    max_leaves=15,
+)
+
+
+def walked(contract: Field, value: Any, **walk: Any) -> Walk:
+    walk = Walk(**walk)
+    contract.walk(value, walk, (), "", "user")
+    return walk
+
+
+def texts(walk: Walk) -> list[str]:
+    return [part.text for part in walk.parts if isinstance(part, TextPart)]
+
+
+def refusal(contract: Field, value: Any) -> RequestError:
+    with pytest.raises(RequestError) as error:
+        walked(contract, value)
+    return error.value
+
+
+def strings_of(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for key, item in value.items() for text in (key, *strings_of(item))]
+    if isinstance(value, list):
+        return [text for item in value for text in strings_of(item)]
+    return [value] if isinstance(value, str) else []
+
+
+def leaves(value: Any) -> int:
+    if isinstance(value, dict):
+        return sum(1 + leaves(item) for item in value.values())
+    return sum(map(leaves, value)) if isinstance(value, list) else 1
+
+
+@given(documents)
+def test_every_string_and_key_of_an_unknown_document_is_a_part_and_every_leaf_counted(document: Any):
+    walk = Walk()
+    walk_unknown(document, walk, (), "", None)
+
+    plain = ("content", "text", "type", "name", "id", "role")
+    assert sorted(texts(walk) + [p for p in strings_of(document) if p in plain]) >= sorted(strings_of(document)) or all(
+        text in texts(walk) for text in strings_of(document)
+    )
+    assert len(walk.parts) + sum(walk.exempt.values()) == leaves(document)
+
+
+@given(documents)
+def test_a_parts_path_leads_to_its_text(document: Any):
+    walk = Walk()
+    walk_unknown(document, walk, (), "", None)
+
+    for part in walk.parts:
+        if isinstance(part, TextPart) and part.editable:
+            value = document
+            for step in part.path:
+                value = value[step]
+            assert value == part.text
+
+
+@given(st.dictionaries(words, documents, max_size=4))
+def test_pointers_tell_parts_apart_and_show_no_key(document: dict[str, Any]):
+    walk = walked(Object({"known": Guarded(), "list": Each(Guarded())}), {**document, "known": "x", "list": ["y"]})
+
+    pointers = [part.pointer for part in walk.parts]
+    assert len(pointers) == len(set(pointers))
+    for pointer in pointers:
+        assert all(step in {"", "known", "list"} or step.strip("?~key").isdigit() for step in pointer.split("/"))
+
+
+@given(documents, st.data())
+def test_changed_texts_are_written_where_they_came_from_and_nothing_else_changes(document: Any, data: st.DataObject):
+    walk = Walk()
+    walk_unknown(document, walk, (), "", None)
+    editable = [n for n, p in enumerate(walk.parts) if isinstance(p, TextPart) and p.editable]
+    chosen = data.draw(st.sets(st.sampled_from(editable))) if editable else set()
+    after: list[Part] = [
+        dataclasses.replace(part, text=f"<{number}>") if number in chosen else part  # type: ignore[call-arg]
+        for number, part in enumerate(walk.parts)
+    ]
+
+    changed = apply_parts(copy.deepcopy(document), walk.parts, after)
+
+    again = Walk()
+    walk_unknown(changed, again, (), "", None)
+    assert [getattr(p, "text", None) for p in again.parts] == [getattr(p, "text", None) for p in after]
+    if not chosen:
+        assert changed == document
+
+
+@pytest.mark.parametrize(
+    ("contract", "exempt", "judged"),
+    [
+        (Constrained(), ["gpt-4o", "a:b/c.d_e-f", "x" * 128], ["two words", "", "x" * 129, "naïve", "-x", "a\n"]),
+        (Scalar(), [None, True, 1, -1.5, 10**15], ["1", "null"]),
+    ],
+)
+def test_a_field_is_exempt_only_while_it_is_what_the_contract_says(
+    contract: Field, exempt: list[Any], judged: list[Any]
+):
+    for value in exempt:
+        assert (walked(contract, value).parts, sum(walked(contract, value).exempt.values())) == ([], 1)
+    for value in judged:
+        (part,) = walked(contract, value).parts
+        assert (part.kind, getattr(part, "text", None)) == ("unknown", value)
+
+
+def test_structure_in_place_of_a_word_is_judged_leaf_by_leaf():
+    assert texts(walked(Constrained(), {"a b": ["c d"]})) == ["a b", "c d"]
+    assert texts(walked(Scalar(), [{"k": "v"}])) == ["k", "v"]
+
+
+@pytest.mark.parametrize("number", [10**7, -(10**7), 4111111111111111, 1e7, 4111111111111111.0])
+def test_a_number_long_enough_to_spell_something_is_text_that_cannot_be_edited(number: float):
+    walk = Walk()
+    walk_unknown({"n": number}, walk, (), "", None)
+
+    part = walk.parts[-1]
+    assert isinstance(part, TextPart)
+    assert (part.text.strip("-"), part.editable) == (f"{abs(number):.0f}", False)
+
+
+@pytest.mark.parametrize("number", [0, 9_999_999, -9_999_999, 0.1, True, None])
+def test_a_short_number_is_exempt(number: Any):
+    walk = Walk()
+    walk_unknown([number], walk, (), "", None)
+
+    assert (walk.parts, walk.exempt) == ([], {"scalar": 1})
+
+
+@pytest.mark.parametrize("key", ["Content", "CONTENT", "con\u0074ent ".strip().upper(), "rOle", "\u017ftop", "to\u212aen"])
+def test_a_key_that_differs_from_a_known_one_in_case_is_refused(key: str):
+    contract = Object(dict.fromkeys(("content", "role", "stop", "token"), Guarded()))
+
+    error = refusal(contract, {key: "x"})
+
+    assert error.code == "case_variant_key"
+    assert key not in error.message
+
+
+def test_keys_of_protocols_are_exempt_by_name_and_others_are_judged():
+    walk = Walk()
+    walk_unknown({"type": "object", "properties": {"drug": {"description": "d"}}}, walk, (), "", None)
+
+    assert [(part.kind, getattr(part, "text", None)) for part in walk.parts] == [
+        ("unknown", "object"),
+        ("key", "drug"),
+        ("unknown", "d"),
+    ]
+    assert walk.exempt == {"protocol_word": 3}
+
+
+@pytest.mark.parametrize(
+    ("contract", "value", "code"),
+    [
+        (Object({}), [], "invalid_type"),
+        (Object({}, nullable=False), None, "invalid_type"),
+        (Each(Guarded()), {}, "invalid_type"),
+        (Each(Guarded(), nullable=False), None, "invalid_type"),
+        (OneOf({"a": Guarded()}), "a", "invalid_type"),
+        (OneOf({"a": Guarded()}), {}, "unknown_type"),
+        (OneOf({"a": Guarded()}), {"type": ["a"]}, "unknown_type"),
+        (OneOf({"a": Guarded()}, tag="role"), {"role": "b"}, "unknown_role"),
+        (OneOf({"a": Guarded()}, untagged="a"), {"type": None}, "unknown_type"),
+        (MediaUrl(), 7, "invalid_type"),
+        (Blob(), {}, "invalid_type"),
+        (Logprobs(), [], "invalid_type"),
+        (Logprobs(), {"tokens": []}, "invalid_type"),
+        (Logprobs(), {"content": "x"}, "invalid_type"),
+        (Logprobs(), {"content": ["x"]}, "invalid_type"),
+        (Logprobs(), {"content": [{"logprob": 1}]}, "invalid_type"),
+        (Logprobs(), {"content": [{"token": 5}]}, "invalid_type"),
+        (Logprobs(), {"content": [{"token": "x", "bytes": [256]}]}, "invalid_type"),
+        (Logprobs(), {"content": [{"token": "x", "bytes": ["x"]}]}, "invalid_type"),
+        (Logprobs(), {"content": [{"token": "x", "top_logprobs": ["y"]}]}, "invalid_type"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(contract: Field, value: Any, code: str):
+    assert refusal(contract, value).code == code
+
+
+def test_a_role_is_that_of_everything_below_it():
+    contract = OneOf({"tool": Object({"role": Constrained(), "content": Guarded()})}, tag="role")
+
+    walk = walked(contract, {"role": "tool", "content": "x", "more": {"y": "z"}})
+
+    assert {part.role for part in walk.parts} == {"tool"}
+
+
+def test_a_string_or_something_else_goes_by_its_own_contract():
+    contract = TextOr(Guarded("refusal"), Each(Guarded("reasoning")))
+
+    assert walked(contract, "x").parts[0].kind == "refusal"
+    assert walked(contract, ["x"]).parts[0].kind == "reasoning"
+    assert walked(contract, None).exempt == {"scalar": 1}
+
+
+@pytest.mark.parametrize(
+    ("url", "kinds"),
+    [
+        ("data:image/png;base64,AAAA", [ImagePart]),
+        ("DATA:IMAGE/PNG;BASE64,AAAA", [ImagePart]),
+        ("data:audio/wav;base64,AAAA", [AudioPart]),
+        ("data:text/plain;base64,AAAA", [OpaquePart]),
+        ("data:image/png;base64,*", [OpaquePart]),
+        ("data:image/png,AAAA", [OpaquePart]),
+        ("https://example.org/a.png", [TextPart, OpaquePart]),
+        (" data:image/png;base64,AAAA", [TextPart, OpaquePart]),
+    ],
+)
+def test_a_medium_is_its_bytes_or_cannot_be_read(url: str, kinds: list[type]):
+    assert [type(part) for part in walked(MediaUrl(), url).parts] == kinds
+
+
+def test_base64_is_bytes_or_cannot_be_read():
+    assert [type(part) for part in walked(Blob("audio"), "AAAA").parts] == [AudioPart]
+    assert [type(part) for part in walked(Blob("image"), "AAAA").parts] == [ImagePart]
+    assert [type(part) for part in walked(Blob("video"), "AAAA").parts] == [OpaquePart]
+    assert [type(part) for part in walked(Blob(), "not base64").parts] == [OpaquePart]
+    assert walked(Blob(), None).exempt == {"scalar": 1}
+
+
+def test_a_picture_in_an_unknown_field_is_a_picture():
+    (_, part) = walked(Object({}), {"x_new": "data:image/png;base64,AAAA"}).parts
+
+    assert isinstance(part, ImagePart)
+
+
+def test_more_parts_than_can_be_judged_are_refused():
+    assert len(walked(Each(Guarded()), ["x"] * 5, max_parts=5).parts) == 5
+    with pytest.raises(RequestError, match="more than 5") as error:
+        walked(Each(Guarded()), ["x"] * 6, max_parts=5)
+    assert error.value.code == "too_many_parts"
+
+
+def token(text: str, *others: str, **more: Any) -> dict[str, Any]:
+    top = [{"token": other, "logprob": -1, "bytes": None} for other in others]
+    return {"token": text, "logprob": -0.5, "bytes": None, "top_logprobs": top, **more}
+
+
+def test_token_lists_are_judged_as_what_they_spell():
+    lists = {"content": [token("he", "hi", "ho"), token("llo", " there")], "refusal": None}
+
+    assert texts(walked(Logprobs(), lists)) == ["hello", "hi there\nho"]
+    assert {part.kind for part in walked(Logprobs(), lists).parts} == {"logprobs"}
+
+
+def test_bytes_that_say_something_else_are_judged_too():
+    lists = {"content": [token("x", bytes=list("脏".encode())[:2]), token("y", bytes=list("脏".encode())[2:])]}
+
+    assert texts(walked(Logprobs(), lists)) == ["xy", "脏"]
+
+
+def test_other_fields_of_a_token_are_judged_too():
+    lists = {"content": [token("x", note="n"), token("x", logprob="l"), token("x", bytes="b")]}
+
+    assert texts(walked(Logprobs(), lists))[1] == "note\nn\nlogprob\nl\nbytes\nb"
+
+
+def test_a_changed_token_list_is_dropped():
+    document = {"choices": [{"logprobs": {"content": [token("secret")]}}]}
+    walk = Walk()
+    Logprobs().walk(document["choices"][0]["logprobs"], walk, ("choices", 0, "logprobs"), "/l", None)
+
+    changed = apply_parts(document, walk.parts, [dataclasses.replace(walk.parts[0], text="<X>")])  # type: ignore[call-arg]
+
+    assert changed == {"choices": [{"logprobs": None}]}
+
+
+def test_a_walk_becomes_a_content():
+    walk = walked(Object({"a": Guarded(), "b": Scalar()}), {"a": "x", "b": 1})
+
+    content = walk.content(Direction.OUTPUT, "m")
+
+    assert (content.direction, len(content.parts), content.exempt, content.model) == (
+        Direction.OUTPUT, 1, (("scalar", 1),), "m",
+    )  # fmt: skip
