@@ -122,6 +122,13 @@ def _accepts(port: int) -> bool:
     return False
 
 
+def busy_s() -> float:
+    """CPU seconds that all processors together have worked so far, stolen time included; in ticks of 10 ms."""
+    ticks = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, ticks[:8])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
 def spread(values: Sequence[float]) -> dict[str, float]:
     """Median, least and most of *values*, to four digits or so."""
     ordered = sorted(values)

@@ -18,7 +18,7 @@ def _text(size: int, start: int = 0) -> str:
     while len(text) < size:
         text += _SENTENCES[start % len(_SENTENCES)]
         start += 1
-    return text[:size]
+    return text[: size - 1].rstrip() + "."
 
 
 def request(*, stream: bool) -> bytes:

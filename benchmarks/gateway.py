@@ -91,7 +91,7 @@ def measure(profile: str, *, only: frozenset[str] | None = None) -> dict[str, An
         upstream = stack.enter_context(_harness.python("benchmarks._upstream"))
         load = stack.enter_context(_harness.python("benchmarks._load"))
         servers, notes = _start(stack, upstream, folder, only)
-        runs = _rounds(servers, load, chosen, began + chosen.total_s)
+        runs, elsewhere = _rounds(servers, load, chosen, began + chosen.total_s)
         memory = {name: round(server.rss_mb(), 1) for name, server in servers.items() if name != "direct"}
     cells = [cell(runs, *key) for key in runs]
     return {
@@ -101,6 +101,7 @@ def measure(profile: str, *, only: frozenset[str] | None = None) -> dict[str, An
         "traffic": {"request_bytes": len(request(stream=False)), "answer_bytes": len(ANSWER)},
         "rounds": min(len(one) for one in runs.values()),
         "seconds": round(time.monotonic() - began, 1),
+        "busy_elsewhere": elsewhere,
         "notes": notes,
         "rss_mb": memory,
         "cells": cells,
@@ -143,8 +144,13 @@ _Key = tuple[str, str, int]
 _Run = dict[str, Any]
 
 
-def _rounds(servers: dict[str, Child], load: Child, profile: Profile, deadline: float) -> dict[_Key, list[_Run]]:
-    """Round after round, each cell once per round in random order, until done or the time is over."""
+def _rounds(
+    servers: dict[str, Child], load: Child, profile: Profile, deadline: float
+) -> tuple[dict[_Key, list[_Run]], dict[str, float]]:
+    """Round after round, each cell once per round in random order, until done or the time is over.
+
+    Besides the runs: how many cores others kept busy in each round. They slow everything down, latency most.
+    """
     keys = [
         (name, mode, concurrency)
         for name in servers
@@ -155,15 +161,24 @@ def _rounds(servers: dict[str, Child], load: Child, profile: Profile, deadline: 
     runs: dict[_Key, list[_Run]] = {key: [] for key in keys}
     for key in keys:  # connections, caches and code paths are warm before anything counts
         _run(servers[key[0]], load, key, Profile(1, 64, 0.5, 0))
+    elsewhere: list[float] = []
     longest = 0.0
     for number in range(profile.repeats):
         began = time.monotonic()
         if number >= _FEWEST_REPEATS and began + longest > deadline:
             break
+        others = _others_s(servers, load)
         for key in random.sample(keys, len(keys)):
             runs[key].append(_run(servers[key[0]], load, key, profile))
-        longest = max(longest, time.monotonic() - began)
-    return runs
+        took = time.monotonic() - began
+        elsewhere.append((_others_s(servers, load) - others) / took)
+        longest = max(longest, took)
+    return runs, _harness.spread(elsewhere)
+
+
+def _others_s(servers: dict[str, Child], load: Child) -> float:
+    """CPU seconds spent so far by all that is not this benchmark."""
+    return _harness.busy_s() - sum(child.cpu_s() for child in (*servers.values(), load)) - time.process_time()
 
 
 def _run(server: Child, load: Child, key: _Key, profile: Profile) -> _Run:
@@ -224,7 +239,8 @@ def table(report: dict[str, Any]) -> str:
         f"{about['cpu']}, {about['cores']} cores, load {about['load_average']}",
         f"{about['system']}, Python {about['python']}",
         versions,
-        f"{report['rounds']} rounds in {report['seconds']:.0f} s; median [min-max]",
+        f"{report['rounds']} rounds in {report['seconds']:.0f} s; median [min-max]; "
+        f"cores kept busy by others: {_shown(report['busy_elsewhere'])}",
         f"request {sizes['request_bytes']} B, answer {sizes['answer_bytes']} B",
         "",
     ]

@@ -63,6 +63,7 @@ class Classifier(ABC, Generic[Item]):
     def __init__(self, options: Any = None) -> None:
         """Take options only; files are opened and models loaded in `load`."""
         self.options = options if options is not None else self.Options()
+        self.categories = self.provides(self.options)
 
     @classmethod
     def provides(cls, options: Any) -> frozenset[str]:  # noqa: ARG003  a subclass reads its options

@@ -44,6 +44,7 @@ def test_the_table_shows_every_measured_variant_and_no_other():
         "rounds": 3,
         "seconds": 1.0,
         "traffic": {"request_bytes": 1, "answer_bytes": 1},
+        "busy_elsewhere": _harness.spread([0.1]),
         "rss_mb": {"guard": 50.0},
         "notes": ["nginx is not installed: that row is left out"],
         "cells": cells,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given, strategies as st
 
 from guard.content import Segment, View
@@ -70,6 +72,6 @@ def test_origins_are_in_order_apart_and_no_wider_than_the_span_needs(view: View,
     single = {place for at in range(start, end) for place in view.origins(at, at + 1)}
 
     assert found == sorted(found)
-    assert all(before[0] != after[0] or before[2] < after[1] for before, after in zip(found, found[1:], strict=False))
+    assert all(before[0] != after[0] or before[2] < after[1] for before, after in pairwise(found))
     covered = {(part, char) for part, low, high in single for char in range(low, high)}
     assert {(part, char) for part, low, high in found for char in range(low, high)} == covered

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -24,13 +26,11 @@ class Sighted(CanaryClassifier):
 
 def content(*parts: Part | str | tuple[str, str]) -> Content:
     """Parts, texts of the user, or ``(role, text)``."""
-    whole = []
-    for number, part in enumerate(parts):
-        if isinstance(part, str):
-            part = TextPart(part, f"/{number}", role="user")
-        elif isinstance(part, tuple):
-            part = TextPart(part[1], f"/{number}", role=part[0])
-        whole.append(part)
+    said = [("user", part) if isinstance(part, str) else part for part in parts]
+    whole = [
+        TextPart(part[1], f"/{number}", role=part[0]) if isinstance(part, tuple) else part
+        for number, part in enumerate(said)
+    ]
     return Content(Direction.INPUT, tuple(whole))
 
 
@@ -51,7 +51,7 @@ def test_a_phrase_is_found_at_any_offset_exactly_once(before: int, after: int):
 @given(cuts=st.lists(st.integers(1, len(CANARY) - 1), max_size=4), lead=st.integers(0, 60), tail=st.integers(0, 60))
 def test_a_phrase_split_over_any_parts_is_found_in_each_of_them(cuts: list[int], lead: int, tail: int):
     bounds = [0, *sorted(set(cuts)), len(CANARY)]
-    pieces = [CANARY[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    pieces = [CANARY[start:end] for start, end in pairwise(bounds)]
     pieces[0], pieces[-1] = "x" * lead + pieces[0], pieces[-1] + "y" * tail
 
     found = seen(content(*pieces))

@@ -11,8 +11,8 @@ import pkgutil
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from guard.actions._wording import refusal
-from guard.decision import Action, Refusal
+from guard.actions._wording import refusal, unread
+from guard.decision import Action, Cause, Refusal
 from guard.errors import RegistryError
 
 if TYPE_CHECKING:
@@ -82,4 +82,8 @@ def enforce(content: Content, decision: Decision) -> Content | Refusal:
     if refused is not None:
         return refused
     carried_out = decision.action in _PASSIVE or any(action.name == decision.action for action in groups)
-    return content if carried_out else refusal(content.locale, cause=decision.cause)
+    if carried_out:
+        return content
+    unscannable = decision.coverage.unscannable if decision.cause is Cause.UNSCANNABLE else ()
+    message = unread(*unscannable[0], content.locale) if unscannable else None
+    return refusal(content.locale, cause=decision.cause, message=message)

@@ -75,5 +75,15 @@ def refusal(
     return Refusal(_CODES.get(cause, CONTENT_FILTER), words, rules)
 
 
+def unread(pointer: str, reason: str, locale: str) -> str:
+    """Says which part could not be read and why. *pointer* and *reason* hold no content; reasons are in English."""
+    place = pointer or "/"
+    texts = {
+        "en": f"`{place}` could not be checked, so it was not let through: {reason}.",
+        "zh": f"`{place}` 无法检查，因此未予放行：{reason}。",
+    }
+    return in_english_or_chinese(texts, locale)
+
+
 def _tag(locale: str) -> str:
     return locale.strip().lower().replace("_", "-")

@@ -218,6 +218,8 @@ class TextOr(Field):
             walk.spare("scalar")
         elif isinstance(value, str):
             self.text.walk(value, walk, path, pointer, role)
+        elif isinstance(self.other, Each) and not isinstance(value, list):
+            raise refuse("invalid_type", pointer, "it should be a string or a list of parts")
         else:
             self.other.walk(value, walk, path, pointer, role)
 

@@ -289,8 +289,8 @@ def _as_stream(document: Any, *, usage: bool) -> bytes:
         entry = {"index": number, "delta": delta, "finish_reason": finish, **more}
         frames.append({**base, "choices": [entry]})
 
-    for place, choice in enumerate(document["choices"]):
-        number = choice.get("index", place)
+    numbered = [(_number(choice, place), choice) for place, choice in enumerate(document["choices"])]
+    for number, choice in sorted(numbered, key=lambda one: one[0]):  # openai-python wants the first choice first
         message = {k: v for k, v in choice["message"].items() if v is not None and k != "role"}
         emit(number, {"role": choice["message"].get("role", "assistant"), "content": ""})
         calls = message.pop("tool_calls", None) or []
@@ -305,6 +305,11 @@ def _as_stream(document: Any, *, usage: bool) -> bytes:
         frames = [{**frame, "usage": None} for frame in frames]
         frames.append({**base, "choices": [], "usage": document.get("usage")})
     return b"".join(b"data: " + dump(frame) + b"\n\n" for frame in frames) + b"data: [DONE]\n\n"
+
+
+def _number(choice: dict[str, Any], place: int) -> int:
+    index = choice.get("index")
+    return index if type(index) is int else place
 
 
 ADAPTER = OpenAIChat()

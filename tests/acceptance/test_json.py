@@ -1,4 +1,4 @@
-"""S08 and S14: bodies of every size are bounded, bodies of every odd shape of JSON are refused or passed as they are."""
+"""S08 and S14: bodies of any size are bounded; odd JSON is refused, and other JSON passes as it is."""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ import socket
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -145,7 +144,7 @@ def asked(secret: str) -> list[bytes]:
         f"{secret}\r\n\r\n".encode(),
         f"GET {secret} HTTP/1.1\r\n\r\n".encode(),
         f"POST / HTTP/1.1\r\n{secret}\r\n\r\n".encode(),
-        f"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{secret}\r\n".encode(),
+        f"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nz{secret}\r\n".encode(),
     ]
 
 
@@ -205,9 +204,7 @@ def test_s49_nothing_a_person_typed_is_in_logs_metrics_status_or_records(
             assert send(server, request(chat(stream=True))).startswith(b"HTTP/1.1 ")
         for name in ("answer", "status", "headers", "raw"):
             setattr(upstream, name, getattr(StubUpstream(), name))
-    upstream.port, port = 0, upstream.port
     public = {"metrics": get(server.admin, "/metrics"), "status": get(server.admin, "/status")}
-    upstream.port = port
     records = b"".join(path.read_bytes() for path in server.folder.glob("audit.db*"))
     assert server.stop() == 0
     records += b"".join(path.read_bytes() for path in server.folder.glob("audit.db*"))
@@ -283,4 +280,3 @@ def test_s49_the_guards_headers_hold_ids_and_names_of_the_policy_alone(guarded: 
     assert len(revision) == 16
     assert int(mine["x-guard-id"], 16) >= 0
     assert mine["x-guard-decision"] == "block"
-    assert Path(guarded.log).exists()

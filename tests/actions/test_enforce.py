@@ -14,7 +14,7 @@ from guard.actions.flag import Flag
 from guard.actions.redact import Redact
 from guard.actions.replace import Replace
 from guard.content import Content, Direction, ImagePart, TextPart
-from guard.decision import Action, Cause, Decision, Effect, Refusal
+from guard.decision import Action, Cause, Coverage, Decision, Effect, Refusal
 from guard.errors import RegistryError
 from guard.finding import Finding
 
@@ -207,3 +207,26 @@ def test_a_decision_to_block_never_releases_content(effects: list, action: str, 
 )
 def test_a_text_is_found_by_locale_then_language_then_english(texts: dict[str, str], locale: str, expected: str | None):
     assert in_locale(texts, locale) == expected
+
+
+@pytest.mark.parametrize(
+    ("locale", "words"),
+    [
+        ("en", "`/image` could not be checked, so it was not let through: the picture is cut short."),
+        ("zh-CN", "`/image` 无法检查，因此未予放行：the picture is cut short。"),
+    ],
+)
+def test_a_refusal_of_the_unreadable_says_which_part_and_why(locale: str, words: str):
+    decision = Decision(
+        id="d",
+        action="block",
+        cause=Cause.UNSCANNABLE,
+        policy="p",
+        revision="r",
+        direction=Direction.INPUT,
+        coverage=Coverage(unscannable=(("/image", "the picture is cut short"), ("/other", "no reader"))),
+    )
+
+    left = enforce(Content(Direction.INPUT, (), locale=locale), decision)
+
+    assert left == Refusal("content_filter", words)

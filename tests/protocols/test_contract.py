@@ -26,9 +26,10 @@ from guard.protocols.contract import (
 )
 from guard.protocols.logprobs import Logprobs
 
-words = st.text(max_size=8)
+words = st.text("ab~/?0 é\U0001f600", max_size=8)
+short = st.integers(-(10**7) + 1, 10**7 - 1) | st.floats(-1e6, 1e6)
 documents = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | words,
+    st.none() | st.booleans() | short | words,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words, inner, max_size=4),
     max_leaves=15,
 )
@@ -69,10 +70,7 @@ def test_every_string_and_key_of_an_unknown_document_is_a_part_and_every_leaf_co
     walk = Walk()
     walk_unknown(document, walk, (), "", None)
 
-    plain = ("content", "text", "type", "name", "id", "role")
-    assert sorted(texts(walk) + [p for p in strings_of(document) if p in plain]) >= sorted(strings_of(document)) or all(
-        text in texts(walk) for text in strings_of(document)
-    )
+    assert texts(walk) == strings_of(document)
     assert len(walk.parts) + sum(walk.exempt.values()) == leaves(document)
 
 
@@ -159,7 +157,7 @@ def test_a_short_number_is_exempt(number: Any):
     assert (walk.parts, walk.exempt) == ([], {"scalar": 1})
 
 
-@pytest.mark.parametrize("key", ["Content", "CONTENT", "con\u0074ent ".strip().upper(), "rOle", "\u017ftop", "to\u212aen"])
+@pytest.mark.parametrize("key", ["Content", "CONTENT", "contenT", "rOle", "\u017ftop", "to\u212aen"])
 def test_a_key_that_differs_from_a_known_one_in_case_is_refused(key: str):
     contract = Object(dict.fromkeys(("content", "role", "stop", "token"), Guarded()))
 
@@ -224,6 +222,8 @@ def test_a_string_or_something_else_goes_by_its_own_contract():
     assert walked(contract, "x").parts[0].kind == "refusal"
     assert walked(contract, ["x"]).parts[0].kind == "reasoning"
     assert walked(contract, None).exempt == {"scalar": 1}
+    for value in (7, {"text": "x"}):
+        assert "a string or a list" in refusal(contract, value).message
 
 
 @pytest.mark.parametrize(

@@ -111,5 +111,5 @@ def test_a_refusal_says_what_is_wrong_and_where(body: bytes, why: str):
 
 
 def test_a_refusal_holds_nothing_of_the_body():
-    for body in (b'{"secret-word":1,"secret-word":2}', b'{"x":"secret-word', b'secret-word', b'["secret-word\\u0000"]'):
+    for body in (b'{"secret-word":1,"secret-word":2}', b'{"x":"secret-word', b"secret-word", b'["secret-word\\u0000"]'):
         assert "secret-word" not in refused(body)
