@@ -108,12 +108,15 @@ def policy_path(name: str | Path) -> Path:
     path = Path(name)
     if path.exists():
         return path
-    bundled = POLICIES / f"{name}.yaml"
-    if path.name == str(name) and bundled.is_file():
-        return bundled
-    known = sorted(p.stem for p in POLICIES.glob("*.yaml") if not p.stem.endswith("_test"))
+    known = _bundled()
+    if str(name) in known:
+        return POLICIES / f"{name}.yaml"
     hint = f"name a file, a folder, or a bundled policy ({', '.join(known)})"
     raise ConfigError(name, 1, 1, "there is no such policy", hint)
+
+
+def _bundled() -> list[str]:
+    return sorted(p.stem for p in POLICIES.glob("*.yaml") if not p.stem.endswith("_test"))
 
 
 def load_config(path: str | Path) -> GatewayConfig:
@@ -141,7 +144,7 @@ def _policies_beside(home: Path, name: str) -> str:
     if not name:
         return ""
     beside = home / name
-    return name if Path(name).name == name and not beside.exists() else str(beside)
+    return name if name in _bundled() and not beside.exists() else str(beside)
 
 
 def is_base_url(text: str) -> bool:

@@ -7,6 +7,7 @@ gateway uses of it, so that a leaner client can take its place.
 from __future__ import annotations
 
 import asyncio
+import io
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -105,7 +106,7 @@ class Upstream:
             async with (
                 whole,
                 self._session.post(
-                    self.url(route), data=body, headers=self._headers(headers), allow_redirects=False
+                    self.url(route), data=_payload(body), headers=self._headers(headers), allow_redirects=False
                 ) as response,
             ):
                 if 300 <= response.status < 400:
@@ -155,6 +156,11 @@ class Upstream:
         if unpack is not None and not unpack.eof:
             raise UpstreamError("protocol", "The upstream's compressed answer is cut short.")
         return b"".join(chunks)
+
+
+def _payload(body: bytes) -> bytes | io.BytesIO:
+    """*body* as aiohttp likes it: in pieces if it is large, so that writing it does not hold up the event loop."""
+    return body if len(body) <= 2**20 else io.BytesIO(body)
 
 
 def _returned(headers: Mapping[str, str]) -> tuple[tuple[bytes, bytes], ...]:

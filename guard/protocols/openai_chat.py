@@ -108,9 +108,10 @@ REQUEST = Object(
              "presence_penalty", "seed", "store", "temperature", "top_logprobs", "top_p"), _NUMBER,
         ),
         **dict.fromkeys(
-            ("prompt_cache_key", "prompt_cache_retention", "reasoning_effort", "safety_identifier", "service_tier",
-             "user", "verbosity", "tool_choice", "function_call"), _WORD,
+            ("prompt_cache_retention", "reasoning_effort", "service_tier", "verbosity", "tool_choice", "function_call"),
+            _WORD,
         ),
+        **dict.fromkeys(("prompt_cache_key", "safety_identifier", "user"), Guarded("name")),
     },
     nullable=False,
 )  # fmt: skip

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from guard.config import POLICIES, Address, GatewayConfig, Limits, is_base_url, load_config, policy_path
+from guard.errors import ConfigError
+
+DIGEST = hashlib.sha256(b"key").hexdigest()
+WHOLE = f"""
+listen: 0.0.0.0:80
+admin: "[::1]:9"
+upstream: {{url: "https://api.example.org/v1", api_key_env: UPSTREAM_KEY, timeout_s: 60, connect_s: 2.5, max_bytes: 4096}}
+policies: policies
+audit: {{sink: jsonl, path: log/records.jsonl}}
+limits: {{body_bytes: 1000, header_bytes: 2000, headers: 10, url_bytes: 300, in_flight: 4, body_timeout_s: 1.5,
+         judge_timeout_s: 0.25}}
+tenants: {{acme: {{key_sha256: {DIGEST}}}, zenith: {{key_sha256: {DIGEST.upper()}}}}}
+"""
+
+
+def load(folder: Path, text: str) -> GatewayConfig:
+    file = folder / "gateway.yaml"
+    file.write_text(text)
+    return load_config(file)
+
+
+def test_a_whole_file_says_everything(tmp_path: Path) -> None:
+    config = load(tmp_path, WHOLE)
+    assert config.listen == Address("0.0.0.0", 80)
+    assert config.admin == Address("::1", 9)
+    assert config.upstream.url == "https://api.example.org/v1"
+    assert config.upstream.api_key_env == "UPSTREAM_KEY"
+    assert (config.upstream.timeout_s, config.upstream.connect_s, config.upstream.max_bytes) == (60.0, 2.5, 4096)
+    assert (config.limits.body_bytes, config.limits.in_flight, config.limits.headers) == (1000, 4, 10)
+    assert (config.limits.header_bytes, config.limits.url_bytes) == (2000, 300)
+    assert (config.limits.body_timeout_s, config.limits.judge_timeout_s) == (1.5, 0.25)
+    assert config.audit.sink == "jsonl"
+    assert [name for name, _ in config.tenants] == ["acme", "zenith"]
+    assert {digest for _, digest in config.tenants} == {hashlib.sha256(b"key").digest()}
+
+
+def test_relative_paths_count_from_the_file(tmp_path: Path) -> None:
+    config = load(tmp_path, WHOLE)
+    assert config.policies == str(tmp_path / "policies")
+    assert config.audit.path == str(tmp_path / "log" / "records.jsonl")
+    absolute = load(tmp_path, "policies: /somewhere/else\naudit: {path: /log/a.db}")
+    assert (absolute.policies, absolute.audit.path) == ("/somewhere/else", "/log/a.db")
+
+
+def test_policies_may_be_the_name_of_a_bundled_one_unless_something_beside_the_file_is_called_so(
+    tmp_path: Path,
+) -> None:
+    assert load(tmp_path, "policies: strict").policies == "strict"
+    (tmp_path / "strict").mkdir()
+    assert load(tmp_path, "policies: strict").policies == str(tmp_path / "strict")
+
+
+def test_an_empty_mapping_is_the_defaults(tmp_path: Path) -> None:
+    config = load(tmp_path, "{}")
+    assert config.limits == Limits()
+    assert (config.listen, config.admin) == (Address("127.0.0.1", 8080), Address("127.0.0.1", 8081))
+    assert config.policies == ""
+    assert config.tenants == ()
+
+
+def test_the_keys_of_tenants_are_not_shown(tmp_path: Path) -> None:
+    assert DIGEST[:16] not in repr(load(tmp_path, WHOLE))
+    assert "sha256" not in repr(load(tmp_path, WHOLE))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("lisen: 127.0.0.1:80", "1:1: the file has no key `lisen`; did you mean `listen`?"),
+        ("listen: localhost", "1:9: `listen` is no address; write host:port"),
+        ("listen: 127.0.0.1:99999", "is no address"),
+        ("listen: 80", "listen"),
+        ("upstream: http://x", "`upstream`"),
+        ("upstream: {}", "url"),
+        ("upstream: {url: localhost:9000}", "1:17: `url` is no http or https base URL"),
+        ("upstream: {url: 'http://'}", "is no http or https base URL"),
+        ("upstream: {url: 'http://x/?a=b'}", "is no http or https base URL"),
+        ("upstream: {url: 'http://x', timeout_s: 0}", "timeout_s"),
+        ("upstream: {url: 'http://x', timeout: 3}", "did you mean `timeout_s`?"),
+        ("upstream: {url: 'http://x', max_bytes: 1.5}", "max_bytes"),
+        ("audit: {sink: sqlit}", "did you mean `sqlite`?"),
+        ("limits: {body_bytes: -1}", "body_bytes"),
+        ("limits: {body_bytes: true}", "body_bytes"),
+        ("limits: {judge_timeout_s: .nan}", "judge_timeout_s"),
+        ("limits: {in_fligt: 1}", "did you mean `in_flight`?"),
+        ("tenants: {acme: {key: x}}", "key_sha256"),
+        ("tenants: {acme: {key_sha256: abc}}", "sha256sum"),
+        ("listen: 127.0.0.1:1\nlisten: 127.0.0.1:2", "2:1:"),
+        ("- listen", "1:1:"),
+        ("listen: [", "gateway.yaml:"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_place_and_what_would_be_right(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load(tmp_path, text)
+    assert str(raised.value).startswith(f"{tmp_path / 'gateway.yaml'}:")
+    assert says in str(raised.value)
+
+
+def test_a_file_that_is_not_there_is_a_config_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"gateway\.yaml:1:1: "):
+        load_config(tmp_path / "gateway.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:80", Address("127.0.0.1", 80)),
+        ("example.org:0", Address("example.org", 0)),
+        ("[::1]:8080", Address("::1", 8080)),
+        ("[]:1", None),
+        ("::1:8080", None),
+        (":80", None),
+        ("host:", None),
+        ("host:65536", None),
+        ("host:-1", None),
+        ("host:٣", None),
+        ("", None),
+    ],
+)
+def test_an_address_is_a_host_and_a_port(text: str, address: Address | None) -> None:
+    assert Address.parse(text) == address
+
+
+def test_an_address_prints_as_it_is_written() -> None:
+    for text in ("127.0.0.1:80", "[::1]:8080"):
+        assert str(Address.parse(text)) == text
+
+
+@pytest.mark.parametrize("url", ["http://x", "https://api.example.org/v1", "http://[::1]:9000/v1", "http://u:p@x:1/"])
+def test_a_base_url_is_one(url: str) -> None:
+    assert is_base_url(url)
+
+
+@pytest.mark.parametrize("url", ["", "x", "ftp://x", "http:/x", "http://", "http://x y", "http://x?a", "http://x#a"])
+def test_anything_else_is_no_base_url(url: str) -> None:
+    assert not is_base_url(url)
+
+
+def test_a_policy_path_is_a_file_a_folder_or_a_bundled_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert policy_path("default") == POLICIES / "default.yaml"
+    assert policy_path(tmp_path) == tmp_path
+    (tmp_path / "default").write_text("mine")
+    assert policy_path("default") == Path("default")
+
+
+@pytest.mark.parametrize("name", ["nowhere", "default_test", "x/default", "../policies/default", "default.yaml.bak"])
+def test_a_policy_that_is_not_there_is_refused_with_what_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"there is no such policy; .*default, minors, strict"):
+        policy_path(name)
