@@ -1,4 +1,4 @@
-"""Writes the reference pages that follow from the code: ``python docs/generate.py``. A test keeps them from drifting."""
+"""Writes the reference pages that follow from the code: `python docs/generate.py`. A test keeps them from drifting."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def categories() -> str:
         [
             "# Categories",
             "",
-            "A rule on a category fires on its children too: `pii` covers `pii.email`. Below `custom`, `mark` and `quality` names are free.",
+            "A rule on a category fires on its children too: `pii` covers `pii.email`. "
+            "Below `custom`, `mark` and `quality` names are free.",
             "",
             "| name | English | 中文 | OpenAI moderation | MLCommons | GB/T 45654 |",
             "| --- | --- | --- | --- | --- | --- |",

@@ -12,7 +12,8 @@ DIGEST = hashlib.sha256(b"key").hexdigest()
 WHOLE = f"""
 listen: 0.0.0.0:80
 admin: "[::1]:9"
-upstream: {{url: "https://api.example.org/v1", api_key_env: UPSTREAM_KEY, timeout_s: 60, connect_s: 2.5, max_bytes: 4096}}
+upstream: {{url: "https://api.example.org/v1", api_key_env: UPSTREAM_KEY, timeout_s: 60, connect_s: 2.5,
+           max_bytes: 4096}}
 policies: policies
 audit: {{sink: jsonl, path: log/records.jsonl}}
 limits: {{body_bytes: 1000, header_bytes: 2000, headers: 10, url_bytes: 300, in_flight: 4, body_timeout_s: 1.5,

@@ -14,7 +14,7 @@ import pytest
 
 from guard.errors import UpstreamError
 from guard.upstream import FORWARDED, Reply, Upstream
-from tests.fakes import StubUpstream, running_upstream
+from tests.fakes import StubUpstream, eventually, running_upstream
 
 ROUTE = "/v1/chat/completions"
 BODY = b'{"ok": true}'
@@ -76,7 +76,8 @@ def test_the_body_travels_byte_for_byte(stub: StubUpstream) -> None:
 @pytest.mark.parametrize(
     ("base", "path"),
     [("", "/v1/chat/completions"), ("/", "/v1/chat/completions"), ("/v1", "/v1/chat/completions"),
-     ("/v1/", "/v1/chat/completions"), ("/proxy/v1", "/proxy/v1/chat/completions"), ("/openai", "/openai/v1/chat/completions")],
+     ("/v1/", "/v1/chat/completions"), ("/proxy/v1", "/proxy/v1/chat/completions"),
+     ("/openai", "/openai/v1/chat/completions")],
 )  # fmt: skip
 def test_a_base_url_may_hold_the_first_step_of_the_path(stub: StubUpstream, base: str, path: str) -> None:
     post(stub.url + base)
@@ -88,7 +89,8 @@ def test_only_named_headers_travel_on(stub: StubUpstream) -> None:
     others = [
         (name, b"secret")
         for name in (b"cookie", b"host", b"connection", b"x-forwarded-for", b"transfer-encoding", b"te", b"x-guard-key",
-                     b"content-length", b"accept-encoding", b"content-encoding", b"expect", b"upgrade", b"x-guard-bypass")
+                     b"content-length", b"accept-encoding", b"content-encoding", b"expect", b"upgrade",
+                     b"x-guard-bypass")
     ]  # fmt: skip
     post(stub.url, *mine, *others)
     head = stub.received[-1].partition(b"\r\n\r\n")[0]
@@ -120,8 +122,11 @@ def test_only_harmless_headers_travel_back(stub: StubUpstream) -> None:
         "Set-Cookie": "a=b", "Location": "/", "Server": "x", "Access-Control-Allow-Origin": "*", "X-Content": "x",
     }  # fmt: skip
     assert dict(post(stub.url).headers) == {
-        b"retry-after": b"3", b"x-request-id": b"req-1", b"x-ratelimit-limit-tokens": b"9", b"openai-processing-ms": b"5",
-    }  # fmt: skip
+        b"retry-after": b"3",
+        b"x-request-id": b"req-1",
+        b"x-ratelimit-limit-tokens": b"9",
+        b"openai-processing-ms": b"5",
+    }
 
 
 @pytest.mark.parametrize(
@@ -162,7 +167,7 @@ def test_an_answer_that_is_broken_is_an_error_of_protocol(stub: StubUpstream, ra
     assert code(stub.url) == "protocol"
 
 
-@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent", "304 Not Modified"])
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent", "300 Choices"])
 def test_a_redirect_is_never_followed(stub: StubUpstream, status: str) -> None:
     stub.raw = http(BODY, f"Location: {stub.url}/elsewhere", status=status)
     assert code(stub.url) == "redirect"
@@ -234,15 +239,11 @@ def test_a_caller_that_is_cancelled_leaves_no_call_behind(stub: StubUpstream) ->
     async def leave() -> None:
         async with opened(stub.url) as upstream:
             call = asyncio.ensure_future(upstream.post(ROUTE, (), b"{}"))
-            while not stub.received:
-                await asyncio.sleep(0.01)
+            await asyncio.to_thread(eventually, lambda: len(stub.received) == 1)
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call
-            for _ in range(100):
-                if stub.cancelled:
-                    return
-                await asyncio.sleep(0.01)
+            await asyncio.to_thread(eventually, lambda: stub.cancelled == 1)
 
     asyncio.run(leave())
     assert stub.cancelled == 1
@@ -273,4 +274,4 @@ def test_messages_hold_nothing_of_the_answer(stub: StubUpstream) -> None:
             post(stub.url)
         assert "zorblax" not in str(raised.value)
         assert raised.value.__cause__ is None
-        assert raised.value.__suppress_context__
+        assert raised.value.__context__ is None or raised.value.__suppress_context__
