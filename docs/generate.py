@@ -24,7 +24,7 @@ def categories() -> str:
         [
             "# Categories",
             "",
-            "A rule on a category fires on its children too: `pii` covers `pii.email`. "
+            "A rule on a category fires on its children too: `pii` covers `pii.email`.",
             "Below `custom`, `mark` and `quality` names are free.",
             "",
             "| name | English | 中文 | OpenAI moderation | MLCommons | GB/T 45654 |",

@@ -199,7 +199,7 @@ def test_a_direction_without_rules_is_exempt_by_name_and_asks_nobody() -> None:
 
 
 def test_a_part_that_a_classifier_cannot_read_is_unscannable(bench: Bench) -> None:
-    detection = bench.detect(text("unreadable", "/0"), text("bad", "/1"))
+    detection = bench.detect(text("unreadable", "/0", kind="transcript"), text("bad", "/1"))
     assert detection.coverage.unscannable == (("/0", "written in no script"),)
     assert detection.coverage.checked == 1
     assert [finding.part for finding in detection.findings] == ["/1"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http
 import json
 import tempfile
@@ -55,7 +56,8 @@ def demo(options: argparse.Namespace) -> int:
                 print(f"Admin: http://{replace(config.admin, port=ports.admin)}/status\nServing until Ctrl-C. Try:\n")
                 print(f"  curl {url}/v1/chat/completions -H 'content-type: application/json' \\")
                 print('    -d \'{"model": "demo", "messages": [{"role": "user", "content": "Do you ship abroad?"}]}\'')
-                threading.Event().wait()
+                with contextlib.suppress(KeyboardInterrupt):
+                    threading.Event().wait()
     return 0
 
 
@@ -75,9 +77,8 @@ def _exchange(url: str, title: str, text: str) -> None:
 
 
 def _post(url: str, body: dict[str, Any]) -> tuple[int, Mapping[str, str], Any]:
-    request = urllib.request.Request(  # noqa: S310  a loopback address made here
-        url, json.dumps(body).encode(), {"content-type": "application/json"}
-    )
+    headers = {"content-type": "application/json", "accept-language": "en" if str(body).isascii() else "zh"}
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)  # noqa: S310  a loopback address
     try:
         with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
             return response.status, dict(response.headers), json.load(response)
