@@ -12,6 +12,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 Path = tuple[str | int, ...]
 """Where a leaf stands in its document: keys and indices from the root."""
@@ -127,8 +128,7 @@ class Content:
     locale: str = "en"
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """Characters ``start:end`` of a view come from ``origin_start:origin_end`` of part number *part*.
 
     Equal lengths map character by character; unequal ones (an escape that became one letter) map

@@ -295,6 +295,6 @@ def _coverage(content: Content, consultations: Sequence[_Consultation], unread: 
 
 
 def _count(decision: Decision) -> None:
-    telemetry.DECISIONS.labels(decision.policy, decision.direction.value, decision.action).inc()
+    telemetry.decided(decision.policy, decision.direction.value, decision.action).inc()
     for failure in decision.failures:
         telemetry.FAILURES.labels(failure.classifier, failure.kind.value).inc()

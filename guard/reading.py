@@ -29,7 +29,7 @@ _SMALL = frozenset({"key", "name", "tool_schema", "unknown", "url"})
 _WORTH_KEEPING = 0.5  # below this, one score per part and category says all there is to say
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reading:
     """One thing to read: media part number *part* as it is, or a view of text, which knows its parts itself.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
@@ -40,3 +41,21 @@ def set_up_logging(level: str) -> None:
     """Log the gateway's own events to standard error; libraries stay at warnings, since theirs may hold content."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.WARNING)
     logging.getLogger("guard").setLevel(level.upper())
+
+
+@functools.cache
+def request_ended(route: str, state: str, status: str) -> Counter:
+    """The counter of requests that ended so, kept: looking one up takes a lock and a hash of its labels."""
+    return REQUESTS.labels(route, state, status)
+
+
+@functools.cache
+def overhead(route: str) -> Histogram:
+    """The histogram of one route."""
+    return OVERHEAD.labels(route)
+
+
+@functools.cache
+def decided(policy: str, direction: str, action: str) -> Counter:
+    """The counter of decisions of one kind."""
+    return DECISIONS.labels(policy, direction, action)

@@ -124,13 +124,13 @@ def test_the_report_is_plain_json(guard: Guard) -> None:
 def test_a_conversation_is_one_check(guard: Guard) -> None:
     messages: list[dict[str, Any]] = [
         {"role": "system", "content": "Be kind."},
-        {"role": "user", "content": [{"type": "text", "text": "see ticket-1234"}]},
+        {"role": "user", "content": [{"type": "text", "text": "see ticket-1234."}]},
     ]
     checked = guard.check(messages=messages)
     assert checked.action == "redact"
     assert isinstance(checked.released, list)
     assert checked.findings[0].part == "/1/content/0/text"
-    assert messages[1]["content"][0]["text"] == "see ticket-1234"
+    assert messages[1]["content"][0]["text"] == "see ticket-1234."
     assert (
         guard.check(
             messages=[*messages, {"role": "tool", "content": "zorb"}, {"role": "tool", "content": "lax"}]
@@ -269,7 +269,7 @@ def test_a_guarded_function_is_not_run_with_what_is_refused(guard: Guard) -> Non
         return "fine"
 
     for wrong in (lambda: reply("zorblax"), lambda: reply("x", y="zorblax"), lambda: reply(zorblax="x")):
-        with pytest.raises(BlockedError, match=r"^Not here\\.$") as raised:
+        with pytest.raises(BlockedError, match=r"^Not here\.$") as raised:
             wrong()
         assert raised.value.checked.rules == ("stop-it",)
     assert calls == []

@@ -165,14 +165,14 @@ class Handler:
         adapter = self._adapter(scope)
         draft = Draft(uuid.uuid4().hex, scope["path"] if adapter else "", time.monotonic())
         self._in_flight += 1
-        telemetry.IN_FLIGHT.set(self._in_flight)
+        telemetry.IN_FLIGHT.inc()
         try:
             reply = await self._reply(scope, receive, draft, adapter)
             if reply is not None:
                 await reply.send(send)
         finally:
             self._in_flight -= 1
-            telemetry.IN_FLIGHT.set(self._in_flight)
+            telemetry.IN_FLIGHT.dec()
 
     def _adapter(self, scope: Scope) -> Adapter | None:
         """The adapter of exactly this path. An escaped or otherwise different spelling is another path."""
@@ -224,7 +224,7 @@ class Handler:
         """Write the terminal record; whether it is durable now."""
         record = draft.record(reply)
         own = draft.timings["total"] - draft.timings.get("upstream", 0.0)
-        telemetry.OVERHEAD.labels(draft.route or "other").observe(own / 1000)
+        telemetry.overhead(draft.route or "other").observe(own / 1000)
         state, status = draft.state, reply.status
         try:
             await self._sink.append(record)
@@ -233,7 +233,7 @@ class Handler:
             state, status = State.ERROR_CLOSED, status and _UNRECORDED
             return False
         finally:
-            telemetry.REQUESTS.labels(draft.route or "other", state.value, str(status)).inc()
+            telemetry.request_ended(draft.route or "other", state.value, str(status)).inc()
         return True
 
     async def _answer(self, scope: Scope, receive: Receive, draft: Draft, adapter: Adapter | None) -> Reply:
