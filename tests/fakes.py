@@ -118,6 +118,7 @@ class StubUpstream:
     received: list[bytes] = field(default_factory=list)
     cancelled: int = 0
     port: int = 0
+    writers: list[asyncio.StreamWriter] = field(default_factory=list, repr=False)
 
     @property
     def url(self) -> str:
@@ -134,6 +135,7 @@ class StubUpstream:
         return json.loads(self.received[-1].partition(b"\r\n\r\n")[2])
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.append(writer)
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 length = re.search(rb"(?i)content-length: (\d+)", head)
@@ -185,6 +187,10 @@ def running_upstream(stub: StubUpstream) -> Iterator[StubUpstream]:
         for task in asyncio.all_tasks(loop):
             task.cancel()
             loop.run_until_complete(asyncio.wait([task]))
+        for writer in stub.writers:
+            writer.transport.abort()
+        loop.run_until_complete(asyncio.sleep(0))  # transports let go of their sockets one turn later
+        loop.run_until_complete(asyncio.sleep(0))
         loop.close()
 
     thread = threading.Thread(target=work, daemon=True)
