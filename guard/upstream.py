@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,18 +19,20 @@ from yarl import URL
 from guard.errors import UpstreamError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-# What travels to the generator. All else a client sends stays here: hop-by-hop headers, cookies, spoofed origins.
+_PLAIN = re.compile(rb"[A-Za-z0-9_.:;,=/+\-]{1,128}")
 FORWARDED = frozenset(
-    (b"authorization", b"api-key", b"accept-language", b"idempotency-key", b"openai-organization", b"openai-project",
-     b"openai-beta", b"user-agent", b"x-request-id", b"x-client-request-id", b"traceparent", b"tracestate")
-)  # fmt: skip
-# What travels back. Nothing in it is text a generator wrote.
+    (b"idempotency-key", b"openai-organization", b"openai-project", b"openai-beta", b"traceparent", b"x-request-id")
+)
+"""What travels to the generator, while it is one plain word. All else a client sends stays here: cookies, hop-by-hop
+headers, spoofed origins, free text."""
+CREDENTIALS = frozenset((b"authorization", b"api-key"))
+"""Travel as they are: only the generator can read them."""
 RETURNED = frozenset(
-    ("retry-after", "x-request-id", "openai-processing-ms", "openai-version", "openai-organization")
-)  # fmt: skip
-_RETURNED_PREFIX = "x-ratelimit-"
+    (b"retry-after", b"x-request-id", b"openai-processing-ms", b"openai-version", b"openai-organization")
+)
+"""What travels back, while it is one plain word; and everything that begins with ``x-ratelimit-``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ class Upstream:
                     raise UpstreamError("redirect", "The upstream answered with a redirect, which is never followed.")
                 encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
                 data = await self._read(response, encoding)
-                return Reply(response.status, _returned(response.headers), data)
+                return Reply(response.status, _returned(response.raw_headers), data)
         except TimeoutError:
             if whole.expired():
                 raise UpstreamError("timeout", f"The upstream gave no whole answer in {self.timeout_s:g} s.") from None
@@ -128,7 +131,12 @@ class Upstream:
             "Content-Type": "application/json",
             "Accept": "application/json",
             "Accept-Encoding": "identity",
-            **{name.decode("latin-1"): value.decode("latin-1") for name, value in given if name in FORWARDED},
+            "User-Agent": "guard",
+            **{
+                name.decode("latin-1"): value.decode("latin-1")
+                for name, value in given
+                if name in CREDENTIALS or (name in FORWARDED and _PLAIN.fullmatch(value))
+            },
         }
         if self._api_key is not None:
             headers.pop("api-key", None)
@@ -163,9 +171,10 @@ def _payload(body: bytes) -> bytes | io.BytesIO:
     return body if len(body) <= 2**20 else io.BytesIO(body)
 
 
-def _returned(headers: Mapping[str, str]) -> tuple[tuple[bytes, bytes], ...]:
+def _returned(headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes], ...]:
+    lower = ((name.lower(), value) for name, value in headers)
     return tuple(
-        (name.lower().encode("latin-1"), value.encode("latin-1", "replace"))
-        for name, value in headers.items()
-        if name.lower() in RETURNED or name.lower().startswith(_RETURNED_PREFIX)
+        (name, value)
+        for name, value in lower
+        if (name in RETURNED or name.startswith(b"x-ratelimit-")) and _PLAIN.fullmatch(value)
     )

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from guard.errors import UpstreamError
-from guard.upstream import FORWARDED, Reply, Upstream
+from guard.upstream import CREDENTIALS, FORWARDED, Reply, Upstream
 from tests.fakes import StubUpstream, eventually, running_upstream
 
 ROUTE = "/v1/chat/completions"
@@ -85,7 +85,7 @@ def test_a_base_url_may_hold_the_first_step_of_the_path(stub: StubUpstream, base
 
 
 def test_only_named_headers_travel_on(stub: StubUpstream) -> None:
-    mine = [(name, b"x") for name in FORWARDED]
+    mine = [(name, b"x") for name in FORWARDED | CREDENTIALS]
     others = [
         (name, b"secret")
         for name in (b"cookie", b"host", b"connection", b"x-forwarded-for", b"transfer-encoding", b"te", b"x-guard-key",
@@ -96,11 +96,13 @@ def test_only_named_headers_travel_on(stub: StubUpstream) -> None:
     head = stub.received[-1].partition(b"\r\n\r\n")[0]
     assert b"secret" not in head
     given = sent_headers(stub)
-    assert {name.decode() for name in FORWARDED} <= set(given)
+    assert {name.decode() for name in FORWARDED | CREDENTIALS} <= set(given)
+    assert given["user-agent"] == "guard"
     assert given["accept-encoding"] == "identity"
     assert given["content-type"] == "application/json"
-    assert set(given) - {n.decode() for n in FORWARDED} == {
+    assert set(given) - {n.decode() for n in FORWARDED | CREDENTIALS} == {
         "host",
+        "user-agent",
         "accept",
         "accept-encoding",
         "content-type",
@@ -275,3 +277,11 @@ def test_messages_hold_nothing_of_the_answer(stub: StubUpstream) -> None:
         assert "zorblax" not in str(raised.value)
         assert raised.value.__cause__ is None
         assert raised.value.__context__ is None or raised.value.__suppress_context__
+
+
+def test_free_text_in_a_header_travels_neither_way(stub: StubUpstream) -> None:
+    stub.headers = {"X-Request-Id": "two words", "X-RateLimit-Limit": "60", "Retry-After": "3"}
+    reply = post(stub.url, (b"x-request-id", b"two words"), (b"openai-project", b"proj_1"))
+    assert sent_headers(stub)["openai-project"] == "proj_1"
+    assert "x-request-id" not in sent_headers(stub)
+    assert set(reply.headers) == {(b"x-ratelimit-limit", b"60"), (b"retry-after", b"3")}

@@ -26,8 +26,8 @@ from guard.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/\-]{0,127}")
-"""Ids, model names and enumerated words: nothing with a space, nothing long."""
+WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.:/+\-]{0,127}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""Ids, model names and enumerated words: nothing with a space, nothing long, no number but a UUID."""
 
 _DATA_URL = re.compile(r"data:([a-z]+/[a-z0-9.+\-]{1,64})?;base64,", re.IGNORECASE)
 _PLAIN_KEYS = frozenset(

@@ -14,15 +14,16 @@ import logging
 import re
 import time
 import uuid
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from guard import telemetry
-from guard.audit import AuditRecord, State, summarise, timestamp
-from guard.decision import Cause, Decision, Judged, Refusal
+from guard.audit import State
+from guard.decision import Cause, Judged, Refusal
 from guard.errors import AuditError, RequestError, UpstreamError
-from guard.policy.model import Policy, UnknownFields
+from guard.policy.model import UnknownFields
 from guard.protocols.adapter import Adapter, GeneratorAdapter, JudgeAdapter
+from guard.server.draft import Draft, since
 from guard.server.http import (
     EVENTS,
     REFUSAL_STATUS,
@@ -38,6 +39,7 @@ from guard.server.http import (
     header,
     read_body,
 )
+from guard.server.presence import Presence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,79 +48,21 @@ if TYPE_CHECKING:
     from guard.config import Limits
     from guard.content import Content
     from guard.pipeline import Pipeline
+    from guard.policy.model import Policy
     from guard.policy.store import PolicyStore
     from guard.protocols.adapter import Exchange
-    from guard.upstream import Upstream
+    from guard.upstream import Reply as Answered, Upstream
 
 log = logging.getLogger(__name__)
 
-_STRENGTH_OF_STATE = (State.ALLOWED, State.FLAGGED, State.REDACTED, State.BLOCKED)
+KEY_HEADER = b"x-guard-key"
+"""Carries a key of the gateway where ``Authorization`` is for the upstream."""
 _RETRY_AFTER = (b"retry-after", b"1")
 _NO_RETRY = (b"x-should-retry", b"false")
 _UNRECORDED = 503
 """The status of a request that cannot be recorded, whatever its answer would have been."""
 _SECRETIVE = re.compile(r"(?:[0-9][._:/-]?){9}|[A-Za-z0-9]{20}")
 """Nine digits in a row, dashes and dots aside, or twenty letters and digits: keys and cards are, models are not."""
-
-
-@dataclass(slots=True)
-class Draft:
-    """What is known so far of the record to be written."""
-
-    id: str
-    route: str
-    began: float
-    state: State = State.REJECTED_PROTOCOL
-    tenant: str | None = None
-    model: str | None = None
-    stream: bool = False
-    policy: Policy | None = None
-    inputs: list[Decision] = field(default_factory=list)
-    output: Decision | None = None
-    error: str = ""
-    upstream_status: int | None = None
-    attempts: int = 0
-    timings: dict[str, float] = field(default_factory=dict)
-    bytes_in: int = 0
-
-    def decisions(self) -> list[Decision]:
-        """Every decision of this request."""
-        return [*self.inputs, self.output] if self.output is not None else list(self.inputs)
-
-    def strongest(self) -> Decision | None:
-        """The decision that shaped the answer: the one that changed most, the output's among equals."""
-        ranked = sorted(self.decisions(), key=lambda d: max((e.action.strength for e in d.effects), default=-1))
-        ranked = [d for d in ranked if d.action == "block"] or ranked
-        return ranked[-1] if ranked else None
-
-    def record(self, reply: Reply) -> AuditRecord:
-        """The terminal record of this request, if *reply* is what is sent."""
-        decision = self.strongest()
-        self.timings["total"] = _since(self.began)
-        return AuditRecord(
-            id=self.id,
-            time=timestamp(),
-            state=self.state,
-            status=reply.status,
-            source="proxy",
-            route=self.route,
-            tenant=self.tenant,
-            model=self.model,
-            stream=self.stream,
-            policy=self.policy.name if self.policy else "",
-            revision=self.policy.revision if self.policy else "",
-            mode=self.policy.mode.value if self.policy else "",
-            action=decision.action if decision else "",
-            rules=tuple(dict.fromkeys(rule for d in self.decisions() for rule in d.rules)),
-            input=_summary(self.inputs),
-            output=summarise(self.output) if self.output else None,
-            error=self.error,
-            upstream_status=self.upstream_status,
-            attempts=self.attempts,
-            timings=self.timings,
-            bytes_in=self.bytes_in,
-            bytes_out=len(reply.body),
-        )
 
 
 class Handler:
@@ -212,7 +156,7 @@ class Handler:
 
     async def _finish(self, draft: Draft, speaker: Adapter, reply: Reply) -> Reply:
         """*reply*, recorded; if it cannot be, an answer that holds nothing of it."""
-        reply.headers += _guard_headers(draft)
+        reply.headers += draft.headers()
         if not await self._record(draft, reply):
             message = "The decision could not be recorded, so nothing was released."
             draft.error = ""
@@ -248,14 +192,14 @@ class Handler:
             return self._refusal(draft, adapter, Refusal("guard_overloaded", "The gateway is at its limit; try again."))
         body = await read_body(scope, receive, self.limits)
         draft.bytes_in = len(body)
-        async with _Presence(receive):
+        async with Presence(receive):
             return await self._serve(scope, body, draft, adapter)
 
     def _authenticate(self, scope: Scope) -> str | None:
         """The tenant whose key the request carries, None where no keys are configured."""
         if not self._tenants:
             return None
-        given = header(scope, b"x-guard-key") or (header(scope, b"authorization") or b"").removeprefix(b"Bearer ")
+        given = header(scope, KEY_HEADER) or (header(scope, b"authorization") or b"").removeprefix(b"Bearer ")
         digest = hashlib.sha256(given).digest()
         matches = [name for name, known in self._tenants if hmac.compare_digest(digest, known)]
         if not matches:
@@ -278,7 +222,7 @@ class Handler:
         deadline = began + self.limits.judge_timeout_s
         judged = await self._judge(exchange.contents, policy, draft, deadline)
         draft.inputs = [one.decision for one in judged]
-        draft.timings["input"] = _since(began)
+        draft.timings["input"] = since(began)
         if isinstance(adapter, JudgeAdapter):
             return self._decisions(draft, adapter, exchange, judged)
         if not isinstance(adapter, GeneratorAdapter) or self._upstream is None:
@@ -307,41 +251,59 @@ class Handler:
         if upstream is None:
             raise TypeError(type(adapter).__name__)
         began = time.monotonic()
-        locale = exchange.content.locale
         headers = scope["headers"]
-        if self._tenants:  # the key was the gateway's own: it goes no further
+        if self._tenants and header(scope, KEY_HEADER) is None:  # the key was the gateway's own: it goes no further
             headers = [(name, value) for name, value in headers if name != b"authorization"]
         draft.attempts = 1
         try:
             answered = await upstream.post(draft.route, headers, body)
         finally:
-            draft.timings["upstream"] = _since(began)
+            draft.timings["upstream"] = since(began)
         draft.upstream_status = answered.status
-        ok = answered.status == 200
-        if not ok:
-            draft.state, draft.error = State.UPSTREAM_ERROR, f"upstream_{answered.status}"
-        status = answered.status if ok or 400 <= answered.status < 600 else 502
+        if answered.status != 200:
+            return await self._pass_failure(draft, adapter, answered, policy, exchange.content.locale)
         try:
-            answer = adapter.decode_response(answered.body) if ok else adapter.decode_failure(answered.body)
+            answer = adapter.decode_response(answered.body)
         except RequestError as error:
-            if ok:
-                raise UpstreamError("protocol", f"The upstream's answer cannot be read ({error.code}).") from None
-            message = f"The upstream answered {answered.status}; what it said of it cannot be read ({error.code})."
-            return Reply(status, adapter.encode_error(draft.error, message), headers=answered.headers)
-        began = time.monotonic()
-        deadline = began + self.limits.judge_timeout_s
-        said = answer.content if locale == "en" else replace(answer.content, locale=locale)
-        judged = await self._pipeline.judge(said, policy, decision_id=draft.id, deadline=deadline)
-        draft.output = judged.decision
-        draft.timings["output"] = _since(began)
-        if isinstance(judged.released, Refusal):
-            return self._refusal(draft, adapter, judged.released)
-        if not ok:
-            return Reply(status, adapter.encode_failure(answer, judged.released), headers=answered.headers)
-        draft.state = _state(draft.decisions())
-        released = adapter.encode_response(exchange, answer, judged.released)
+            raise UpstreamError("protocol", f"The upstream's answer cannot be read ({error.code}).") from None
+        left = await self._judge_answer(answer.content, policy, draft, exchange.content.locale)
+        if isinstance(left, Refusal):
+            return self._refusal(draft, adapter, left)
+        draft.state = draft.answered()
+        released = adapter.encode_response(exchange, answer, left)
         media_type = EVENTS if exchange.stream else b"application/json"
         return Reply(200, released, media_type, answered.headers)
+
+    async def _judge_answer(self, content: Content, policy: Policy, draft: Draft, locale: str) -> Content | Refusal:
+        """What may be released of what came back."""
+        began = time.monotonic()
+        said = content if locale == "en" else replace(content, locale=locale)
+        deadline = began + self.limits.judge_timeout_s
+        judged = await self._pipeline.judge(said, policy, decision_id=draft.id, deadline=deadline)
+        draft.output = judged.decision
+        draft.timings["output"] = since(began)
+        return judged.released
+
+    async def _pass_failure(
+        self, draft: Draft, adapter: GeneratorAdapter, answered: Answered, policy: Policy, locale: str
+    ) -> Reply:
+        """An upstream's own error: its status and headers stay; its words are judged, and replaced if need be."""
+        draft.state, draft.error = State.UPSTREAM_ERROR, f"upstream_{answered.status}"
+        status = answered.status if 400 <= answered.status < 600 else 502
+        why = "cannot be read"
+        try:
+            answer = adapter.decode_failure(answered.body)
+        except RequestError:
+            pass
+        else:
+            left = await self._judge_answer(answer.content, policy, draft, locale)
+            if not isinstance(left, Refusal):
+                return Reply(status, adapter.encode_failure(answer, left), headers=answered.headers)
+            if left.code != "content_filter":
+                return self._refusal(draft, adapter, left)
+            why = "is not let through"
+        message = f"The upstream answered {answered.status}; what it said of it {why}."
+        return Reply(status, adapter.encode_error(draft.error, message), headers=answered.headers)
 
     def _decisions(self, draft: Draft, adapter: JudgeAdapter, exchange: Exchange, judged: Sequence[Judged]) -> Reply:
         """The decisions themselves, unless a classifier did not answer: no score is no answer."""
@@ -351,7 +313,7 @@ class Handler:
             unread = adapter.unscannable_is_error and decision.coverage.unscannable
             if isinstance(released, Refusal) and (silent or unread):
                 return self._refusal(draft, adapter, released)
-        draft.state = _state(draft.decisions())
+        draft.state = draft.answered()
         return Reply(200, adapter.encode_decisions(exchange, judged))
 
     def _refusal(self, draft: Draft, adapter: Adapter, refusal: Refusal) -> Reply:
@@ -359,36 +321,6 @@ class Handler:
         draft.error = refusal.code
         retry = _RETRY_AFTER if refusal.code == "guard_overloaded" else _NO_RETRY
         return Reply(status, adapter.encode_refusal(refusal), headers=(retry,))
-
-
-class _Presence:
-    """Watches for the client's leaving, and cancels the work inside when it does."""
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._gone = False
-        self._watch: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> None:
-        worker = asyncio.current_task()
-        if worker is None:
-            raise RuntimeError("no task")
-        self._watch = asyncio.ensure_future(self._wait(worker))
-
-    async def _wait(self, worker: asyncio.Task[Any]) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        self._gone = True
-        worker.cancel()
-
-    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-        if self._gone and kind is asyncio.CancelledError:
-            worker = asyncio.current_task()
-            if worker is not None:
-                worker.uncancel()
-            raise ClientGoneError("The client left before its answer was ready.")
 
 
 def _error(draft: Draft, adapter: Adapter, status: int, code: str, message: str, param: str | None = None) -> Reply:
@@ -406,41 +338,7 @@ def _refuse_unknown(policy: Policy, exchange: Exchange) -> None:
                 raise RequestError("unknown_field", message, part.pointer)
 
 
-def _state(decisions: Sequence[Decision]) -> State:
-    """How a request that got an answer ended."""
-    if any(d.failures for d in decisions):
-        return State.ERROR_OPEN
-    state = State.ALLOWED
-    for decision in decisions:
-        if not decision.enforced or decision.action == "allow":
-            continue
-        kind = {"flag": State.FLAGGED, "block": State.BLOCKED}.get(decision.action, State.REDACTED)
-        if _STRENGTH_OF_STATE.index(kind) > _STRENGTH_OF_STATE.index(state):
-            state = kind
-    return state
-
-
-def _summary(decisions: Sequence[Decision]) -> dict[str, Any] | None:
-    if len(decisions) > 1:
-        return {"decisions": [summarise(decision) for decision in decisions]}
-    return summarise(decisions[0]) if decisions else None
-
-
-def _guard_headers(draft: Draft) -> tuple[tuple[bytes, bytes], ...]:
-    headers = [(b"x-guard-id", draft.id.encode())]
-    decision = draft.strongest()
-    if decision is not None:
-        headers.append((b"x-guard-decision", decision.action.encode()))
-    if draft.policy is not None:
-        headers.append((b"x-guard-policy", f"{draft.policy.name}@{draft.policy.revision}".encode()))
-    return tuple(headers)
-
-
 def _locale(scope: Scope) -> str:
     """The language the client asks for first (RFC 9110 section 12.5.4), for the words of refusals."""
     first = (header(scope, b"accept-language") or b"en").split(b",", 1)[0].split(b";", 1)[0].strip()
     return first.decode("ascii", "replace") if first.replace(b"-", b"").isalnum() and len(first) <= 35 else "en"
-
-
-def _since(began: float) -> float:
-    return round((time.monotonic() - began) * 1000, 3)

@@ -409,14 +409,17 @@ def test_an_error_that_cannot_be_read_keeps_its_status_and_loses_its_body(guarde
     assert (record.state, record.error) == (State.UPSTREAM_ERROR, f"upstream_{status}")
 
 
-def test_an_error_whose_body_is_blocked_is_a_block_and_says_what_the_upstream_said(guarded: House) -> None:
-    guarded.upstream.status, guarded.upstream.answer = 500, {"error": {"message": CANARY}}
+def test_an_error_whose_body_is_blocked_keeps_its_status_and_loses_its_words(guarded: House) -> None:
+    guarded.upstream.status, guarded.upstream.answer = 429, {"error": {"message": CANARY}}
+    guarded.upstream.headers = {"Retry-After": "7"}
     answer = guarded.chat()
-    assert (answer.status, answer.json["error"]["code"]) == (400, "content_filter")
-    assert answer.headers["x-should-retry"] == "false"
+    assert (answer.status, answer.json["error"]["code"]) == (429, "upstream_429")
+    assert answer.headers["retry-after"] == "7"
     assert guarded.leaks(answer) == []
     (record,) = guarded.records()
-    assert (record.state, record.upstream_status) == (State.BLOCKED, 500)
+    assert (record.state, record.upstream_status) == (State.UPSTREAM_ERROR, 429)
+    assert record.output is not None
+    assert record.output["rules"] == ["block-canary"]
 
 
 def test_personal_data_in_an_error_of_the_upstream_is_masked(guarded: House) -> None:

@@ -77,7 +77,7 @@ HEADERS: tuple[tuple[str, str], ...] = (
     ("baggage", "guard=off"),
 )
 
-OWN_HEADERS = {b"host", b"content-type", b"content-length", b"accept", b"accept-encoding"}
+OWN_HEADERS = {b"host", b"content-type", b"content-length", b"accept", b"accept-encoding", b"user-agent"}
 """What the gateway itself says to the generator."""
 
 QUERIES = (
@@ -127,7 +127,7 @@ def test_s27_no_header_changes_a_decision_or_travels_on(bench: Bench, name: str,
         start, *lines = head.split(b"\r\n")
         assert start == b"post /v1/chat/completions http/1.1"
         assert {line.partition(b":")[0] for line in lines} == OWN_HEADERS
-        assert b"accept: application/json" in lines
+        assert {b"accept: application/json", b"user-agent: guard"} <= set(lines)
 
     bench.house.upstream.answer = completion(CANARY)
     assert bench.send(ask("hello"), headers={name: value}).status == 400

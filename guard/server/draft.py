@@ -1,0 +1,110 @@
+"""What is known of a request while it is answered: from it come its one record and the ``x-guard-*`` headers."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from guard.audit import AuditRecord, State, summarise, timestamp
+from guard.decision import Decision
+from guard.policy.model import Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from guard.server.http import Reply
+
+_STRENGTH = (State.ALLOWED, State.FLAGGED, State.REDACTED, State.BLOCKED)
+
+
+@dataclass(slots=True)
+class Draft:
+    """What is known so far of the record to be written."""
+
+    id: str
+    route: str
+    began: float
+    state: State = State.REJECTED_PROTOCOL
+    tenant: str | None = None
+    model: str | None = None
+    stream: bool = False
+    policy: Policy | None = None
+    inputs: list[Decision] = field(default_factory=list)
+    output: Decision | None = None
+    error: str = ""
+    upstream_status: int | None = None
+    attempts: int = 0
+    timings: dict[str, float] = field(default_factory=dict)
+    bytes_in: int = 0
+
+    def decisions(self) -> list[Decision]:
+        """Every decision of this request."""
+        return [*self.inputs, self.output] if self.output is not None else list(self.inputs)
+
+    def strongest(self) -> Decision | None:
+        """The decision that shaped the answer: the one that changed most, the output's among equals."""
+        ranked = sorted(self.decisions(), key=lambda d: max((e.action.strength for e in d.effects), default=-1))
+        ranked = [d for d in ranked if d.action == "block"] or ranked
+        return ranked[-1] if ranked else None
+
+    def answered(self) -> State:
+        """How a request ended that got what it asked for, whole or changed."""
+        if any(decision.failures for decision in self.decisions()):
+            return State.ERROR_OPEN
+        states = [State.ALLOWED]
+        for decision in self.decisions():
+            if decision.enforced and decision.action != "allow":
+                other = {"flag": State.FLAGGED, "block": State.BLOCKED}
+                states.append(other.get(decision.action, State.REDACTED))
+        return max(states, key=_STRENGTH.index)
+
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """What every answer says of its decision."""
+        headers = [(b"x-guard-id", self.id.encode())]
+        decision = self.strongest()
+        if decision is not None:
+            headers.append((b"x-guard-decision", decision.action.encode()))
+        if self.policy is not None:
+            headers.append((b"x-guard-policy", f"{self.policy.name}@{self.policy.revision}".encode()))
+        return tuple(headers)
+
+    def record(self, reply: Reply) -> AuditRecord:
+        """The terminal record of this request, if *reply* is what is sent."""
+        decision = self.strongest()
+        self.timings["total"] = since(self.began)
+        return AuditRecord(
+            id=self.id,
+            time=timestamp(),
+            state=self.state,
+            status=reply.status,
+            source="proxy",
+            route=self.route,
+            tenant=self.tenant,
+            model=self.model,
+            stream=self.stream,
+            policy=self.policy.name if self.policy else "",
+            revision=self.policy.revision if self.policy else "",
+            mode=self.policy.mode.value if self.policy else "",
+            action=decision.action if decision else "",
+            rules=tuple(dict.fromkeys(rule for d in self.decisions() for rule in d.rules)),
+            input=_summary(self.inputs),
+            output=summarise(self.output) if self.output else None,
+            error=self.error,
+            upstream_status=self.upstream_status,
+            attempts=self.attempts,
+            timings=self.timings,
+            bytes_in=self.bytes_in,
+            bytes_out=len(reply.body),
+        )
+
+
+def since(began: float) -> float:
+    """Milliseconds since *began*, a `time.monotonic` time."""
+    return round((time.monotonic() - began) * 1000, 3)
+
+
+def _summary(decisions: Sequence[Decision]) -> dict[str, Any] | None:
+    if len(decisions) > 1:
+        return {"decisions": [summarise(decision) for decision in decisions]}
+    return summarise(decisions[0]) if decisions else None

@@ -1,0 +1,41 @@
+"""Whether the client is still there."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from guard.server.http import ClientGoneError
+
+if TYPE_CHECKING:
+    from guard.server.http import Receive
+
+
+class Presence:
+    """Watches for the client's leaving, and cancels the work inside when it does."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._gone = False
+        self._watch: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> None:
+        worker = asyncio.current_task()
+        if worker is None:
+            raise RuntimeError("no task")
+        self._watch = asyncio.ensure_future(self._wait(worker))
+
+    async def _wait(self, worker: asyncio.Task[Any]) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._gone = True
+        worker.cancel()
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._gone and kind is asyncio.CancelledError:
+            worker = asyncio.current_task()
+            if worker is not None:
+                worker.uncancel()
+            raise ClientGoneError("The client left before its answer was ready.")
