@@ -18,7 +18,7 @@ from classifiers._fold import fold, normal
 from classifiers._scan import BadPattern, Offsets, Scanner, encode
 from guard.classifier import Classifier, Readable, Unreadable
 from guard.content import View
-from guard.errors import RegistryError, did_you_mean
+from guard.errors import did_you_mean
 from guard.finding import Finding
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ class KeywordsOptions:
         if not 0.0 <= self.min_score <= 1.0:
             msg = "`min_score` is not between 0 and 1"
             raise ValueError(msg)
+        _patterns(self.patterns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,24 +103,13 @@ class Keywords(Classifier[str]):
         return frozenset(custom | {BUILTIN[name] for name in options.builtin})
 
     def load(self) -> None:
-        """Read the lists and compile everything.
-
-        Raises:
-            RegistryError: RE2 cannot use one of the patterns; the message names it and says why.
-        """
+        """Read the lists and compile everything."""
         self._lists = [
             *(part for name, words in self.options.lists.items() for part in _custom(name, words)),
             *(part for name in self.options.builtin for part in _builtin(name, self.options.min_score)),
         ]
         self._words = Scanner([words.pattern for words in self._lists], longest=True)
-        flat = [(name, pattern) for name, patterns in self.options.patterns.items() for pattern in patterns]
-        self._pattern_names = [name for name, _ in flat]
-        try:
-            self._patterns = Scanner([pattern for _, pattern in flat])
-        except BadPattern as error:
-            name = self._pattern_names[error.index]
-            msg = f"classifier `keywords`: option `patterns.{name}`: RE2 refuses it: {error}"
-            raise RegistryError(msg) from None
+        self._pattern_names, self._patterns = _patterns(self.options.patterns)
         self.classify(["warm up: damn, 他妈的"])
 
     def prepare(self, part: Readable) -> str:
@@ -150,6 +140,20 @@ class Keywords(Classifier[str]):
     def _matched(self, text: str) -> Iterator[Finding]:
         for index, start, end in self._patterns.find(text):
             yield Finding(f"custom.{self._pattern_names[index]}", 1.0, (start, end), evidence="pattern")
+
+
+def _patterns(given: Mapping[str, Iterable[str]]) -> tuple[list[str], Scanner]:
+    """The name of each pattern, and all of them compiled.
+
+    Raises:
+        ValueError: RE2 cannot use one of them; the message names it and says why.
+    """
+    flat = [(name, pattern) for name, patterns in given.items() for pattern in patterns]
+    try:
+        return [name for name, _ in flat], Scanner([pattern for _, pattern in flat])
+    except BadPattern as error:
+        msg = f"option `patterns`, `patterns.{flat[error.index][0]}`: RE2 refuses it: {error}"
+        raise ValueError(msg) from None
 
 
 def _place(finding: Finding) -> tuple[int, int]:

@@ -89,7 +89,7 @@ class Pii(Classifier[str]):
 
     Options: ClassVar[type[Any]] = PiiOptions
     categories = frozenset(f"pii.{entity}" for entity in ENTITIES)
-    horizon = 160
+    horizon = 400  # an address of mail has up to 320 characters; then the words around it
     window = 20_000
     batch_cost = 20_000
     version = "presidio-analyzer-2.2, forms-1"

@@ -65,7 +65,7 @@ class Secrets(Classifier[str]):
     categories = frozenset(
         {"secret.api_key", "secret.token", "secret.private_key", "secret.password", "secret.connection_string"}
     )
-    horizon = 1_024
+    horizon = 8_320  # tokens and private keys of 8 kB
     window = 65_536
     batch_cost = 65_536
     inline_cost = 1_000

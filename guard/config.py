@@ -102,13 +102,15 @@ class GatewayConfig:
 def policy_path(name: str | Path) -> Path:
     """The file or folder *name*, or the bundled policy of that name.
 
+    A folder that happens to be called as a bundled policy does not hide it; ``./NAME`` means the folder.
+
     Raises:
         ConfigError: there is neither.
     """
     path = Path(name)
-    if path.exists():
-        return path
     known = _bundled()
+    if path.is_file() or (path.exists() and str(name) not in known):
+        return path
     if str(name) in known:
         return POLICIES / f"{name}.yaml"
     hint = f"name a file, a folder, or a bundled policy ({', '.join(known)})"
@@ -144,7 +146,7 @@ def _policies_beside(home: Path, name: str) -> str:
     if not name:
         return ""
     beside = home / name
-    return name if name in _bundled() and not beside.exists() else str(beside)
+    return name if name in _bundled() and not beside.exists() else str(beside.absolute())
 
 
 def is_base_url(text: str) -> bool:

@@ -161,7 +161,8 @@ class View:
         """The ``(part, start, end)`` that ``start:end`` of this view came from, in order, touching ones merged."""
         found: list[tuple[int, int, int]] = []
         first = max(0, bisect_right(self.segments, start, key=lambda s: s.start) - 1)
-        for segment in self.segments[first:]:
+        for number in range(first, len(self.segments)):
+            segment = self.segments[number]
             if segment.start >= end:
                 break
             if segment.end <= start:

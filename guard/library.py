@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import os
 import threading
 import time
 import uuid
@@ -18,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
-from guard import registry
+from guard import registry, values
 from guard.actions import ACTIONS
 from guard.audit import AuditRecord, State, summarise, timestamp
 from guard.audit.sqlite import SqliteSink
@@ -172,28 +173,33 @@ class Guard:
     def guarded(self, function: Callable[P, R]) -> Callable[P, R]:
         """Check every text in a function's arguments before it runs, and in what it returns before anyone sees it.
 
-        Works on functions and coroutine functions. Arguments and returned values may be texts and lists and mappings of
-        them; where text was masked they are passed on as plain lists and dicts. Other arguments (``self``, a client)
-        are passed on as they are, unread.
+        Works on functions and coroutine functions. Texts are looked for in strings, paths, mappings, sequences, sets,
+        views of them and dataclasses; where one was masked, they are passed on as plain lists and dicts, dataclasses as
+        copies. Other arguments, and a method's ``self`` or ``cls``, are passed on as they are, unread: numbers,
+        clients, functions, objects of classes of one's own.
 
         Raises:
             BlockedError: when the wrapped function is called, if the policy refuses.
-            TypeError: the function returns something whose texts cannot be found.
+            TypeError: the function is given or returns bytes, an iterator (so generators, open files) or something else
+                whose texts cannot be found.
         """
+        own = 1 if _is_method(function) else 0
+
         if inspect.iscoroutinefunction(function):
-            run = cast("Callable[P, Awaitable[Any]]", function)
+            run = cast("Callable[..., Awaitable[Any]]", function)
 
             @functools.wraps(function)
             async def awaited(*args: P.args, **kwargs: P.kwargs) -> Any:
-                positional, named = await self._pass([list(args), kwargs], Direction.INPUT)
-                return await self._pass(await run(*positional, **named), Direction.OUTPUT)
+                positional, named = await self._pass([list(args[own:]), kwargs], Direction.INPUT)
+                return await self._pass(await run(*args[:own], *positional, **named), Direction.OUTPUT)
 
             return cast("Callable[P, R]", awaited)
 
         @functools.wraps(function)
         def called(*args: P.args, **kwargs: P.kwargs) -> R:
-            positional, named = _run(self._pass([list(args), kwargs], Direction.INPUT))
-            return cast("R", _run(self._pass(function(*positional, **named), Direction.OUTPUT)))
+            positional, named = _run(self._pass([list(args[own:]), kwargs], Direction.INPUT))
+            returned = cast("Callable[..., Any]", function)(*args[:own], *positional, **named)
+            return cast("R", _run(self._pass(returned, Direction.OUTPUT)))
 
         return called
 
@@ -205,7 +211,7 @@ class Guard:
 
     async def _pass(self, value: Any, direction: Direction) -> Any:
         """*value* as the policy releases it."""
-        document = _plain(value, strict=direction is Direction.OUTPUT)
+        document = values.document(value, returned=direction is Direction.OUTPUT)
         walk = Walk()
         walk_unknown(document, walk, (), "", "user" if direction is Direction.INPUT else "assistant", "message")
         content = walk.content(direction)
@@ -215,7 +221,7 @@ class Guard:
             raise BlockedError(checked)
         if released.parts == content.parts:
             return value
-        return apply_parts(document, content.parts, released.parts)
+        return values.restored(value, apply_parts(document, content.parts, released.parts))
 
     async def _judge(self, content: Content) -> Checked:
         identifier = uuid.uuid4().hex
@@ -248,20 +254,12 @@ async def _content(
     return Content(direction, (ImagePart(data),))
 
 
-def _plain(value: Any, *, strict: bool) -> Any:
-    """A copy of *value* whose lists and mappings may be written to; *strict* refuses what is no JSON-like value."""
-    if isinstance(value, dict):
-        if not all(isinstance(key, str) for key in value):
-            msg = "a guarded function was given or returned a mapping whose keys are not all text; they should be"
-            raise TypeError(msg)
-        return {key: _plain(item, strict=strict) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item, strict=strict) for item in value]
-    if strict and not (value is None or isinstance(value, str | int | float | bool)):
-        kind = type(value).__name__
-        msg = f"a guarded function returned a {kind}; it should return text, or lists and mappings of text"
-        raise TypeError(msg)
-    return value
+def _is_method(function: Callable[..., Any]) -> bool:
+    """Whether the first argument is the object or class that it belongs to, which nobody typed."""
+    try:
+        return next(iter(inspect.signature(function).parameters), "") in {"self", "cls"}
+    except ValueError:  # some functions written in C do not tell
+        return False
 
 
 def _record(judged: Judged, policy: Policy, total_ms: float) -> AuditRecord:
@@ -296,6 +294,21 @@ def _loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="guard-checks", daemon=True).start()
     return loop
+
+
+def _leave_loop() -> None:
+    """Forget the loop in a forked child, where its thread does not run."""
+    if _loop.cache_info().currsize:
+        _LEFT.append(_loop())
+        _loop.cache_clear()
+
+
+_LEFT: list[asyncio.AbstractEventLoop] = []
+"""Loops of parent processes, kept from the collector: closing one here would reach into the parent's, for the file
+that it waits on is shared."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_loop)
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:

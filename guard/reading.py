@@ -1,32 +1,42 @@
 """What each classifier reads of a content, and how what it saw maps back: the pure halves of *detect*.
 
 `readings` gives every classifier all of every part it can read, as views no longer than it wants: each text in
-overlapping windows, the seams between neighbouring texts, tool arguments with their escapes undone as well. `locate`
-puts what was seen in views back onto the exact characters of the parts.
+overlapping windows, once more with its escapes undone where it has some, and the seams between neighbouring texts.
+`locate` puts what was seen in views back onto the exact characters of the parts.
 """
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, field
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
 from guard.classifier import Classifier, Readable
 from guard.content import Content, Modality, TextPart, View
 from guard.finding import Finding
-from guard.text.escapes import unescape_json
-from guard.text.windows import cut, join, narrow, seams, windows
+from guard.text.escapes import MOST_EXACT, uncut, unescape_json
+from guard.text.spans import Known
+from guard.text.windows import cut_view, join, seams, windows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from guard.content import Part
+    from guard.content import Part, Path
+
+Texts = list[tuple[int, str]]
+Place = tuple[int, tuple[int, int] | None]
+"""The number of a part, and the characters of it that are meant; None is all of it."""
 
 _PROSE = frozenset({"message", "tool_result", "reasoning", "refusal"})
 _SMALL = frozenset({"key", "name", "tool_schema", "unknown", "url"})
 """Kinds that come by the hundred and a few words each: read together, a line each, as a person would read a form."""
+_PIECES = frozenset({"content", "parts"})
+"""Fields whose lists hold the pieces of one text, which a generator reads without anything between."""
 _WORTH_KEEPING = 0.5  # below this, one score per part and category says all there is to say
+_WIDE = 8
+"""A window of that many horizons is a pattern search's; models read hardly more at once than one finding needs."""
+_FEW = 64
+"""Up to so many small fields a model reads one by one as well, so that its score can be put down to one of them."""
 
 
 @dataclass(slots=True)
@@ -41,19 +51,38 @@ class Reading:
     seam: bool = False
 
 
-def readings(content: Content, classifier: Classifier[Any]) -> list[Reading]:
-    """Everything *classifier* has to read so that nothing of its modalities is unseen."""
+@dataclass(slots=True)
+class Views:
+    """What is worked out once for all classifiers that read one content: its texts with their escapes undone."""
+
+    content: Content
+    _unescaped: dict[int, View | None] = field(default_factory=dict)
+    _exact: int = MOST_EXACT
+
+    def unescaped(self, number: int, text: str) -> View | None:
+        """Part *number* with its escapes undone, or None if it has none. All parts share the exact map's bound."""
+        if number not in self._unescaped:
+            view = self._unescaped[number] = unescape_json(text, number, self._exact)
+            self._exact = max(0, self._exact - len(view.segments)) if view else self._exact
+        return self._unescaped[number]
+
+
+def readings(content: Content, classifier: Classifier[Any], views: Views | None = None) -> list[Reading]:
+    """Everything *classifier* has to read so that nothing of its modalities is unseen.
+
+    Callers that ask for several classifiers pass the same *views* each time.
+    """
+    views = views or Views(content)
     found: list[Reading] = []
-    prose: list[tuple[int, str]] = []
-    small: list[tuple[int, str]] = []
+    prose: Texts = []
+    small: Texts = []
     size, horizon = classifier.window, classifier.horizon
     reads_text = Modality.TEXT in classifier.modalities
     for number, part in enumerate(content.parts):
         if isinstance(part, TextPart):
             if not (reads_text and part.text):
                 continue
-            if part.kind == "tool_arguments" or "\\u" in part.text:
-                found += [Reading(view) for view in _cut(unescape_json(part.text, number), size, horizon)]
+            found += [Reading(view) for view in _unescaped(views, number, part.text, size, horizon)]
             if part.kind in _SMALL:
                 small.append((number, part.text))
                 continue
@@ -62,14 +91,45 @@ def readings(content: Content, classifier: Classifier[Any]) -> list[Reading]:
                 prose.append((number, part.text))
         elif part.modality in classifier.modalities and part.modality is not Modality.OPAQUE:
             found.append(Reading(part, number))  # type: ignore[arg-type]  # OpaquePart is the only unreadable kind
-    if small:
-        found += [Reading(view) for view in _cut(join(small, "\n"), size, horizon)]
-    for texts in _neighbours(content, prose):
+    found += _form(content, small, size, horizon)
+    for texts in (*_neighbours(content, prose), *_named(content, small, prose)):
         found += [Reading(view, seam=True) for view in seams(texts, horizon, size)]
     return found
 
 
-def _neighbours(content: Content, prose: list[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
+def _unescaped(views: Views, number: int, text: str, size: int | None, horizon: int) -> list[View]:
+    """The windows over a text's unescaped form that hold an escape; others show what the text's own windows show."""
+    view = views.unescaped(number, text)
+    if view is None:
+        return []
+    cuts = cut_view(view, size, horizon)
+    return cuts if len(cuts) == 1 else [one for one in cuts if len(one.segments) > 1 or _is_stretched(one)]
+
+
+def _is_stretched(view: View) -> bool:
+    return any(s.end - s.start != s.origin_end - s.origin_start for s in view.segments)
+
+
+def _form(content: Content, small: Texts, size: int | None, horizon: int) -> list[Reading]:
+    """The small fields: a line each, and for what is cut over two of them, joined without and with a space.
+
+    A model's score has no span and would be about every field in its window, so up to `_FEW` are read one by one as
+    well. Keys of nothing but digits (a token's bias) are in no row: side by side they only look like long numbers.
+    """
+    if not small:
+        return []
+    lines = cut_view(join(small, "\n"), size, horizon)
+    if size is not None and size < _WIDE * horizon:
+        if not 1 < len(small) <= _FEW:
+            return [Reading(view) for view in lines]
+        alone = [Reading(view) for number, text in small for view in windows(text, number, size, horizon)]
+        return alone + [Reading(view, seam=True) for view in lines]
+    row = [(number, text) for number, text in small if not (content.parts[number].kind == "key" and text.isdigit())]
+    across = [Reading(view, seam=True) for view in seams(row, horizon, size)]
+    return [Reading(view) for view in lines] + across
+
+
+def _neighbours(content: Content, prose: Texts) -> Iterator[Texts]:
     """The texts that a reader would take for one: all in a row, and what each role said across the others' turns."""
     yield prose
     turns = [(role, list(texts)) for role, texts in groupby(prose, key=lambda one: content.parts[one[0]].role)]
@@ -79,10 +139,19 @@ def _neighbours(content: Content, prose: list[tuple[int, str]]) -> Iterator[list
             yield [text for texts in own for text in texts]
 
 
-def _cut(view: View | None, size: int | None, horizon: int) -> list[View]:
-    if view is None:
-        return []
-    return [narrow(view, start, end) for start, end in cut(len(view.text), size, horizon)]
+def _named(content: Content, small: Texts, prose: Texts) -> Iterator[Texts]:
+    """Each message's name and the text that it stands before in a prompt."""
+    names = {
+        path[:-1]: (number, text)
+        for number, text in small
+        if content.parts[number].kind == "name" and len(path := content.parts[number].path) > 1
+    }
+    for number, text in prose if names else ():
+        path = content.parts[number].path
+        for length in range(1, len(path)):
+            name = names.pop(path[:length], None)
+            if name is not None:
+                yield [name, (number, text)]
 
 
 def locate(
@@ -90,75 +159,132 @@ def locate(
 ) -> list[Finding]:
     """The findings of *answers* (one list per reading) on the parts they are about, each once, in reading order.
 
-    A finding without a span speaks for all its view: for the whole part, or for the window's stretch of it. A seam view
-    adds only what no part shows alone: a stronger score, or a span of which no part shows its piece by itself (an
-    address that ends one text is no longer address because the next text begins with a letter).
+    A finding without a span speaks for all its view: for the whole part, or for the window's stretch of it. No span
+    cuts an escape in two. A seam view adds only what no part shows alone: a stronger score, a span that the
+    neighbour's words bring out, or a longer one where the parts are pieces of one text (an address that ends one
+    message is no longer address because the next message begins with a letter).
     """
     best: dict[tuple[str, int, tuple[int, int] | None], Finding] = {}
-    alone: dict[tuple[str, int], float] = {}
-    pieces: dict[tuple[str, int], list[tuple[int, int, float]]] = {}
+    known = Known()
     for reading, findings in zip(read, answers, strict=True):
         for finding in findings:
-            if reading.seam and _adds_nothing(finding, reading.source, alone):
-                continue
-            places = _places(content, reading, finding)
-            if reading.seam and finding.span is None:
-                places = [
-                    (number, span)
-                    for number, span in places
-                    if finding.score > alone.get((finding.category, number), -1.0)
-                ]
-            elif reading.seam and (len(places) == 1 or _shown_alone(finding, places, pieces)):
-                continue
-            for number, span in places:
+            for number, span in _places(content, reading, finding, known):
                 if not reading.seam:
-                    pair = (finding.category, number)
-                    alone[pair] = max(alone.get(pair, 0.0), finding.score)
-                    pieces.setdefault(pair, []).append((*(span or (0, sys.maxsize)), finding.score))
+                    known.add((finding.category, number), span, finding.score)
                 key = (finding.category, number, span)
-                known = best.get(key)
-                if known is None or known.score < finding.score:
+                other = best.get(key)
+                if other is None or other.score < finding.score:
                     best[key] = _placed(finding, content.parts[number], span, classifier)
-    return _without_echoes(best, alone)
+    # Of weak scores of single windows only the strongest per part and category is kept.
+    return [
+        finding
+        for (category, number, _), finding in best.items()
+        if finding.score >= _WORTH_KEEPING or finding.score >= known.score((category, number), 0.0)
+    ]
 
 
-def _adds_nothing(finding: Finding, view: Readable, alone: Mapping[tuple[str, int], float]) -> bool:
-    """Whether *finding* speaks for all of a seam of which every part is known as at least as strong: nearly always."""
-    return (
-        finding.span is None
-        and isinstance(view, View)
-        and all(finding.score <= alone.get((finding.category, s.part), -1.0) for s in view.segments)
-    )
-
-
-def _shown_alone(
-    finding: Finding,
-    places: Sequence[tuple[int, tuple[int, int] | None]],
-    pieces: dict[tuple[str, int], list[tuple[int, int, float]]],
-) -> bool:
-    """Whether one of *places* lies in what was found there, at least as surely, without the neighbours."""
-    return any(
-        start <= span[0] and span[1] <= end and finding.score <= score
-        for number, span in places
-        if span is not None
-        for start, end, score in pieces.get((finding.category, number), ())
-    )
-
-
-def _places(content: Content, reading: Reading, finding: Finding) -> list[tuple[int, tuple[int, int] | None]]:
+def _places(content: Content, reading: Reading, finding: Finding, known: Known) -> Sequence[Place]:
+    """Where *finding* adds something to what is *known*."""
     view = reading.source
     if not isinstance(view, View):
         return [(reading.part, None)]
-    start, end = finding.span or (0, len(view.text))
-    places: list[tuple[int, tuple[int, int] | None]] = []
-    for number, low, high in view.origins(start, end):
-        whole = finding.span is None and not reading.seam and _is_whole(content.parts[number], low, high)
-        places.append((number, None if whole else (low, high)))
-    return places
+    if finding.span is None:
+        return _spread(content, view, finding, known) if reading.seam else _all_over(content, view)
+    spans = view.origins(*finding.span)
+    if reading.seam and not _adds(content, view, finding, spans, known):
+        return []
+    return [place for span in spans if (place := _uncut(content, finding, span, known)) is not None]
 
 
-def _is_whole(part: Part, start: int, end: int) -> bool:
-    return isinstance(part, TextPart) and (start, end) == (0, len(part.text))
+def _all_over(content: Content, view: View) -> list[Place]:
+    return [
+        (number, None if (start, end) == (0, _length(content.parts[number])) else (start, end))
+        for number, start, end in view.origins(0, len(view.text))
+    ]
+
+
+def _spread(content: Content, view: View, finding: Finding, known: Known) -> list[Place]:
+    """Where a score of all of a seam view counts: on the parts that are not known as at least as strong.
+
+    Of small fields that were read one by one, it is put down to those that show half of it by themselves, if any
+    do; the others are only its neighbours.
+    """
+    own = {s.part: known.score((finding.category, s.part)) for s in view.segments}
+    if all(finding.score <= score for score in own.values()):  # nearly always
+        return []
+    if all(content.parts[number].kind in _SMALL for number in own):
+        most = max(own.values())
+        least = finding.score / 2 if 2 * most >= finding.score else -1.0
+        return [(n, s) for n, s in _all_over(content, view) if least <= own[n] < finding.score]
+    return [(n, (low, high)) for n, low, high in view.origins(0, len(view.text)) if own[n] < finding.score]
+
+
+def _adds(content: Content, view: View, finding: Finding, spans: Sequence[tuple[int, int, int]], known: Known) -> bool:
+    """Whether a span of a seam view says what its parts do not say alone."""
+    alone = [known.covers((finding.category, n), (low, high), finding.score) for n, low, high in spans]
+    if len(spans) == 1:
+        ((number, low, high),) = spans
+        told = known.touches((finding.category, number), (low, high), finding.score)
+        return not (told or _is_cut_off(content, view, finding))
+    texts = [content.parts[number] for number, _, _ in spans]
+    begin, end = finding.span or (0, 0)
+    gapless = end - begin == sum(high - low for _, low, high in spans)
+    if not gapless and all(part.kind in _SMALL for part in texts) and _are_numbers(content, spans):
+        return False
+    if gapless and all(_run_on(content, *pair) for pair in pairwise(spans)):
+        return not all(alone)
+    return not any(alone)
+
+
+def _is_cut_off(content: Content, view: View, finding: Finding) -> bool:
+    """Whether *finding* touches an edge of *view* where the part goes on with the same word: its windows show more."""
+    begin, end = finding.span or (0, 0)
+    first, last = view.segments[0], view.segments[-1]
+    before = _text(content, first.part)[: first.origin_start][-1:] if begin == 0 else ""
+    after = _text(content, last.part)[last.origin_end : last.origin_end + 1] if end == len(view.text) else ""
+    return bool(before.strip() or after.strip())
+
+
+def _are_numbers(content: Content, spans: Sequence[tuple[int, int, int]]) -> bool:
+    """Whether some small fields joined by a space are numbers beside each other: a list of them, not one number."""
+    return any(
+        _text(content, left)[end - 1].isdigit() and _text(content, right)[start].isdigit()
+        for (left, _, end), (right, start, _) in pairwise(spans)
+    )
+
+
+def _run_on(content: Content, one: tuple[int, int, int], other: tuple[int, int, int]) -> bool:
+    """Whether a span goes from the last character of *one* to the first of *other*, both pieces of one text."""
+    (left, _, end), (right, start, _) = one, other
+    return (
+        end == len(_text(content, left))
+        and start == 0
+        and _are_pieces(content.parts[left].path, content.parts[right].path)
+    )
+
+
+def _are_pieces(one: Path, other: Path) -> bool:
+    unlike = [at for at, (left, right) in enumerate(zip(one, other, strict=False)) if left != right]
+    return len(one) == len(other) and len(unlike) == 1 and unlike[0] > 0 and one[unlike[0] - 1] in _PIECES
+
+
+def _uncut(content: Content, finding: Finding, span: tuple[int, int, int], known: Known) -> Place | None:
+    r"""*span*, widened to whole escapes; None where the unescaped text shows better what it is (``\nana@…``)."""
+    number, *bounds = span
+    outer, inner = uncut(_text(content, number), *bounds)
+    cut = outer != tuple(bounds)
+    if cut and inner[0] < inner[1] and known.covers((finding.category, number), inner, finding.score):
+        return None
+    return number, outer
+
+
+def _text(content: Content, number: int) -> str:
+    part = content.parts[number]
+    return part.text if isinstance(part, TextPart) else ""
+
+
+def _length(part: Part) -> int:
+    return len(part.text) if isinstance(part, TextPart) else -1
 
 
 def _placed(finding: Finding, part: Part, span: tuple[int, int] | None, classifier: str) -> Finding:
@@ -174,14 +300,3 @@ def _placed(finding: Finding, part: Part, span: tuple[int, int] | None, classifi
         classifier=classifier,
         evidence=finding.evidence,
     )
-
-
-def _without_echoes(
-    best: dict[tuple[str, int, tuple[int, int] | None], Finding], alone: dict[tuple[str, int], float]
-) -> list[Finding]:
-    """Drop weak scores of single windows: of those only the strongest per part and category is kept."""
-    return [
-        finding
-        for (category, number, _), finding in best.items()
-        if finding.score >= _WORTH_KEEPING or finding.score >= alone.get((category, number), 0.0)
-    ]

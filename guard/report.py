@@ -13,27 +13,34 @@ if TYPE_CHECKING:
 
 SHOWN = 0.5
 """Findings below this score are listed only where a rule fired on them."""
+MOST_LISTED = 1000
+"""Findings that one report lists."""
 
 
-def describe(judged: Judged) -> dict[str, Any]:
+def describe(judged: Judged, most: int = MOST_LISTED) -> dict[str, Any]:
     """The contract of design and docs: id, action, rules, findings, failures, coverage, policy, released.
 
     *released* is the one text that may be used, a list where there are several, and null where nothing is released or
-    what is released is no text.
+    what is released is no text. Of more than *most* findings the strongest are listed, those that rules fired on
+    first among them, and ``findings_left_out`` counts the others.
     """
     decision = judged.decision
-    report = {
+    findings = shown(decision)
+    listed = findings if len(findings) <= most else _strongest(findings, decision, most)
+    report: dict[str, Any] = {
         "id": decision.id,
         "action": decision.action,
         "cause": decision.cause.value,
         "rules": list(decision.rules),
-        "findings": [describe_finding(finding) for finding in shown(decision)],
+        "findings": [describe_finding(finding) for finding in listed],
         "failures": [{"classifier": f.classifier, "kind": f.kind.value, "detail": f.detail} for f in decision.failures],
         "coverage": describe_coverage(decision.coverage),
         "policy": f"{decision.policy}@{decision.revision}",
         "enforced": decision.enforced,
         "released": released_text(judged),
     }
+    if len(listed) < len(findings):
+        report["findings_left_out"] = len(findings) - len(listed)
     if isinstance(judged.released, Refusal):
         report["refusal"] = {"code": judged.released.code, "message": judged.released.message}
     return report
@@ -41,8 +48,19 @@ def describe(judged: Judged) -> dict[str, Any]:
 
 def shown(decision: Decision) -> list[Finding]:
     """The findings worth a line: strong ones, and those that rules fired on."""
-    fired = {finding for effect in decision.effects for finding in effect.findings}
+    fired = _fired(decision)
     return [finding for finding in decision.findings if finding.score >= SHOWN or finding in fired]
+
+
+def _fired(decision: Decision) -> set[Finding]:
+    return {finding for effect in decision.effects for finding in effect.findings}
+
+
+def _strongest(findings: list[Finding], decision: Decision, most: int) -> list[Finding]:
+    """*most* of *findings*, in their order."""
+    fired = _fired(decision)
+    rank = sorted(range(len(findings)), key=lambda n: (findings[n] not in fired, -findings[n].score))
+    return [findings[number] for number in sorted(rank[:most])]
 
 
 def describe_finding(finding: Finding) -> dict[str, Any]:

@@ -154,6 +154,15 @@ def test_a_policy_path_is_a_file_a_folder_or_a_bundled_name(tmp_path: Path, monk
     assert policy_path("default") == Path("default")
 
 
+def test_a_folder_does_not_hide_the_bundled_policy_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "default").mkdir()
+    assert policy_path("default") == POLICIES / "default.yaml"
+    assert policy_path("./default") == Path("default")
+    Path("gateway.yaml").write_text("policies: default")
+    assert policy_path(load_config("gateway.yaml").policies) == tmp_path / "default"
+
+
 @pytest.mark.parametrize("name", ["nowhere", "default_test", "x/default", "../policies/default", "default.yaml.bak"])
 def test_a_policy_that_is_not_there_is_refused_with_what_there_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str

@@ -3,10 +3,15 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import subprocess
+import sys
 import threading
+from collections import UserDict, UserString, deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -16,7 +21,7 @@ from guard import Guard
 from guard.audit import State
 from guard.audit.sqlite import read
 from guard.decision import FailureKind
-from guard.errors import AuditError, ConfigError, PolicyError, RegistryError, RequestError
+from guard.errors import AuditError, ConfigError, PolicyError, RequestError
 from guard.library import BlockedError, Checked
 
 POLICY = """
@@ -222,7 +227,7 @@ def test_a_guard_that_is_closed_allows_nothing(file: Path) -> None:
     [
         (POLICY.replace("category: custom.stop", "catgory: custom.stop"), PolicyError),
         (POLICY.replace("keywords:", "keyword:"), PolicyError),
-        (POLICY.replace("'ticket-", "'ticket-("), RegistryError),
+        (POLICY.replace("'ticket-", "'ticket-("), PolicyError),
     ],
 )
 def test_a_policy_that_cannot_be_meant_is_an_error_at_once(tmp_path: Path, text: str, error: type[Exception]) -> None:
@@ -239,6 +244,45 @@ def test_a_folder_is_no_policy(tmp_path: Path) -> None:
     written(tmp_path)
     with pytest.raises(PolicyError):
         Guard(tmp_path)
+
+
+FORKED = """
+import os, sys, threading
+from guard import Guard
+
+guard = Guard(sys.argv[1], audit=sys.argv[2])
+texts = {"fine": "allow", "say zorblax": "block", "fine words " * 3000: "allow"}
+
+def check():
+    for text, action in texts.items():
+        assert guard.check(text).action == action
+
+check()
+busy = [threading.Thread(target=lambda: [check() for _ in range(20)]) for _ in range(4)]
+for thread in busy:
+    thread.start()
+children = []
+for _ in range(3):
+    child = os.fork()
+    if not child:
+        check()
+        guard.close()
+        os._exit(0)
+    children.append(child)
+for child in children:
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+for thread in busy:
+    thread.join()
+check()
+guard.close()
+"""
+
+
+def test_a_guard_works_in_forked_children_and_records_there_too(tmp_path: Path) -> None:
+    log = tmp_path / "audit.db"
+    command = [sys.executable, "-c", FORKED, str(written(tmp_path)), str(log)]
+    subprocess.run(command, check=True, timeout=60)
+    assert len(list(read(log))) == 3 * (1 + 4 * 20 + 3 + 1)
 
 
 # Guarded functions
@@ -335,7 +379,7 @@ def test_methods_can_be_guarded(guard: Guard) -> None:
         Bot().reply("zorblax")
 
 
-@pytest.mark.parametrize("odd", [object(), b"zorblax", {1: "zorblax"}, [{2: "x"}], iter(["zorblax"]), {"zorblax"}])
+@pytest.mark.parametrize("odd", [object(), b"zorblax", {1: "zorblax"}, [{2: "x"}], iter(["zorblax"])])
 def test_what_texts_cannot_be_found_in_is_not_returned(guard: Guard, odd: Any) -> None:
     with pytest.raises(TypeError, match="guarded function"):
         guard.guarded(lambda: odd)()
@@ -344,6 +388,55 @@ def test_what_texts_cannot_be_found_in_is_not_returned(guard: Guard, odd: Any) -
 def test_a_mapping_with_odd_keys_is_not_passed_in_unread(guard: Guard) -> None:
     with pytest.raises(TypeError, match="keys are not all text"):
         guard.guarded(lambda value: "fine")({1: "zorblax"})
+
+
+@dataclass
+class Letter:
+    text: str
+
+
+HIDING = [
+    {"zorblax"}, frozenset({"zorblax"}), MappingProxyType({"a": "zorblax"}), UserDict({"a": "zorblax"}),
+    deque(["zorblax"]), UserString("zorblax"), {"zorblax": 1}.keys(), {"a": "zorblax"}.values(), Letter("zorblax"),
+    Path("zorblax"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("hiding", HIDING, ids=lambda value: type(value).__name__)
+def test_text_is_found_in_every_kind_of_container(guard: Guard, hiding: Any) -> None:
+    with pytest.raises(BlockedError):
+        guard.guarded(lambda value: "fine")([hiding])
+    with pytest.raises(BlockedError):
+        guard.guarded(lambda: hiding)()
+
+
+@pytest.mark.parametrize("unread", [b"zorblax", bytearray(b"zorblax"), iter(["zorblax"]), (x for x in ["zorblax"])])
+def test_what_cannot_be_read_is_not_passed_in(guard: Guard, unread: Any) -> None:
+    with pytest.raises(TypeError, match="a guarded function was given"):
+        guard.guarded(lambda value: "fine")(unread)
+
+
+def test_a_dataclass_is_masked_as_such_and_is_left_alone_as_self(guard: Guard) -> None:
+    @dataclass
+    class Bot:
+        name: str = "zorblax"
+        picture: bytes = b""
+
+        @guard.guarded
+        def reply(self, letter: Letter) -> Letter:
+            assert self is bot
+            return letter
+
+    bot = Bot()
+    given = Letter("see ticket-1234")
+    got = bot.reply(given)
+    assert isinstance(got, Letter)
+    assert "1234" not in got.text
+    assert given.text == "see ticket-1234"
+
+
+def test_a_function_that_tells_no_signature_can_be_guarded(guard: Guard) -> None:
+    assert guard.guarded(max)("a", "b") == "b"
 
 
 def test_an_error_of_the_function_is_its_own(guard: Guard) -> None:

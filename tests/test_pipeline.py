@@ -293,6 +293,107 @@ def test_preparing_is_part_of_the_deadline() -> None:
     bench.engine.close()
 
 
+@pytest.fixture
+def gallery() -> Iterator[Bench]:
+    one = Bench(f"{BLOCK}, {PICTURE}", "words: {}, pictures: {}")
+    yield one
+    one.engine.close()
+
+
+def slow_pictures(bench: Bench, seconds: float) -> list[float]:
+    """Make a picture take that long to prepare; the times at which one was begun."""
+    pictures = next(one for one in bench.shelf.made if isinstance(one, Pictures))
+    prepare, begun = pictures.prepare, list[float]()
+
+    def slow(part: Readable) -> bytes:
+        begun.append(time.monotonic())
+        time.sleep(seconds)
+        return prepare(part)
+
+    pictures.prepare = slow  # type: ignore[method-assign]
+    return begun
+
+
+def test_long_text_does_not_wait_for_pictures(gallery: Bench) -> None:
+    slow_pictures(gallery, 0.05)
+
+    async def both() -> float:
+        deadline = time.monotonic() + SOON
+        album = Content(Direction.INPUT, (ImagePart(b"x"),) * 30)
+        albums = [asyncio.ensure_future(gallery.pipeline.detect(album, gallery.policy, deadline)) for _ in range(8)]
+        await asyncio.sleep(0.05)
+        began = time.monotonic()
+        long = Content(Direction.INPUT, (text("fine " * 10_000),))
+        detection = await gallery.pipeline.detect(long, gallery.policy, deadline)
+        assert detection.failures == ()
+        for task in albums:
+            task.cancel()
+        return time.monotonic() - began
+
+    assert run(both()) < 1
+
+
+@pytest.mark.parametrize("leaves", [False, True], ids=["deadline", "cancelled"])
+def test_pictures_that_nobody_waits_for_are_not_prepared(gallery: Bench, leaves: bool) -> None:
+    begun = slow_pictures(gallery, 0.02)
+
+    async def judged() -> None:
+        album = Content(Direction.INPUT, (ImagePart(b"x"),) * 100)
+        work = gallery.pipeline.detect(album, gallery.policy, time.monotonic() + (SOON if leaves else 0.1))
+        if leaves:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(work, 0.1)
+        else:
+            assert [(f.kind, f.detail) for f in (await work).failures] == [(FailureKind.TIMEOUT, "prepare")]
+        at = time.monotonic()
+        await asyncio.sleep(0.3)
+        assert 0 < len(begun) < 50
+        assert max(begun) < at + 0.05
+
+    run(judged())
+
+
+def test_an_engine_that_closes_does_not_wait_for_what_hangs(gallery: Bench) -> None:
+    pictures = next(one for one in gallery.shelf.made if isinstance(one, Pictures))
+    release = threading.Event()
+    pictures.prepare = lambda part: bytes(release.wait(30))  # type: ignore[method-assign]
+    assert [f.kind for f in gallery.detect(ImagePart(b"x"), seconds=0.1).failures] == [FailureKind.TIMEOUT]
+    began = time.monotonic()
+    gallery.engine.close()
+    assert time.monotonic() - began < 3
+    assert [f.detail for f in gallery.detect(ImagePart(b"x")).failures] == ["closed"]
+    release.set()
+
+
+@pytest.mark.parametrize(
+    "parts", [(text("bad " * 10_000),), tuple(text("bad", f"/{n}") for n in range(400))], ids=["long", "many"]
+)
+def test_what_is_large_does_not_hold_up_the_event_loop(parts: tuple[Part, ...]) -> None:
+    """Everything a large content needs is worked out elsewhere: this thread reads, prepares and locates nothing."""
+    bench = Bench(BLOCK, "words: {}")
+
+    async def beaten() -> tuple[Detection, float]:
+        longest, last, done = 0.0, time.monotonic(), False
+
+        async def beat() -> None:
+            nonlocal longest, last
+            while not done:
+                await asyncio.sleep(0)
+                longest, last = max(longest, time.monotonic() - last), time.monotonic()
+
+        heart = asyncio.ensure_future(beat())
+        detection = await bench.pipeline.detect(Content(Direction.INPUT, parts), bench.policy, last + SOON)
+        done = True
+        await heart
+        return detection, longest
+
+    detection, longest = run(beaten())
+    assert threading.get_ident() not in bench.words().threads
+    assert len({finding.part for finding in detection.findings}) == len(parts)
+    assert longest < 0.2
+    bench.engine.close()
+
+
 def test_cancelling_is_passed_on_and_leaves_the_engine_working(bench: Bench) -> None:
     async def cancelled() -> None:
         content = Content(Direction.INPUT, (text("fine " * 10_000),))

@@ -38,7 +38,7 @@ def rewritten(content: Content, texts: Mapping[str, str]) -> Content | None:
             parts.append(part)
             continue
         text = texts[part.pointer]
-        if part.kind == "tool_arguments" and _is_json(part.text) and not _is_json(text):
+        if part.kind == "tool_arguments" and is_json(part.text) and not is_json(text):
             return None
         parts.append(dataclasses.replace(part, text=text))
     return dataclasses.replace(content, parts=tuple(parts))
@@ -49,7 +49,8 @@ def rules_of(effects: Iterable[Effect]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(effect.rule for effect in effects))
 
 
-def _is_json(text: str) -> bool:
+def is_json(text: str) -> bool:
+    """Whether *text* is a JSON document, whatever the size of its numbers."""
     try:
         # Numbers stay text: int() refuses more than 4,300 digits, which are valid JSON all the same.
         json.loads(text, parse_int=str, parse_float=str)

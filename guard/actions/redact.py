@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
+from guard.actions._document import holds, is_document, split
 from guard.actions._editing import pointed_at, rewritten, rules_of
 from guard.actions._wording import refusal
 from guard.content import TextPart
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 Style = Literal["mask", "pseudonym", "label", "remove"]
 _STYLES: tuple[Style, ...] = get_args(Style)
 """From the style that gives most away (length and punctuation) to the one that gives nothing away."""
+_JSON_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,9 @@ class Redact(Action):
     ``pseudonym`` writes ``<EMAIL_1>``, the same number for the same value all through the content; ``label`` writes
     ``<EMAIL>``; ``mask`` writes ``*`` for letters and digits; ``remove`` writes nothing. A finding without a span
     redacts its whole part. Overlapping and touching spans become one: its longest finding names it, and of several
-    styles the one that gives least away is used. Where a part cannot be written back, or its JSON would be broken,
-    the whole content becomes a refusal.
+    styles the one that gives least away is used. A part that is a JSON document stays one: only what strings hold is
+    cut, and a number becomes a string. Where a part cannot be written back, or its JSON would be broken, the whole
+    content becomes a refusal.
     """
 
     name = "redact"
@@ -55,8 +58,9 @@ class Redact(Action):
         if parts is not None:
             stretches = _stretches(parts, effects)
             names = _Pseudonyms([part.text for part in content.parts if isinstance(part, TextPart)])
-            texts = {pointer: _cut(part.text, stretches[pointer], names) for pointer, part in parts.items()}
-            changed = rewritten(content, texts)
+            texts = {pointer: _edited(part, stretches[pointer], names) for pointer, part in parts.items()}
+            kept = {pointer: text for pointer, text in texts.items() if text is not None}
+            changed = rewritten(content, kept) if len(kept) == len(texts) else None
         return changed if changed is not None else refusal(content.locale, rules=rules_of(effects))
 
 
@@ -66,6 +70,8 @@ class _Stretch(NamedTuple):
     category: str
     score: float
     style: int
+    bare: bool = False
+    """Whether it stands in JSON outside of any string, so that what is written instead needs quotes."""
 
 
 def _stretches(parts: dict[str, TextPart], effects: Sequence[Effect]) -> dict[str, list[_Stretch]]:
@@ -103,24 +109,39 @@ def _joined(end: int, members: list[_Stretch]) -> _Stretch:
     return _Stretch(members[0].start, end, leader.category, leader.score, max(member.style for member in members))
 
 
-def _cut(text: str, stretches: list[_Stretch], names: _Pseudonyms) -> str:
+def _edited(part: TextPart, stretches: list[_Stretch], names: _Pseudonyms) -> str | None:
+    """The text of *part* without *stretches*, or None if a JSON document would not be left one."""
+    if not is_document(part):
+        return _cut(part.text, stretches, names)
+    pieces = split(part.text, [(stretch.start, stretch.end) for stretch in stretches])
+    if pieces is None:
+        return None
+    inside = [stretches[n]._replace(start=start, end=end, bare=bare) for n, start, end, bare in pieces]
+    text = _cut(part.text, inside, names, _JSON_ESCAPE)
+    return text if holds(part, text) else None
+
+
+def _cut(text: str, stretches: list[_Stretch], names: _Pseudonyms, unit: re.Pattern[str] | None = None) -> str:
+    """*text* with *stretches* replaced; *unit* is what a mask takes for one character."""
     pieces: list[str] = []
     last = 0
     for stretch in stretches:
         value = text[stretch.start : stretch.end]
-        pieces += (text[last : stretch.start], _instead(value, stretch, names))
+        instead = _instead(value if unit is None else unit.sub("*", value), value, stretch, names)
+        pieces += (text[last : stretch.start], f'"{instead}"' if stretch.bare else instead)
         last = stretch.end
     return "".join(pieces) + text[last:]
 
 
-def _instead(value: str, stretch: _Stretch, names: _Pseudonyms) -> str:
+def _instead(shown: str, value: str, stretch: _Stretch, names: _Pseudonyms) -> str:
+    """What is written in place of *value*, whose characters are those of *shown*."""
     if not value:
         return ""
     style, label = _STYLES[stretch.style], _label(stretch.category)
     if style == "pseudonym":
         return names.name(label, value)
     if style == "mask":
-        masked = "".join(char if _stays(char) else "*" for char in value)
+        masked = "".join(char if _stays(char) else "*" for char in shown)
         return masked if masked != value else f"<{label}>"
     return f"<{label}>" if style == "label" else ""
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import queue
 import threading
+import weakref
 from abc import abstractmethod
 from collections import defaultdict
 from concurrent.futures import Future as ThreadFuture
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from guard.audit.sink import AuditSink
 from guard.errors import AuditError
@@ -48,12 +50,19 @@ class GroupCommitSink(AuditSink, Generic[Row]):
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._waiting: queue.SimpleQueue[_Waiter[Row] | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
         self._closed = False
         self.commits = 0
         """Groups written since the start."""
+        self._begin()
+        _SINKS.add(self)
+
+    def _begin(self) -> None:
+        """Nobody waits and no thread runs: at the start, and in a forked child."""
+        self._waiting: queue.SimpleQueue[_Waiter[Row] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self.file_lock = threading.Lock()
+        """Held while the file is written, and while the process forks."""
 
     @abstractmethod
     def _encode(self, record: AuditRecord) -> Row:
@@ -139,8 +148,10 @@ class GroupCommitSink(AuditSink, Generic[Row]):
                     waiter = self._waiting.get_nowait()
                 closing = True  # nothing comes after the None
             if group:
-                self._commit(group)
-        self._let_go()
+                with self.file_lock:
+                    self._commit(group)
+        with self.file_lock:
+            self._let_go()
 
     def _commit(self, group: list[_Waiter[Row]]) -> None:
         rows = [(index, waiter.row) for index, waiter in enumerate(group) if waiter.row is not None]
@@ -189,3 +200,38 @@ def _settle(answers: Iterable[tuple[_Future, AuditError | None]]) -> None:
             future.set_result(None)
         else:
             future.set_exception(error)
+
+
+# Neither a lock on a file nor a SQLite connection may be carried across a fork (https://www.sqlite.org/howtocorrupt.html
+# §2.6), so before one every file is closed, between two commits; whoever writes next opens it again.
+
+_SINKS: weakref.WeakSet[GroupCommitSink[Any]] = weakref.WeakSet()
+_FORKING = threading.Lock()
+_held: list[GroupCommitSink[Any]] = []
+
+_LONGEST_COMMIT = 5.0
+"""Seconds that a fork waits for a commit: a pipe that nobody reads would keep it forever."""
+
+
+def _before_fork() -> None:
+    _FORKING.acquire()
+    for sink in list(_SINKS):
+        if sink.file_lock.acquire(timeout=_LONGEST_COMMIT):
+            _held.append(sink)
+            sink._let_go()  # noqa: SLF001  ours
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop().file_lock.release()
+    _FORKING.release()
+
+
+def _begin_in_child() -> None:
+    _after_fork()
+    for sink in list(_SINKS):
+        sink._begin()  # noqa: SLF001  ours
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_begin_in_child)

@@ -17,6 +17,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic
 
+from guard.batching import forks
 from guard.batching.answers import INTERRUPTS, Answer, Item, judge
 from guard.batching.queue import Call, Entry, Queue
 from guard.decision import Failure, FailureKind
@@ -80,14 +81,18 @@ class Batcher(Generic[Item]):
         self._max_pending_cost = max_pending_cost
         self._clock = clock
         self._stuck_after = stuck_after
-        # Guards all below. The model's own lock is never waited for while this one is held.
+        self._closed = False
+        self._batches = self._items = self._inline = 0
+        forks.begin(self)
+
+    def begin(self) -> None:
+        """Nobody waits and no thread runs: so it is at the start, and in a forked child."""
+        # Guards all that changes. The model's own lock is never waited for while this one is held.
         self._changed = threading.Condition(threading.Lock())
         self._queue: Queue[Item] = Queue()
         self._model = threading.Lock()
         self._worker: _Worker[Item] | None = None
         self._stuck = 0
-        self._closed = False
-        self._batches = self._items = self._inline = 0
 
     async def submit(self, items: Sequence[Item], deadline: float) -> list[Answer]:
         """The findings of each item, or why there are none: same length, same order.

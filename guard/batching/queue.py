@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic
 
 from guard.batching.answers import Answer, Item
-from guard.batching.plan import Take, take
+from guard.batching.plan import Line, Take, take
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,29 +44,35 @@ class Entry(Generic[Item]):
 
 
 class Queue(Generic[Item]):
-    """Entries in the order they came. *pending_cost* counts all that are not abandoned, taken ones too."""
+    """The calls that wait, each with its entries. *pending_cost* counts all not abandoned, those taken too."""
 
     def __init__(self) -> None:
         self.pending_cost = 0
-        self._entries: list[Entry[Item]] = []
+        self._lines: list[Line[Entry[Item]]] = []
+        self._length = 0
         self._sweep_at = _FEW
 
     def __len__(self) -> int:
-        return len(self._entries)
+        """The entries that wait to be taken."""
+        return self._length
 
     def add(self, entries: Sequence[Entry[Item]]) -> None:
-        """Put *entries* at the end."""
-        if len(self._entries) >= self._sweep_at:
+        """Put the *entries* of one call behind those of the others."""
+        if self._length >= self._sweep_at:
             # Else callers that come and go while a thread hangs would fill the memory with what nobody waits for.
-            self._entries = [entry for entry in self._entries if not entry.abandoned]
-            self._sweep_at = max(_FEW, 2 * len(self._entries))
-        self._entries += entries
+            swept = ([entry for entry in line.waiting if not entry.abandoned] for line in self._lines)
+            self._lines = [Line(waiting) for waiting in swept if waiting]
+            self._length = sum(len(line.entries) for line in self._lines)
+            self._sweep_at = max(_FEW, 2 * self._length)
+        self._lines.append(Line(entries))
+        self._length += len(entries)
         self.pending_cost += sum(entry.cost for entry in entries)
 
     def take(self, now: float, budget: int) -> Take[Entry[Item]]:
         """Remove and return what `plan.take` says."""
-        taken = take(self._entries, now, budget)
-        self._entries = list(taken.rest)
+        taken = take(self._lines, now, budget)
+        self._lines = taken.rest
+        self._length -= len(taken.batch) + len(taken.expired) + len(taken.abandoned)
         return taken
 
     def settle(self, entries: Iterable[Entry[Item]], answers: Iterable[Answer]) -> None:
@@ -88,7 +94,8 @@ class Queue(Generic[Item]):
 
     def settle_all(self, answer: Answer) -> None:
         """Give every entry that waits here the same *answer*, and forget them."""
-        entries, self._entries = self._entries, []
+        entries = [entry for line in self._lines for entry in line.waiting]
+        self._lines, self._length = [], 0
         self.settle(entries, [answer] * len(entries))
 
 

@@ -36,12 +36,8 @@ MEDIA_TYPES = tuple(_FORMATS)
 _MAGIC = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"GIF87a", "image/gif"),
-    (b"GIF89a", "image/gif"),
-    (b"BM", "image/bmp"),
     (b"II*\x00", "image/tiff"),
     (b"MM\x00*", "image/tiff"),
-    (b"%PDF-", "application/pdf"),
 )
 _BRANDS = {
     b"avif": "image/avif",
@@ -68,17 +64,43 @@ _ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
 
 
 def sniff(data: bytes) -> str | None:
-    """The media type that the first bytes show, whatever the sender claims; None if they show none."""
+    """The media type that the first bytes show, whatever the sender claims; None if they show none.
+
+    Where a format begins with letters, more of its header is looked at: texts begin with letters too.
+    """
     for magic, media_type in _MAGIC:
         if data.startswith(magic):
             return media_type
+    for is_one, media_type in ((_is_gif, "image/gif"), (_is_bitmap, "image/bmp"), (_is_pdf, "application/pdf")):
+        if is_one(data):
+            return media_type
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
-    if data[4:8] == b"ftyp":
+    if data[:1] == b"\0" and data[4:8] == b"ftyp":  # after the size of its box, far below 16 MiB
         return _BRANDS.get(data[8:12])
     head = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     marked_up = head.startswith((b"<?xml", b"<!--", b"<!doctype")) and b"<svg" in data[:4096].lower()
     return "image/svg+xml" if marked_up or head.startswith(b"<svg") else None
+
+
+def _is_gif(data: bytes) -> bool:
+    """Whether the header has a colour table, or a block follows it (https://www.w3.org/Graphics/GIF/spec-gif89a.txt)."""
+    if data[:6] not in (b"GIF87a", b"GIF89a") or len(data) < 13:
+        return False
+    table = 3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0
+    return table > 0 or data[13:14] in (b"!", b",", b";")
+
+
+def _is_bitmap(data: bytes) -> bool:
+    """Whether after ``BM`` the size of a BMP's second header is one: a small number, whose high bytes no text has.
+
+    https://learn.microsoft.com/windows/win32/gdi/bitmap-storage
+    """
+    return data[:2] == b"BM" and 12 <= int.from_bytes(data[14:18], "little") <= 0xFFFF
+
+
+def _is_pdf(data: bytes) -> bool:
+    return data[:5] == b"%PDF-" and data[5:6].isdigit() and data[6:7] == b"."
 
 
 def decode(

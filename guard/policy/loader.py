@@ -31,7 +31,7 @@ from guard.policy.model import (
     UnknownFields,
 )
 from guard.policy.options import build
-from guard.policy.serving import Catalog, Offers, needs
+from guard.policy.serving import Catalog, Offers, needs, option_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -93,7 +93,8 @@ class _Loader:
         offers = Offers.gather(self._catalog, gives)
         for category, field in self._categories.items():
             if not offers.serving(category):
-                field.fail(f"no classifier gives `{category}`", offers.why_not(category))
+                option = option_for(category, self._catalog, options)
+                field.fail(f"no classifier gives `{category}`", offers.why_not(category, option))
         return Policy(
             name=kebab(top["policy"]),
             description=optional(top.get("description"), Field.text, ""),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, get_origin, get_type_hints
 
 from guard.errors import RegistryError, did_you_mean
 from guard.taxonomy import OPEN_PARENTS, covers
@@ -77,17 +78,48 @@ class Offers:
         ]
         return (*named, *idle)
 
-    def why_not(self, category: str) -> str:
-        """What would make a rule on *category* work."""
+    def why_not(self, category: str, option: str | None = None) -> str:
+        """What would make a rule on *category* work; *option* is what `option_for` says."""
         waiting = sorted(name for name, given in self.idle.items() if _serves(given, category))
         if waiting:
             return f"name `{waiting[0]}` under `classifiers:`"
+        if option:
+            return option
         every = frozenset[str]().union(*self.named.values(), *self.idle.values())
         near = {one for one in every if one.partition(".")[0] == category.partition(".")[0]}
         hint = did_you_mean(category, near or every) if every else "no classifier is installed"
         if self.unusable:
             hint += f" ({'; '.join(self.unusable.values())})"
         return hint
+
+
+def option_for(category: str, catalog: Catalog, options: Mapping[str, Mapping[str, object]]) -> str | None:
+    """Which option of which classifier would give *category*, if one does; *options* are those of the policy.
+
+    Found by trying: options that list words, or lists by name, are given the last part of the category.
+    """
+    word = category.partition(".")[2] or category
+    for name in catalog.names():
+        given = options.get(name, {})
+        with contextlib.suppress(RegistryError):
+            cls = catalog.find(name)
+            for option, tried, written in _trials(cls, given, word) if _serves(cls.categories, category) else ():
+                with contextlib.suppress(RegistryError):
+                    if _serves(catalog.provides(name, {**given, option: tried}), category):
+                        example = f"classifiers: {{{name}: {{{option}: {written}}}}}"
+                        return f"`{name}` gives it when its option `{option}` names `{word}`: `{example}`"
+    return None
+
+
+def _trials(cls: type[Classifier[Any]], given: Mapping[str, object], word: str) -> Iterator[tuple[str, object, str]]:
+    """Each option of *cls* that may take *word*, with a value that names it, and that value as it is written."""
+    for option, kind in get_type_hints(cls.Options).items():
+        if get_origin(kind) is tuple:
+            before = given.get(option)
+            listed = [*before, word] if isinstance(before, list | tuple) else [word]
+            yield option, listed, f"[{', '.join(map(str, listed))}]"
+        elif get_origin(kind) in (dict, Mapping):
+            yield option, {word: ["…"]}, f"{{{word}: […]}}"
 
 
 def needs(

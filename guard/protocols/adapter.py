@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from guard.decision import Judged, Refusal
 
+MOST_CONTENTS = 1000
+"""How many decisions one request may ask for: each is as long as the answer to a request of its own."""
+
 
 @dataclass(slots=True)
 class Exchange:

@@ -3,25 +3,27 @@
 A contract is a tree of the `Field` kinds below. Walking a document with it gives the parts of a `Content`:
 
 - `Guarded` text is judged as the kind it is; `Constrained` words and `Scalar` numbers are exempt **only while they
-  are** what the contract says, else they are judged like any other text;
+  are** what the contract says, else they are judged like any other text (kind ``name``);
 - `Object`, `Each` and `OneOf` give structure; a tag or role that is not known is refused, never skipped;
-- whatever no contract names is judged leaf by leaf as kind ``unknown``, its keys included (`walk_unknown`).
+- whatever no contract names is judged leaf by leaf as kind ``unknown``, its keys included (`walk_unknown`);
+- media that stand inside strings are parts of their own (`guard.protocols.embedded`).
 
 Keys that differ from a known one in case alone are refused: readers that ignore case would take them for it.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from guard.content import AudioPart, Content, Direction, ImagePart, OpaquePart, Part, Path, TextPart
+import orjson
+
+from guard.content import Content, Direction, Part, Path, TextPart
 from guard.errors import RequestError
+from guard.protocols.embedded import decode_data_url, decode_file, is_base64_file, is_data_url, media_inside, says_more
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.:/+\-]{0,127}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """Ids, model names and enumerated words: nothing with a space, nothing long, no number but a UUID."""
 
-_DATA_URL = re.compile(r"data:([a-z]+/[a-z0-9.+\-]{1,64})?;base64,", re.IGNORECASE)
 _PLAIN_KEYS = frozenset(
     ("additionalProperties", "allOf", "anyOf", "code", "const", "content", "default", "description", "enum", "error",
      "format", "function", "items", "json_schema", "maxItems", "maxLength", "maximum", "message", "metadata",
@@ -37,28 +38,52 @@ _PLAIN_KEYS = frozenset(
      "schema", "strict", "text", "title", "type")
 )  # fmt: skip
 """Keys of JSON Schema and of error objects: words of protocols, wherever they stand. Exempt as ``protocol_word``."""
+_KEY_KINDS = {"unknown": "key", "error": "key", "tool_schema": "tool_schema"}
+"""What keys are judged as, by the kind of what they stand in; ``name`` in any other."""
 MOST_PARTS = 4096
 """How many texts, names and attachments one body may have: more could not be judged in one request's time."""
-_LARGE = 10**7  # an integer of eight digits or more can spell a card or telephone number
+MOST_LEAVES = 50_000
+"""How many values one body may have, exempt ones too."""
+MOST_MEDIA = 64
+"""How many pictures, sounds and files one body may have."""
+FEW_DIGITS = 7
+"""Digits of a number that need no judging: eight or more can spell a telephone or card number."""
+TIME_DIGITS = 10
+"""Digits of a time in seconds, until the year 2286."""
+_SMALL = 10**FEW_DIGITS
 
 
 class Walk:
     """What one walk over a document gathers."""
 
-    __slots__ = ("exempt", "max_parts", "parts")
+    __slots__ = ("exempt", "leaves", "max_parts", "media", "parts")
 
     def __init__(self, max_parts: int = MOST_PARTS) -> None:
         self.parts: list[Part] = []
         self.exempt: dict[str, int] = {}
         self.max_parts = max_parts
+        self.media = 0
+        self.leaves = 0
 
     def add(self, part: Part) -> None:
         """Take *part* in, or refuse a body of more parts than could be judged in one request."""
         check_count(len(self.parts) + 1, self.max_parts)
+        if not isinstance(part, TextPart):
+            self.media += 1
+            check_count(self.media, MOST_MEDIA, "pictures, sounds and files")
         self.parts.append(part)
+
+    def add_text(self, part: TextPart) -> None:
+        """Take *part* in, and the media that stand in it."""
+        self.add(part)
+        for medium in media_inside(part.text, part.pointer, part.path, part.role):
+            self.add(medium)
 
     def spare(self, rule: str) -> None:
         """Count a leaf that needs no judging, by the name of the rule that says so."""
+        self.leaves += 1
+        if self.leaves > MOST_LEAVES:
+            check_count(self.leaves, MOST_LEAVES, "values")
         self.exempt[rule] = self.exempt.get(rule, 0) + 1
 
     def content(self, direction: Direction, model: str | None = None) -> Content:
@@ -66,15 +91,24 @@ class Walk:
         return Content(direction, tuple(self.parts), tuple(self.exempt.items()), model)
 
 
-def check_count(count: int, most: int = MOST_PARTS) -> None:
+def check_count(count: int, most: int = MOST_PARTS, what: str = "texts, names and attachments") -> None:
     """Refuse a body that holds *count* things to judge, if that is more than *most*.
 
     Raises:
         RequestError: ``too_many_parts``.
     """
     if count > most:
-        message = f"The body has more than {most} texts, names and attachments; send fewer at once."
-        raise RequestError("too_many_parts", message)
+        raise RequestError("too_many_parts", f"The body has more than {most} {what}; send fewer at once.")
+
+
+def check_media(contents: Sequence[Content]) -> None:
+    """Refuse a body whose *contents* hold more media together than one of them may.
+
+    Raises:
+        RequestError: ``too_many_parts``.
+    """
+    media = sum(not isinstance(part, TextPart) for content in contents for part in content.parts)
+    check_count(media, MOST_MEDIA, "pictures, sounds and files")
 
 
 class Field(ABC):
@@ -97,14 +131,14 @@ class Guarded(Field):
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """One part per string."""
         if isinstance(value, str):
-            walk.add(TextPart(value, pointer, path, self.kind, role, self.editable))
+            walk.add_text(TextPart(value, pointer, path, self.kind, role, self.editable))
         else:
             walk_unknown(value, walk, path, pointer, role, self.kind)
 
 
 @dataclass(frozen=True, slots=True)
 class Constrained(Field):
-    """A word of the protocol: exempt as ``constrained`` while it matches, judged as ``unknown`` otherwise."""
+    """A word of the protocol: exempt as ``constrained`` while it matches, else judged: text as ``name``."""
 
     pattern: re.Pattern[str] = WORD
     posture: str = "exempt: constrained"
@@ -114,21 +148,25 @@ class Constrained(Field):
         if isinstance(value, str) and self.pattern.fullmatch(value):
             walk.spare("constrained")
         else:
-            walk_unknown(value, walk, path, pointer, role)
+            walk_unknown(value, walk, path, pointer, role, _misfit(value))
 
 
 @dataclass(frozen=True, slots=True)
 class Scalar(Field):
-    """A number, a truth value or null: exempt as ``scalar``; anything else is judged as ``unknown``."""
+    """A number of few *digits*, a truth value or null: exempt as ``scalar``; else judged: numbers and text as ``name``.
 
+    A time is a whole number of up to `TIME_DIGITS`; nothing else has a reason to be longer than `FEW_DIGITS`.
+    """
+
+    digits: int = FEW_DIGITS
     posture: str = "exempt: scalar"
 
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
-        """Exempt whatever its size (a time stamp), or judged."""
-        if value is None or isinstance(value, bool | int | float):
+        """Exempt while it is too short to spell something, or judged."""
+        if isinstance(value, int) and abs(value) < 10**self.digits:
             walk.spare("scalar")
         else:
-            walk_unknown(value, walk, path, pointer, role)
+            walk_unknown(value, walk, path, pointer, role, _misfit(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,73 +262,72 @@ class TextOr(Field):
             self.other.walk(value, walk, path, pointer, role)
 
 
-@dataclass(frozen=True, slots=True)
-class MediaUrl(Field):
-    """The address of a medium: bytes if it is a data URL; else judged as text, and its medium is unscannable."""
-
-    def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
-        """Bytes if they are in it; nothing is ever fetched from an address a person chose."""
-        if not isinstance(value, str):
-            raise refuse("invalid_type", pointer, "it should be a string holding a URL")
-        if value[:5].lower() == "data:":
-            walk.add(_decode_data_url(value, path, pointer, role))
-            return
-        walk.add(TextPart(value, pointer, path, "url", role))
-        walk.add(OpaquePart("a remote address is not fetched; send the bytes as a data URL", f"{pointer}#", path, role))
-
-
-@dataclass(frozen=True, slots=True)
-class Blob(Field):
-    """Base64 bytes of a medium."""
-
-    modality: str = "audio"
-
-    def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
-        """Decoded, or opaque."""
-        if value is None:
-            walk.spare("scalar")
-            return
-        if not isinstance(value, str):
-            raise refuse("invalid_type", pointer, "it should be a string holding base64")
-        data = _base64(value)
-        if data is None:
-            walk.add(OpaquePart("not base64", pointer, path, role))
-        elif self.modality == "audio":
-            walk.add(AudioPart(data, pointer, path, None, role))
-        elif self.modality == "image":
-            walk.add(ImagePart(data, pointer, path, None, role))
-        else:
-            walk.add(OpaquePart(f"no reader for {self.modality}", pointer, path, role))
-
-
 def walk_unknown(value: Any, walk: Walk, path: Path, pointer: str, role: str | None, kind: str = "unknown") -> None:
     """Judge what no contract names: every string, every key, every number long enough to spell something."""
     if isinstance(value, str):
-        if value[:5].lower() == "data:" and _DATA_URL.match(value):
-            walk.add(_decode_data_url(value, path, pointer, role))
-        else:
-            walk.add(TextPart(value, pointer, path, kind, role))
+        _walk_string(value, walk, path, pointer, role, kind)
     elif isinstance(value, dict):
         for index, (key, item) in enumerate(value.items()):
             _walk_entry(key, item, walk, path, f"{pointer}/?{index}", role, kind)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            walk_unknown(item, walk, (*path, index), f"{pointer}/{index}", role, kind)
-    elif isinstance(value, int) and not isinstance(value, bool) and abs(value) >= _LARGE:
-        walk.add(TextPart(str(value), pointer, path, kind, role, editable=False))
-    elif isinstance(value, float) and abs(value) >= _LARGE:
-        walk.add(TextPart(f"{value:.0f}", pointer, path, kind, role, editable=False))
+            if item is None or (isinstance(item, int) and -_SMALL < item < _SMALL):
+                walk.spare("scalar")  # as below, without making a path first: such lists are long
+            else:
+                walk_unknown(item, walk, (*path, index), f"{pointer}/{index}", role, kind)
+    elif isinstance(value, int | float) and (spelled := spell(value)) is not None:
+        walk.add(TextPart(spelled, pointer, path, kind, role, editable=False))
     else:
         walk.spare("scalar")
 
 
+def _walk_string(value: str, walk: Walk, path: Path, pointer: str, role: str | None, kind: str) -> None:
+    """A medium if it is nothing but that; else text, and the media in it."""
+    if is_data_url(value):
+        add_data_url(value, walk, path, pointer, role, kind)
+    elif is_base64_file(value):
+        walk.add(decode_file(value, pointer, path, role))
+    else:
+        walk.add_text(TextPart(value, pointer, path, kind, role))
+
+
+def add_data_url(value: str, walk: Walk, path: Path, pointer: str, role: str | None, kind: str) -> None:
+    """The medium in a data URL; the URL itself is judged too where more than a type and base64 stands in it."""
+    if says_more(value):
+        walk.add(TextPart(value, f"{pointer}#url", path, kind, role, editable=False))
+    walk.add(decode_data_url(value, pointer, path, role))
+
+
 def _walk_entry(key: str, item: Any, walk: Walk, path: Path, pointer: str, role: str | None, kind: str) -> None:
-    """A key that no contract names is text a person chose: judged, and never shown in a pointer."""
+    """A key that no contract names is text a person chose: judged, and never shown in a pointer.
+
+    Below a known field it is of that field's making, not an unknown field.
+    """
     if key in _PLAIN_KEYS:
         walk.spare("protocol_word")
     else:
-        walk.add(TextPart(key, f"{pointer}~key", path, "key", role, editable=False))
+        key_kind = _KEY_KINDS.get(kind, "name")
+        walk.add(TextPart(key, f"{pointer}~key", path, key_kind, role, editable=False))
     walk_unknown(item, walk, (*path, key), pointer, role, kind)
+
+
+def _misfit(value: Any) -> str:
+    """What *value* is judged as where a word or number is due: structure there is as unknown as a field is."""
+    return "unknown" if isinstance(value, dict | list) else "name"
+
+
+def spell(number: float) -> str | None:
+    """The digits of *number* as they are written to the other side, None if they are few (`FEW_DIGITS`).
+
+    A number with a fraction is spelled a second time without its point, which may stand anywhere in a card number.
+    """
+    if isinstance(number, int):  # truth values too
+        return None if -_SMALL < number < _SMALL else f"{number:d}"
+    written = orjson.dumps(float(number)).decode()
+    whole, _, fraction = written.lstrip("-").partition("e")[0].removesuffix(".0").partition(".")
+    if len((whole + fraction).lstrip("0")) <= FEW_DIGITS:
+        return None
+    return written if not fraction or whole == "0" else f"{written}\n{whole}{fraction}"
 
 
 def refuse(code: str, pointer: str, why: str) -> RequestError:
@@ -314,25 +351,3 @@ def apply_parts(document: Any, before: Sequence[Part], after: Sequence[Part]) ->
             holder = holder[step]
         holder[new.path[-1]] = text
     return document
-
-
-def _decode_data_url(value: str, path: Path, pointer: str, role: str | None) -> Part:
-    match = _DATA_URL.match(value)
-    if match is None:
-        return OpaquePart("a data URL that is not base64", pointer, path, role)
-    media_type = (match.group(1) or "").lower()
-    data = _base64(value[match.end() :])
-    if data is None:
-        return OpaquePart("a data URL whose base64 is damaged", pointer, path, role)
-    if media_type.startswith("image/"):
-        return ImagePart(data, pointer, path, media_type, role)
-    if media_type.startswith("audio/"):
-        return AudioPart(data, pointer, path, media_type, role)
-    return OpaquePart("a data URL of a type no classifier reads", pointer, path, role)
-
-
-def _base64(text: str) -> bytes | None:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return None

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _ENTRY: Mapping[str, type | types.UnionType] = {"token": str, "bytes": list | None, "logprob": int | float | None}
 _TOKEN: Mapping[str, type | types.UnionType] = {**_ENTRY, "top_logprobs": list | None}
+_LEAST = -1000.0  # the natural logarithm of a probability that no double could hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,4 +75,7 @@ def _read(
     except (TypeError, ValueError):
         raise refuse("invalid_type", pointer, "the `bytes` of a token should be numbers from 0 to 255") from None
     extra = {key: value for key, value in entry.items() if not isinstance(value, fields.get(key, ()))}
+    likely = entry.get("logprob")
+    if isinstance(likely, int | float) and not _LEAST <= likely <= 0:
+        extra["logprob"] = likely  # no logarithm of a probability: a number like any other
     return text, encoded, [extra] if extra else []

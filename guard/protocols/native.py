@@ -11,11 +11,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Direction
-from guard.protocols.adapter import Exchange, JudgeAdapter
-from guard.protocols.contract import Each, Guarded, MediaUrl, OneOf, Walk, check_count, refuse
+from guard.protocols.adapter import MOST_CONTENTS, Exchange, JudgeAdapter
+from guard.protocols.attachments import MediaUrl
+from guard.protocols.contract import Each, Guarded, OneOf, Walk, check_count, check_media, refuse
 from guard.protocols.openai_chat import MESSAGES, error_body
 from guard.protocols.strict_json import dump, parse
-from guard.report import describe
+from guard.report import MOST_LISTED, describe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,12 +53,14 @@ class NativeCheck(JudgeAdapter):
         if not isinstance(locale, str):
             raise refuse("invalid_type", "/locale", "it should be a language tag such as `zh-CN`")
         contents = _contents(subjects[0], document[subjects[0]], direction)
+        check_media(contents)
         return Exchange(tuple(replace(content, locale=locale[:35]) for content in contents), document)
 
     def encode_decisions(self, exchange: Exchange, judged: Sequence[Judged]) -> bytes:
         """One report, or a list of them."""
         if "texts" in exchange.document:
-            return dump({"results": [describe(item) for item in judged]})
+            most = MOST_LISTED // len(judged)  # together they list no more than one would
+            return dump({"results": [describe(item, most) for item in judged]})
         return dump(describe(judged[0]))
 
     def encode_error(self, code: str, message: str, param: str | None = None) -> bytes:
@@ -69,7 +72,7 @@ def _contents(subject: str, value: Any, direction: Direction) -> list[Content]:
     if subject == "texts":
         if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
             raise refuse("invalid_type", "/texts", "it should be a list of strings")
-        check_count(len(value))
+        check_count(len(value), MOST_CONTENTS)
         return [text_content(item, direction, f"/texts/{index}") for index, item in enumerate(value)]
     walk = Walk()
     if subject == "text":

@@ -6,19 +6,20 @@ written here from the whole, decided answer; clients see the chunks they expect,
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Content, Direction
 from guard.errors import RequestError
 from guard.protocols.adapter import Answer, Exchange, GeneratorAdapter
+from guard.protocols.attachments import Blob, MediaUrl, StoredFile
 from guard.protocols.contract import (
+    TIME_DIGITS,
     WORD,
-    Blob,
     Constrained,
     Each,
     Field,
     Guarded,
-    MediaUrl,
     Object,
     OneOf,
     Scalar,
@@ -35,25 +36,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _WORD, _NUMBER, _TYPE = Constrained(), Scalar(), Constrained()
-_SCHEMA = Guarded("tool_schema")
+_TIME = Scalar(TIME_DIGITS)
+_SCHEMA, _NAME = Guarded("tool_schema"), Guarded("name")
 
-_TEXT = Object({"type": _TYPE, "text": Guarded()}, nullable=False)
+_CACHED: dict[str, Field] = {"prompt_cache_breakpoint": _NAME}
 _PARTS: dict[str, Field] = {
-    "text": _TEXT,
     "image_url": Object(
         {
             "type": _TYPE,
+            **_CACHED,
             "image_url": TextOr(MediaUrl(), Object({"url": MediaUrl(), "detail": _WORD}), nullable=False),
         }
     ),
-    "input_audio": Object({"type": _TYPE, "input_audio": Object({"data": Blob("audio"), "format": _WORD})}),
+    "input_audio": Object({"type": _TYPE, **_CACHED, "input_audio": Object({"data": Blob("audio"), "format": _WORD})}),
     "file": Object(
-        {"type": _TYPE, "file": Object({"file_data": MediaUrl(), "file_id": _WORD, "filename": Guarded("name")})}
+        {
+            "type": _TYPE,
+            **_CACHED,
+            "file": Object({"file_data": MediaUrl(), "file_id": StoredFile(), "filename": _NAME}),
+        }
     ),
     "refusal": Object({"type": _TYPE, "refusal": Guarded("refusal")}),
 }
 
-_CALL = Object({"name": Guarded("name"), "arguments": Guarded("tool_arguments")})
+_CALL = Object({"name": _NAME, "arguments": Guarded("tool_arguments")})
 _TOOL_CALL = OneOf(
     {
         "function": Object({"id": _WORD, "type": _TYPE, "function": _CALL, "index": _NUMBER}, nullable=False),
@@ -61,7 +67,7 @@ _TOOL_CALL = OneOf(
             {
                 "id": _WORD,
                 "type": _TYPE,
-                "custom": Object({"name": Guarded("name"), "input": Guarded("tool_arguments")}),
+                "custom": Object({"name": _NAME, "input": Guarded("tool_arguments")}),
             }
         ),
     },
@@ -70,9 +76,9 @@ _TOOL_CALL = OneOf(
 
 
 def _message(kind: str, *, empty: bool = False, **more: Field) -> Object:
-    parts = {**_PARTS, "text": Object({"type": _TYPE, "text": Guarded(kind)}, nullable=False)}
+    parts = {"text": Object({"type": _TYPE, "text": Guarded(kind), **_CACHED}, nullable=False), **_PARTS}
     content = TextOr(Guarded(kind), Each(OneOf(parts), nullable=False), nullable=empty)
-    return Object({"role": _WORD, "content": content, "name": Guarded("name"), **more}, nullable=False)
+    return Object({"role": _WORD, "content": content, "name": _NAME, **more}, nullable=False)
 
 
 _ANSWERED: dict[str, Field] = {
@@ -81,13 +87,16 @@ _ANSWERED: dict[str, Field] = {
     "reasoning_content": Guarded("reasoning"),
     "tool_calls": Each(_TOOL_CALL),
     "function_call": _CALL,
-    "audio": Object({"id": _WORD, "data": Blob("audio"), "transcript": Guarded("transcript"), "expires_at": _NUMBER}),
+    "audio": Object({"id": _WORD, "data": Blob("audio"), "transcript": Guarded("transcript"), "expires_at": _TIME}),
 }
+_SAID_BEFORE = TextOr(
+    _NAME, Object({"id": StoredFile(), "data": Blob("audio"), "transcript": Guarded("transcript"), "expires_at": _TIME})
+)
 MESSAGES = {
     "system": _message("message"),
     "developer": _message("message"),
     "user": _message("message"),
-    "assistant": _message("message", empty=True, **_ANSWERED),
+    "assistant": _message("message", empty=True, **{**_ANSWERED, "audio": _SAID_BEFORE}),
     "tool": _message("tool_result", tool_call_id=_WORD),
     "function": _message("tool_result", empty=True),
 }
@@ -102,16 +111,19 @@ REQUEST = Object(
         "functions": _SCHEMA,
         "response_format": _SCHEMA,
         "prediction": Object({"type": _TYPE, "content": Guarded()}),
-        "modalities": Each(_WORD),
+        "modalities": Each(Constrained(re.compile(r"text|audio|image|video"))),
         **dict.fromkeys(
             ("frequency_penalty", "logprobs", "max_completion_tokens", "max_tokens", "n", "parallel_tool_calls",
              "presence_penalty", "seed", "store", "temperature", "top_logprobs", "top_p"), _NUMBER,
         ),
         **dict.fromkeys(
-            ("prompt_cache_retention", "reasoning_effort", "service_tier", "verbosity", "tool_choice", "function_call"),
-            _WORD,
+            ("prompt_cache_retention", "reasoning_effort", "service_tier", "verbosity"), _WORD,
         ),
-        **dict.fromkeys(("prompt_cache_key", "safety_identifier", "user"), Guarded("name")),
+        **dict.fromkeys(("tool_choice", "function_call"), TextOr(_WORD, _NAME)),
+        **dict.fromkeys(
+            ("audio", "logit_bias", "metadata", "moderation", "prompt_cache_key", "prompt_cache_options",
+             "safety_identifier", "stop", "user", "web_search_options"), _NAME,
+        ),
     },
     nullable=False,
 )  # fmt: skip
@@ -155,7 +167,7 @@ RESPONSE = Object(
     {
         "id": _WORD,
         "object": _WORD,
-        "created": _NUMBER,
+        "created": _TIME,
         "model": _WORD,
         "choices": Each(_CHOICE, nullable=False),
         "service_tier": _WORD,
@@ -232,6 +244,9 @@ class OpenAIChat(GeneratorAdapter):
             raise refuse("missing_field", "/choices", "an answer has at least one choice")
         if not all("message" in choice for choice in document["choices"]):
             raise refuse("missing_field", "/choices", "each choice has a message")
+        numbers = sorted(_number(choice, place) for place, choice in enumerate(document["choices"]))
+        if numbers != list(range(len(numbers))):  # clients put a stream together by them: two would become one
+            raise refuse("invalid_value", "/choices", "the choices are numbered from 0, each once")
         return Answer(walk.content(Direction.OUTPUT, model_of(document)), document)
 
     def decode_failure(self, body: bytes) -> Answer:

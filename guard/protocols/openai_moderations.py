@@ -11,8 +11,9 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Direction
-from guard.protocols.adapter import Exchange, JudgeAdapter
-from guard.protocols.contract import Constrained, Guarded, MediaUrl, Object, OneOf, TextOr, Walk, check_count, refuse
+from guard.protocols.adapter import MOST_CONTENTS, Exchange, JudgeAdapter
+from guard.protocols.attachments import MediaUrl
+from guard.protocols.contract import Constrained, Guarded, Object, OneOf, TextOr, Walk, check_count, check_media, refuse
 from guard.protocols.openai_chat import error_body, model_of
 from guard.protocols.strict_json import dump, parse
 from guard.taxonomy import OPENAI_CATEGORIES, openai_name
@@ -60,10 +61,11 @@ class OpenAIModerations(JudgeAdapter):
         if isinstance(given, str) or (isinstance(given, list) and given and isinstance(given[0], dict)):
             contents: tuple[Content, ...] = (_content(given, "/input", model),)
         elif isinstance(given, list) and given and all(isinstance(item, str) for item in given):
-            check_count(len(given))
+            check_count(len(given), MOST_CONTENTS)
             contents = tuple(_content(item, f"/input/{index}", model) for index, item in enumerate(given))
         else:
             raise refuse("invalid_type", "/input", "it should be a string, a list of strings, or a list of parts")
+        check_media(contents)
         return Exchange(contents, document)
 
     def encode_decisions(self, exchange: Exchange, judged: Sequence[Judged]) -> bytes:

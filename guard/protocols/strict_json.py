@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 MAX_DEPTH = 64
+MAX_VALUES = 1_000_000
+"""Values of a document: the longest token lists with all alternatives have fewer."""
 Json = Any
 
 _HOLDERS = frozenset((dict, list))
@@ -75,11 +77,14 @@ def _measure(document: Json) -> tuple[int, bool]:
 
     Refuses what is nested too deep. Iterative, for every request and every answer passes here.
     """
-    names = 0
+    names = values = 0
     numbers: list[float] = []
     level: list[Json] = [(document,)]
     for _ in range(MAX_DEPTH + 1):
         deeper: list[Json] = []
+        values += sum(map(len, level))
+        if values > MAX_VALUES:
+            raise RequestError("too_many_parts", f"The body has more than {MAX_VALUES} values; send fewer at once.")
         for holder in level:
             items: Collection[Json] = holder
             if type(holder) is dict:

@@ -61,9 +61,10 @@ class Gateway:
             yield
         finally:
             watcher.cancel()
+            await self.handler.cut_off()
             if self.upstream is not None:
                 await self.upstream.close()
-            self.engine.close()
+            await asyncio.to_thread(self.engine.close)
             await asyncio.to_thread(self.sink.close)
 
     async def _watch(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from guard.server.http import Reply
 
+_SECRETIVE = re.compile(r"(?:[0-9][._:/-]?){9}|[A-Za-z0-9]{20}")
+"""Nine digits in a row, dashes and dots aside, or twenty letters and digits: keys and cards are, models are not."""
 _STRENGTH = (State.ALLOWED, State.FLAGGED, State.REDACTED, State.BLOCKED)
 
 
@@ -38,6 +41,10 @@ class Draft:
     timings: dict[str, float] = field(default_factory=dict)
     bytes_in: int = 0
 
+    def note_model(self, model: str | None) -> None:
+        """Keep the name that the generator gives itself. The client's word for it is whatever a person typed."""
+        self.model = None if model is None or _SECRETIVE.search(model) else model
+
     def decisions(self) -> list[Decision]:
         """Every decision of this request."""
         return [*self.inputs, self.output] if self.output is not None else list(self.inputs)
@@ -50,7 +57,7 @@ class Draft:
 
     def answered(self) -> State:
         """How a request ended that got what it asked for, whole or changed."""
-        if any(decision.failures for decision in self.decisions()):
+        if any(d.failures and not (d.enforced and d.action == "block") for d in self.decisions()):
             return State.ERROR_OPEN
         states = [State.ALLOWED]
         for decision in self.decisions():
@@ -58,6 +65,10 @@ class Draft:
                 other = {"flag": State.FLAGGED, "block": State.BLOCKED}
                 states.append(other.get(decision.action, State.REDACTED))
         return max(states, key=_STRENGTH.index)
+
+    def findings(self) -> int:
+        """How many findings there are to tell of."""
+        return sum(len(decision.findings) for decision in self.decisions())
 
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
         """What every answer says of its decision."""

@@ -11,17 +11,15 @@ import asyncio
 import hashlib
 import hmac
 import logging
-import re
 import time
 import uuid
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from guard import telemetry
 from guard.audit import State
-from guard.decision import Cause, Judged, Refusal
+from guard.decision import Judged, Refusal
 from guard.errors import AuditError, RequestError, UpstreamError
-from guard.policy.model import UnknownFields
 from guard.protocols.adapter import Adapter, GeneratorAdapter, JudgeAdapter
 from guard.server.draft import Draft, since
 from guard.server.http import (
@@ -39,10 +37,11 @@ from guard.server.http import (
     header,
     read_body,
 )
+from guard.server.judging import judge_all, no_answer, refuse_unknown
 from guard.server.presence import Presence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from guard.audit import AuditSink
     from guard.config import Limits
@@ -61,8 +60,14 @@ _RETRY_AFTER = (b"retry-after", b"1")
 _NO_RETRY = (b"x-should-retry", b"false")
 _UNRECORDED = 503
 """The status of a request that cannot be recorded, whatever its answer would have been."""
-_SECRETIVE = re.compile(r"(?:[0-9][._:/-]?){9}|[A-Za-z0-9]{20}")
-"""Nine digits in a row, dashes and dots aside, or twenty letters and digits: keys and cards are, models are not."""
+_LARGE = 64 * 1024
+"""Bytes from which a body is decoded and encoded off the event loop, where nobody waits for it."""
+_BYTES_PER_FINDING = 256
+_CUT_OFF_S = 2.0
+"""Seconds that requests which are cut off have to be recorded."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Handler:
@@ -93,7 +98,7 @@ class Handler:
         self._sink = sink
         self.limits = limits
         self._tenants = tuple(tenants)
-        self._in_flight = 0
+        self._in_flight: set[asyncio.Task[Any] | None] = set()
 
     @property
     def routes(self) -> tuple[str, ...]:
@@ -108,15 +113,24 @@ class Handler:
             return
         adapter = self._adapter(scope)
         draft = Draft(uuid.uuid4().hex, scope["path"] if adapter else "", time.monotonic())
-        self._in_flight += 1
+        task = asyncio.current_task()
+        self._in_flight.add(task)
         telemetry.IN_FLIGHT.inc()
         try:
             reply = await self._reply(scope, receive, draft, adapter)
             if reply is not None:
                 await reply.send(send)
         finally:
-            self._in_flight -= 1
+            self._in_flight.discard(task)
             telemetry.IN_FLIGHT.dec()
+
+    async def cut_off(self) -> None:
+        """Answer and record at once whatever is still in flight."""
+        tasks = [task for task in self._in_flight if task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_CUT_OFF_S)
 
     def _adapter(self, scope: Scope) -> Adapter | None:
         """The adapter of exactly this path. An escaped or otherwise different spelling is another path."""
@@ -138,10 +152,9 @@ class Handler:
             draft.state = State.CLIENT_GONE
             await self._record(draft, Reply(0, b""))
             return None
-        except asyncio.CancelledError:
-            draft.state, draft.error = State.CLIENT_GONE, "cancelled"
-            await self._record(draft, Reply(0, b""))
-            raise
+        except asyncio.CancelledError:  # not by the client, see `Presence`: the gateway is on its way out
+            draft.state = State.ERROR_CLOSED
+            reply = _error(draft, speaker, 503, "shutting_down", "The gateway is shutting down; nothing was released.")
         except Exception as error:  # noqa: BLE001  the edge: whatever is wrong here, nothing unjudged is sent
             log.error("request failed id=%s error=%s", draft.id, type(error).__name__)  # noqa: TRY400  no traceback: its frames hold content
             draft.state = State.ERROR_CLOSED
@@ -166,7 +179,8 @@ class Handler:
 
     async def _record(self, draft: Draft, reply: Reply) -> bool:
         """Write the terminal record; whether it is durable now."""
-        record = draft.record(reply)
+        weight = draft.findings() * _BYTES_PER_FINDING if reply.status else 0  # of one cancelled it is made at once
+        record = await self._aside(weight, draft.record, reply)
         own = draft.timings["total"] - draft.timings.get("upstream", 0.0)
         telemetry.overhead(draft.route or "other").observe(own / 1000)
         state, status = draft.state, reply.status
@@ -187,7 +201,7 @@ class Handler:
             raise RequestError("unknown_route", f"This gateway serves no such endpoint; it serves {served}.")
         check_post(scope)
         draft.tenant = self._authenticate(scope)
-        if self._in_flight > self.limits.in_flight:
+        if len(self._in_flight) > self.limits.in_flight:
             draft.state = State.SHED
             return self._refusal(draft, adapter, Refusal("guard_overloaded", "The gateway is at its limit; try again."))
         body = await read_body(scope, receive, self.limits)
@@ -207,7 +221,7 @@ class Handler:
         return matches[0]
 
     async def _serve(self, scope: Scope, body: bytes, draft: Draft, adapter: Adapter) -> Reply:
-        exchange = adapter.decode_request(body)
+        exchange = await self._aside(len(body), adapter.decode_request, body)
         locale = _locale(scope)
         if locale != "en":
             exchange.contents = tuple(
@@ -215,34 +229,27 @@ class Handler:
             )
         draft.stream = exchange.stream
         model = exchange.contents[0].model
-        draft.model = None if model is None or _SECRETIVE.search(model) else model
         policy = draft.policy = self._store.select(draft.route, draft.tenant, model)
-        _refuse_unknown(policy, exchange)
+        refuse_unknown(policy, exchange)
         began = time.monotonic()
         deadline = began + self.limits.judge_timeout_s
-        judged = await self._judge(exchange.contents, policy, draft, deadline)
+        judged = await judge_all(self._pipeline, exchange.contents, policy, draft.id, deadline)
         draft.inputs = [one.decision for one in judged]
         draft.timings["input"] = since(began)
         if isinstance(adapter, JudgeAdapter):
-            return self._decisions(draft, adapter, exchange, judged)
+            return await self._decisions(draft, adapter, exchange, judged, policy)
         if not isinstance(adapter, GeneratorAdapter) or self._upstream is None:
             raise TypeError(type(adapter).__name__)
         if isinstance(judged[0].released, Refusal):
             return self._refusal(draft, adapter, judged[0].released)
-        outgoing = adapter.encode_request(exchange, judged[0].released)
+        outgoing = await self._aside(len(body), adapter.encode_request, exchange, judged[0].released)
         return await self._generate(scope, outgoing, draft, adapter, exchange, policy)
 
-    async def _judge(
-        self, contents: Sequence[Content], policy: Policy, draft: Draft, deadline: float
-    ) -> Sequence[Judged]:
-        if len(contents) == 1:
-            return [await self._pipeline.judge(contents[0], policy, decision_id=draft.id, deadline=deadline)]
-        return await asyncio.gather(
-            *(
-                self._pipeline.judge(content, policy, decision_id=f"{draft.id}-{number}", deadline=deadline)
-                for number, content in enumerate(contents)
-            )
-        )
+    async def _aside(self, size: int, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """What *function* gives; where it has about *size* bytes to go through, worked out off the event loop."""
+        if size < _LARGE:
+            return function(*arguments, **named)
+        return await self._pipeline.engine.aside(function, *arguments, **named)
 
     async def _generate(
         self, scope: Scope, body: bytes, draft: Draft, adapter: GeneratorAdapter, exchange: Exchange, policy: Policy
@@ -263,14 +270,15 @@ class Handler:
         if answered.status != 200:
             return await self._pass_failure(draft, adapter, answered, policy, exchange.content.locale)
         try:
-            answer = adapter.decode_response(answered.body)
+            answer = await self._aside(len(answered.body), adapter.decode_response, answered.body)
         except RequestError as error:
             raise UpstreamError("protocol", f"The upstream's answer cannot be read ({error.code}).") from None
+        draft.note_model(answer.content.model)
         left = await self._judge_answer(answer.content, policy, draft, exchange.content.locale)
         if isinstance(left, Refusal):
             return self._refusal(draft, adapter, left)
         draft.state = draft.answered()
-        released = adapter.encode_response(exchange, answer, left)
+        released = await self._aside(len(answered.body), adapter.encode_response, exchange, answer, left)
         media_type = EVENTS if exchange.stream else b"application/json"
         return Reply(200, released, media_type, answered.headers)
 
@@ -292,7 +300,7 @@ class Handler:
         status = answered.status if 400 <= answered.status < 600 else 502
         why = "cannot be read"
         try:
-            answer = adapter.decode_failure(answered.body)
+            answer = await self._aside(len(answered.body), adapter.decode_failure, answered.body)
         except RequestError:
             pass
         else:
@@ -305,16 +313,17 @@ class Handler:
         message = f"The upstream answered {answered.status}; what it said of it {why}."
         return Reply(status, adapter.encode_error(draft.error, message), headers=answered.headers)
 
-    def _decisions(self, draft: Draft, adapter: JudgeAdapter, exchange: Exchange, judged: Sequence[Judged]) -> Reply:
+    async def _decisions(
+        self, draft: Draft, adapter: JudgeAdapter, exchange: Exchange, judged: Sequence[Judged], policy: Policy
+    ) -> Reply:
         """The decisions themselves, unless a classifier did not answer: no score is no answer."""
-        for one in judged:
-            decision, released = one.decision, one.released
-            silent = decision.cause in {Cause.ERROR, Cause.TIMEOUT, Cause.OVERLOAD}
-            unread = adapter.unscannable_is_error and decision.coverage.unscannable
-            if isinstance(released, Refusal) and (silent or unread):
-                return self._refusal(draft, adapter, released)
+        for content, one in zip(exchange.contents, judged, strict=True):
+            refusal = no_answer(adapter, content, one, policy)
+            if refusal is not None:
+                return self._refusal(draft, adapter, refusal)
         draft.state = draft.answered()
-        return Reply(200, adapter.encode_decisions(exchange, judged))
+        weight = max(draft.bytes_in, draft.findings() * _BYTES_PER_FINDING)
+        return Reply(200, await self._aside(weight, adapter.encode_decisions, exchange, judged))
 
     def _refusal(self, draft: Draft, adapter: Adapter, refusal: Refusal) -> Reply:
         status, draft.state = REFUSAL_STATUS[refusal.code]
@@ -326,16 +335,6 @@ class Handler:
 def _error(draft: Draft, adapter: Adapter, status: int, code: str, message: str, param: str | None = None) -> Reply:
     draft.error = draft.error or code
     return Reply(status, adapter.encode_error(code, message, param), headers=(_NO_RETRY,) if status < 500 else ())
-
-
-def _refuse_unknown(policy: Policy, exchange: Exchange) -> None:
-    if policy.unknown_fields is not UnknownFields.REFUSE:
-        return
-    for content in exchange.contents:
-        for part in content.parts:
-            if part.kind in {"key", "unknown"}:
-                message = f"`{part.pointer}` is in no contract, and the policy refuses fields it does not know."
-                raise RequestError("unknown_field", message, part.pointer)
 
 
 def _locale(scope: Scope) -> str:

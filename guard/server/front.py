@@ -1,7 +1,10 @@
 """The connection, before there is a request: what is no HTTP, too large or too slow is refused **and recorded**.
 
 uvicorn's parser (httptools) refuses ambiguous framing by itself, but answers on its own, waits for a head without end
-and keeps any amount of it. Here its refusals go through the gateway's handler like every other answer.
+and keeps any amount of it. Here its refusals go through the gateway's handler like every other answer, each once:
+
+- a body whose framing breaks is told to the request it belongs to, which answers and records it;
+- a broken head is a refusal of its own, written when every earlier answer of the connection has been sent.
 """
 
 from __future__ import annotations
@@ -12,9 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from guard.server.http import BROKEN
+
 if TYPE_CHECKING:
     from guard.server.exchange import Handler
-    from guard.server.http import Reply
+    from guard.server.http import Reply, Scope
+
+LINGER_S = 2.0
+"""Seconds that the rest of a body may still take after its request was refused: closing at once could take the answer
+from a client that is still sending (RFC 9112 section 9.6), and waiting without end would let it drip for ever."""
 
 
 class Front(HttpToolsProtocol):
@@ -25,25 +34,28 @@ class Front(HttpToolsProtocol):
         self._handler: Handler = self.app
         self._head_bytes = 0
         self._in_head = True
+        self._in_body = False
         self._timer: asyncio.TimerHandle | None = None
-        self._refusing: asyncio.Task[None] | None = None
+        self._broken = False  # nothing that comes after can be read
+        self._refusal: tuple[str, str] | None = None  # waits for earlier answers
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give the first head its time."""
         super().connection_made(transport)
-        self._start_timer()
+        self._start_timer(self._handler.limits.head_timeout_s, self._too_slow)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer."""
+        """Forget the timer; a refusal that nobody will hear is still recorded."""
         self._stop_timer()
         super().connection_lost(exc)
+        self._give_refusal()
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, and count what belongs to a head that has not ended."""
-        if self._refusing is not None:
+        if self._broken:
             return
         super().data_received(data)
-        if self._in_head:
+        if self._in_head and not self._broken:
             self._head_bytes += len(data)
             if self._head_bytes > self._handler.limits.header_bytes + self._handler.limits.url_bytes:
                 self._refuse("headers_too_large", "The head of the request is too large.")
@@ -54,20 +66,34 @@ class Front(HttpToolsProtocol):
         self._in_head = True
         self._head_bytes = 0
         if self._timer is None:
-            self._start_timer()
+            self._start_timer(self._handler.limits.head_timeout_s, self._too_slow)
 
     def on_headers_complete(self) -> None:
         """A head is whole."""
         self._in_head = False
         self._stop_timer()
         super().on_headers_complete()
+        self._in_body = True
+
+    def on_message_complete(self) -> None:
+        """A body is whole."""
+        self._in_body = False
+        self._stop_timer()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """An answer is sent: the next may follow, and the rest of a body that nobody read must end soon."""
+        super().on_response_complete()
+        if self._in_body and self._is_answered():
+            self._start_timer(LINGER_S, self.transport.close)
+        self._give_refusal()
 
     def send_400_response(self, msg: str) -> None:
         """Called by uvicorn for whatever the parser refuses."""
         self._refuse("invalid_http", msg)
 
-    def _start_timer(self) -> None:
-        self._timer = self.loop.call_later(self._handler.limits.head_timeout_s, self._too_slow)
+    def _start_timer(self, seconds: float, then: Any) -> None:
+        self._timer = self.loop.call_later(seconds, then)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -81,20 +107,42 @@ class Front(HttpToolsProtocol):
         else:
             self.transport.close()  # it never said anything: there is no request to record
 
+    def _is_answered(self) -> bool:
+        """Whether no request of this connection waits for its answer."""
+        latest: RequestResponseCycle | None = self.cycle
+        return latest is None or latest.response_complete
+
     def _refuse(self, code: str, message: str) -> None:
-        if self._refusing is None:
-            self._stop_timer()
-            self._refusing = asyncio.ensure_future(self._record_and_close(code, message))
-            self.tasks.add(self._refusing)  # so that a drain waits for it
-            self._refusing.add_done_callback(self.tasks.discard)
+        """Refuse what is being read: a body through its own request, a head when its turn to be answered comes."""
+        if self._broken:
+            return
+        self._broken = True
+        self._stop_timer()
+        if not self._in_body:
+            self._refusal = (code, message)
+            self._give_refusal()
+        elif self._is_answered():
+            self.transport.close()
+        else:
+            scope: Scope = self.cycle.scope  # type: ignore[assignment]  # a mapping that keeps what it is given
+            scope[BROKEN] = message
+            self.cycle.keep_alive = False
+            self.cycle.message_event.set()
+
+    def _give_refusal(self) -> None:
+        """Record and write the refusal that waits, if its turn has come."""
+        if self._refusal is None or not (self._is_answered() or self.transport.is_closing()):
+            return
+        task = asyncio.ensure_future(self._record_and_close(*self._refusal))
+        self._refusal = None
+        self.tasks.add(task)  # so that a drain waits for it
+        task.add_done_callback(self.tasks.discard)
 
     async def _record_and_close(self, code: str, message: str) -> None:
         reply = await self._handler.refuse(code, message)
-        # An answer still under way on this connection must not be cut in two.
-        under_way: RequestResponseCycle | None = self.cycle
-        if under_way is None or under_way.response_complete:
+        if not self.transport.is_closing():
             self.transport.write(_bytes(reply))
-        self.transport.close()
+            self.transport.close()
 
 
 def _bytes(reply: Reply) -> bytes:

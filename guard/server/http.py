@@ -42,6 +42,8 @@ REFUSAL_STATUS = {
 }
 UPSTREAM_STATUS = {"timeout": 504}
 """Statuses of `UpstreamError` codes; every other code is 502."""
+BROKEN = "guard.broken"
+"""Where a scope says what is wrong with the framing of its body, once something is: the connection puts it there."""
 JSON = b"application/json"
 EVENTS = b"text/event-stream; charset=utf-8"
 
@@ -110,7 +112,7 @@ async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
     """The whole body, refused as soon as it is known to be too large: at the length it announces, or at the limit.
 
     Raises:
-        RequestError: ``body_too_large`` or ``body_timeout``.
+        RequestError: ``body_too_large``, ``body_timeout``, or ``invalid_http`` where the body's framing breaks.
         ClientGoneError: the client left while sending.
     """
     for name, value in scope["headers"]:
@@ -124,6 +126,8 @@ async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise ClientGoneError("The client left while sending its request.")
+                if BROKEN in scope:
+                    raise RequestError("invalid_http", scope[BROKEN])
                 chunks.append(message.get("body", b""))
                 size += len(chunks[-1])
                 if size > limits.body_bytes:

@@ -10,8 +10,8 @@ A classifier reads at most ``window`` characters at once and needs at most ``hor
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from itertools import islice
+from bisect import bisect_left, bisect_right
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from guard.content import Segment, View
@@ -48,20 +48,38 @@ def windows(text: str, part: int, size: int | None, overlap: int) -> list[View]:
 
 def narrow(view: View, start: int, end: int) -> View:
     """The stretch ``start:end`` of *view*, as a view. Segments that map whole to whole are kept whole."""
-    segments = []
-    first = max(0, bisect_right(view.segments, start, key=lambda s: s.start) - 1)
-    for segment in islice(view.segments, first, None):
-        if segment.start >= end:
-            break
-        if segment.end <= start:
-            continue
-        low, high = max(segment.start, start), min(segment.end, end)
-        if segment.end - segment.start == segment.origin_end - segment.origin_start:
-            origin = segment.origin_start + low - segment.start
-            segments.append(Segment(low - start, high - start, segment.part, origin, origin + high - low))
-        else:
-            segments.append(Segment(low - start, high - start, segment.part, segment.origin_start, segment.origin_end))
+    first = max(0, bisect_right(view.segments, start, key=attrgetter("start")) - 1)
+    last = bisect_left(view.segments, end, lo=first, key=attrgetter("start"))
+    shown = view.segments[first:last]
+    if len(shown) > 2:  # those between the first and the last are shown whole
+        inner = [
+            Segment(low - start, high - start, part, origin, stop) for low, high, part, origin, stop in shown[1:-1]
+        ]
+        segments = [*_clipped(shown[:1], start, end), *inner, *_clipped(shown[-1:], start, end)]
+    else:
+        segments = _clipped(shown, start, end)
     return View(view.text[start:end], tuple(segments))
+
+
+def _clipped(segments: Sequence[Segment], start: int, end: int) -> list[Segment]:
+    clipped = []
+    for left, right, part, origin, origin_end in segments:
+        low, high = max(left, start), min(right, end)
+        if low >= high:
+            continue
+        if right - left == origin_end - origin:
+            stretch = (origin + low - left, origin + high - left)
+        else:
+            stretch = (origin, origin_end)
+        clipped.append(Segment(low - start, high - start, part, *stretch))
+    return clipped
+
+
+def cut_view(view: View, size: int | None, overlap: int) -> list[View]:
+    """Views of at most *size* characters that together show all of *view*."""
+    if size is None or len(view.text) <= size:
+        return [view]
+    return [narrow(view, start, end) for start, end in cut(len(view.text), size, overlap)]
 
 
 def seams(texts: Sequence[tuple[int, str]], horizon: int, size: int | None) -> list[View]:

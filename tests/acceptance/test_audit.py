@@ -309,3 +309,32 @@ def test_s46_a_record_holds_no_content(guarded: House) -> None:
     assert answer.status == 200
     stored = b"".join(path.read_bytes() for path in guarded.log.parent.glob(guarded.log.name + "*"))
     assert b"business" not in stored
+
+
+NUMBERS = "4111-1111-1111-1111"
+
+
+@pytest.mark.parametrize(
+    ("said", "recorded"),
+    [("gpt-9-mini", "gpt-9-mini"), (None, None), (f"model-{NUMBERS}", None), ("a model of words", None)],
+)
+def test_s46_a_record_has_the_generators_own_name_and_not_what_the_client_typed(
+    guarded: House, said: str | None, recorded: str | None
+) -> None:
+    guarded.upstream.answer = completion("fine") | {"model": said}
+    assert guarded.chat(model="typed-by-somebody").status == 200
+    (record,) = guarded.records()
+    assert record.model == recorded
+
+
+@pytest.mark.parametrize("ending", ["blocked", "failed", "moderated"])
+def test_s46_a_record_names_no_model_where_none_answered(guarded: House, ending: str) -> None:
+    guarded.upstream.status = 500
+    if ending == "moderated":
+        guarded.post("/v1/moderations", {"model": "typed-by-somebody", "input": "hello"})
+    else:
+        guarded.chat(CANARY if ending == "blocked" else "hello", model="typed-by-somebody")
+    (record,) = guarded.records()
+    assert record.model is None
+    stored = b"".join(path.read_bytes() for path in guarded.log.parent.glob(guarded.log.name + "*"))
+    assert b"typed-by-somebody" not in stored

@@ -190,6 +190,58 @@ def test_s17_texts_that_only_meet_pass_as_they_are(bench: Bench) -> None:
     assert contents == ["Write to <EMAIL_1>", "Thanks in advance"]
 
 
+@pytest.mark.parametrize(
+    ("pieces", "released"),
+    [
+        (("mail ana@example.co", "mpany-secret.org ok"), ["mail <EMAIL_1>", "<EMAIL_2> ok"]),
+        (("mail ana@example.com", " and wait"), ["mail <EMAIL_1>", " and wait"]),
+    ],
+)
+def test_s17_a_value_that_goes_on_in_the_next_part_is_masked_whole(
+    bench: Bench, pieces: tuple[str, str], released: list[str]
+) -> None:
+    answer = bench.send(ask([text(piece) for piece in pieces]))
+
+    assert answer.status == 200
+    (message,) = bench.house.upstream.last_body["messages"]
+    assert [part["text"] for part in message["content"]] == released
+
+
+JSON_TEXT = '{"contact":"mail\\nana@example.org","card":4111111111111111}'
+JSON_MASKED = {"contact": "mail\n<EMAIL_1>", "card": "<CREDIT_CARD_1>"}
+
+
+def test_s18_json_in_arguments_results_and_answers_is_masked_and_stays_json(bench: Bench) -> None:
+    bench.house.upstream.answer = completion(JSON_TEXT)
+
+    answer = bench.send(ask("hi", calling(arguments=JSON_TEXT), said("tool", JSON_TEXT)))
+
+    assert answer.status == 200
+    _, call, result = bench.house.upstream.last_body["messages"]
+    assert json.loads(call["tool_calls"][0]["function"]["arguments"]) == JSON_MASKED
+    assert json.loads(result["content"]) == JSON_MASKED
+    assert json.loads(answer.json["choices"][0]["message"]["content"]) == JSON_MASKED
+
+
+ROWS: dict[str, Case] = {
+    "a list": lambda p: ask("hi", stop=["a", *halves(p)]),
+    "a list, the space kept": lambda p: ask("hi", stop=[p[:13], p[13:]]),
+    "a list, joined by a space": lambda p: ask("hi", stop=[*words(p)]),
+    "a value and the next key": lambda p: ask("hi", a=words(p)[0], **{words(p)[1]: "x"}),
+    "a key and its value": lambda p: ask("hi", **{words(p)[0]: words(p)[1]}),
+    "a name and what is said": lambda p: ask(said("user", words(p)[1]) | {"name": words(p)[0]}),
+}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_s18_a_canary_split_over_small_fields_is_blocked(bench: Bench, row: str) -> None:
+    bench.guards_request(ROWS[row])
+
+
+def test_s18_the_keys_of_a_long_list_of_token_biases_are_no_card(bench: Bench) -> None:
+    bench.passes(ask("hi", logit_bias={str(token): -100 for token in range(4000, 4400)}))
+
+
 TOOLS: dict[str, Case] = {
     "schema name": lambda p: ask("hi", tools=[tool(name=p)]),
     "schema description": lambda p: ask("hi", tools=[tool(), tool(description=f"Use it for {p}.")]),

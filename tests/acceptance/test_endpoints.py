@@ -20,7 +20,7 @@ from guard.audit import State
 from guard.protocols import ADAPTERS
 from guard.protocols.adapter import GeneratorAdapter
 from tests.acceptance.census import minimal, planted
-from tests.acceptance.conftest import House
+from tests.acceptance.conftest import POLICY, House, house
 from tests.fakes import CANARY, HARMLESS, completion
 
 MESSAGES = [{"role": "user", "content": CANARY}]
@@ -231,6 +231,52 @@ def test_s21_census_of_a_streaming_request(guarded: House) -> None:
     count, blocked = field_census(guarded, CompletionCreateParamsStreaming)
     assert count > 250
     assert blocked > 0.6 * count
+
+
+def test_s21_a_policy_that_refuses_unknown_fields_refuses_no_documented_one(tmp_path: Path) -> None:
+    """The other way round, too: in every object of a request, a field that is not documented is refused."""
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}}
+    undeclared = 0
+    with house(tmp_path, POLICY.read_text(encoding="utf-8") + "unknown_fields: refuse\n") as strict:
+        for place, document in planted(CompletionCreateParamsNonStreaming, HARMLESS):
+            answer = strict.post("/v1/chat/completions", document)
+            unknown = answer.status == 400 and answer.json["error"]["code"] == "unknown_field"
+            if place in {"~key", "/undeclared"} or re.fullmatch(r"/messages\[\]<\w+>(~key|/undeclared)", place):
+                undeclared += 1
+                assert unknown, place
+            elif not place.endswith(("~key", "/undeclared")):
+                assert not unknown, place
+        assert undeclared > 12
+        full = {
+            "model": "m",
+            "messages": [{"role": "user", "content": "hi"}],
+            "audio": {"voice": {"id": "voice_1"}, "format": "wav"},
+            "function_call": {"name": "look_up"},
+            "logit_bias": {"50256": -100},
+            "metadata": {"team": "green"},
+            "modalities": ["text", "audio"],
+            "moderation": {"model": "omni-moderation-latest", "policy": {"input": {"mode": "score"}, "output": None}},
+            "prompt_cache_options": {"mode": "explicit", "ttl": "30m"},
+            "prompt_cache_retention": "24h",
+            "seed": 2**40,
+            "stop": ["\n\n", "END"],
+            "temperature": 0.30000000000000004,
+            "tool_choice": {"type": "function", "function": {"name": "look_up"}},
+            "tools": [{"type": "function", "function": {"name": "look_up", "parameters": schema}}],
+            "web_search_options": {"user_location": {"type": "approximate", "approximate": {"city": "Lisbon"}}},
+        }  # fmt: skip
+        assert strict.post("/v1/chat/completions", full).status == 200
+        assert strict.upstream.last_body == full
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_s21_choices_that_a_client_would_put_together_are_refused(guarded: House, stream: bool) -> None:
+    halves = CANARY[:6], CANARY[6:]
+    guarded.upstream.answer = completion(*halves)
+    guarded.upstream.answer["choices"][1]["index"] = 0
+    answer = guarded.chat(stream=stream, n=2)
+    assert (answer.status, answer.json["error"]["code"]) == (502, "upstream_protocol")
+    assert all(half.encode() not in answer.raw for half in halves)
 
 
 @pytest.mark.parametrize("stream", [False, True])

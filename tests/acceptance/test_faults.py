@@ -17,9 +17,13 @@ import openai
 import pytest
 
 from guard.audit import State
+from guard.audit.sqlite import read
+from guard.config import Address, AuditConfig, GatewayConfig, UpstreamConfig
 from guard.finding import Finding
+from guard.server.app import create_gateway
+from guard.server.run import running
 from tests.acceptance.conftest import POLICY, Answer, House, house
-from tests.fakes import CANARY, HARMLESS, completion
+from tests.fakes import CANARY, HARMLESS, CanaryClassifier, FakeCatalog, completion, eventually
 
 DEADLINE = 0.3
 GRACE = 0.1  # promise 5: 503 within the deadline and 100 ms
@@ -330,23 +334,27 @@ def test_an_upstream_that_answers_badly_is_a_bad_gateway(guarded: House, fault: 
     assert len(guarded.upstream.received) == 1  # a redirect is not followed, and nothing is tried again
 
 
-def test_an_upstream_that_is_down_is_a_bad_gateway(guarded: House) -> None:
+def test_an_upstream_that_is_down_is_a_bad_gateway(tmp_path: Path) -> None:
     with socket.socket() as taken:  # bound and not listening: connections are refused
         taken.bind(("127.0.0.1", 0))
-        upstream = guarded.gateway.upstream
-        assert upstream is not None
-        before, upstream.base_url = upstream.base_url, f"http://127.0.0.1:{taken.getsockname()[1]}"
-        upstream._urls.clear()
-        try:
-            with guarded.client() as client, pytest.raises(openai.InternalServerError) as raised:
-                client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hello"}])
-        finally:
-            upstream.base_url = before
-            upstream._urls.clear()
+        config = GatewayConfig(
+            listen=Address("127.0.0.1", 0),
+            admin=Address("127.0.0.1", 0),
+            upstream=UpstreamConfig(f"http://127.0.0.1:{taken.getsockname()[1]}"),
+            policies=str(POLICY),
+            audit=AuditConfig(path=str(tmp_path / "audit.db")),
+        )
+        gateway = create_gateway(config, catalog=FakeCatalog(CanaryClassifier()))
+        with (
+            running(config, gateway) as ports,
+            openai.OpenAI(base_url=f"http://127.0.0.1:{ports.data}/v1", api_key="sk-client", max_retries=0) as client,
+            pytest.raises(openai.InternalServerError) as raised,
+        ):
+            client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hello"}])
     assert raised.value.status_code == 502
     assert raised.value.code == "upstream_unreachable"
-    (record,) = guarded.records()
-    assert (record.state, record.error) == (State.UPSTREAM_ERROR, "upstream_unreachable")
+    (record,) = read(tmp_path / "audit.db")
+    assert (record.state, record.error, record.model) == (State.UPSTREAM_ERROR, "upstream_unreachable", None)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -428,3 +436,69 @@ def test_personal_data_in_an_error_of_the_upstream_is_masked(guarded: House) -> 
     answer = guarded.chat()
     assert (answer.status, answer.json) == (400, {"error": {"message": "No such user: <EMAIL_1>"}})
     assert guarded.records()[0].state is State.UPSTREAM_ERROR
+
+
+DEAD = """
+policy: half
+rules:
+  - {id: block-canary, when: {category: custom.canary}, then: block}
+  - {id: block-hate, when: {category: hate, at_least: 0.8}, then: block}
+"""
+
+
+def dead(one: House) -> None:
+    """From now on the classifier of `hate` answers nothing."""
+    station = next(s for s in one.gateway.engine.stations() if s.name == "toxicity")
+    station.classifier.classify = raising  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("mode", ["enforce", "shadow"])
+@pytest.mark.parametrize("text", ["hello", CANARY], ids=["nothing", "a-rule-fires"])
+def test_a_moderation_without_a_score_is_no_moderation(tmp_path: Path, mode: str, text: str) -> None:
+    with house(tmp_path, f"{DEAD}mode: {mode}\n") as one:
+        dead(one)
+        answer = one.post("/v1/moderations", {"input": text})
+        closed(one, answer)
+        assert answer.json["error"]["code"] == "guard_unavailable"
+
+
+def test_a_moderation_fails_open_where_the_policy_says_so(tmp_path: Path) -> None:
+    with house(tmp_path, f"{DEAD}on_error: allow\n") as one:
+        dead(one)
+        assert one.post("/v1/moderations", {"input": "hello"}).status == 200
+        assert one.records()[0].state is State.ERROR_OPEN
+
+
+def test_a_check_that_a_rule_decides_lists_the_classifier_that_failed(tmp_path: Path) -> None:
+    with house(tmp_path, DEAD) as one:
+        dead(one)
+        closed(one, one.post("/guard/v1/check", {"text": "hello"}))
+        report = one.post("/guard/v1/check", {"text": CANARY}).json
+        assert (report["cause"], report["rules"]) == ("rules", ["block-canary"])
+        assert [failure["classifier"] for failure in report["failures"]] == ["toxicity"]
+        assert one.records(2)[1].state is State.BLOCKED
+
+
+@pytest.mark.parametrize(("mode", "status"), [("enforce", 400), ("shadow", 200)])
+def test_unknown_fields_are_refused_unless_the_policy_only_watches(tmp_path: Path, mode: str, status: int) -> None:
+    with house(tmp_path, f"{POLICY.read_text()}unknown_fields: refuse\nmode: {mode}\n") as one:
+        assert one.chat("hello", a_field_that_nobody_knows="x").status == status
+
+
+def test_many_texts_do_not_hold_up_the_others(guarded: House) -> None:
+    """They are judged one per turn of the event loop: what comes meanwhile is answered in between."""
+    judge = guarded.canary._findings
+
+    def slowly(items: Sequence[str]) -> Any:
+        time.sleep(0.002)
+        return [judge(item) for item in items]
+
+    guarded.canary.trouble = slowly
+    with ThreadPoolExecutor(1) as pool:
+        many = pool.submit(guarded.post, "/guard/v1/check", {"texts": [HARMLESS, CANARY] * 250})
+        assert eventually(lambda: bool(guarded.canary.read))
+        took = max(timed(lambda: guarded.post("/guard/v1/nothing", {}))[1] for _ in range(5))
+        assert not many.done()
+        results = many.result().json["results"]
+    assert [result["action"] for result in results] == ["allow", "block"] * 250
+    assert took < 0.3

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 import urllib.error
@@ -20,7 +21,7 @@ import pytest
 from guard.audit import State
 from guard.audit.sqlite import read
 from tests.acceptance.conftest import House, house
-from tests.acceptance.process import Server, serving
+from tests.acceptance.process import GUARD, Server, serving
 from tests.fakes import StubUpstream, eventually, running_upstream
 
 MILD = """
@@ -321,3 +322,17 @@ def test_a_gateway_that_is_put_down_leaves_every_answered_request_recorded(serve
     served.process.kill()
     served.process.wait()
     assert {record.id for record in read(served.log)} == set(answered)
+
+
+@pytest.mark.parametrize("option", ["--listen", "--admin"])
+def test_a_demo_on_a_port_that_is_taken_says_so(tmp_path: Path, option: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        (tmp_path / "policy.yaml").write_text(MILD)
+        command = [*GUARD, "demo", option, address, "--policy", str(tmp_path / "policy.yaml")]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 3
+    assert f"guard: cannot listen on {address}; is the port taken?" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import string
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -116,7 +118,7 @@ def test_s28_keywords_find_their_word_at_the_edges_of_their_windows(real: House,
     Bench(real).guards_request(lambda phrase: ask(at(offset, f" {phrase} ", length=70_000)))
 
 
-@pytest.mark.parametrize("offset", [0, 19_840 - 9, 19_840, 20_000 - 30, 20_000 - 9, 20_000, 50_000])
+@pytest.mark.parametrize("offset", [0, 19_600 - 9, 19_600, 20_000 - 30, 20_000 - 9, 20_000, 50_000])
 @pytest.mark.parametrize(
     ("data", "label"), [("ana.diaz@example.org", "<EMAIL_1>"), ("4111 1111 1111 1111", "<CREDIT_CARD_1>")]
 )
@@ -127,3 +129,56 @@ def test_s28_data_is_masked_at_any_offset_and_the_rest_stays(real: House, offset
 
     assert answer.status == 200
     assert real.upstream.last_body == ask(at(offset, f" {data} ", length=60_000).replace(data, label))
+
+
+MAIL = "a" * 60 + "@" + "averylongdepartmentname." * 9 + "example.org"
+
+
+@pytest.mark.parametrize("offset", [19_600 - 100, 19_600, 20_000 - 290, 20_000 - 100])
+def test_s28_a_long_address_at_a_window_edge_is_masked_whole(real: House, offset: int) -> None:
+    bench = Bench(real)
+
+    answer = bench.send(ask(at(offset, f" {MAIL} ", length=45_000)))
+
+    assert answer.status == 200
+    assert real.upstream.last_body == ask(at(offset, f" {MAIL} ", length=45_000).replace(MAIL, "<EMAIL_1>"))
+
+
+ACCOUNT = """
+policy: account
+description: Account numbers and tokens are masked.
+classifiers:
+  pii: {entities: [bank_account]}
+rules:
+  - id: mask
+    message: {en: "Data was masked."}
+    when: {any: [{category: pii.bank_account}, {category: secret.token}]}
+    then: redact
+"""
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A gateway with the real `pii` and `secrets`."""
+    with house(tmp_path_factory.mktemp("account"), ACCOUNT) as one:
+        yield one
+
+
+@pytest.mark.parametrize("first", ["My bank account number is ", "我的银行账号是"])
+def test_s17_a_number_whose_meaning_stands_in_the_text_before_is_masked(account: House, first: str) -> None:
+    answer = Bench(account).send(ask(first, "12345678901"))
+
+    assert answer.status == 200
+    assert [m["content"] for m in account.upstream.last_body["messages"]] == [first, "<BANK_ACCOUNT_1>"]
+    assert Bench(account).send(ask("I have read chapter ", "12345678901")).status == 200
+    assert account.upstream.last_body["messages"][1]["content"] == "12345678901"
+
+
+@pytest.mark.parametrize("offset", [65_536 - 8_000, 65_536 - 8_320, 65_536 - 4_000])
+def test_s28_a_token_of_eight_thousand_letters_is_masked_whole(account: House, offset: int) -> None:
+    letters = "".join(random.Random(5).choices(string.ascii_letters + string.digits, k=8_000))
+    token = f"eyJhbGciOiJSUzI1NiJ9.eyJ{letters[:7_700]}.{letters[7_700:]}"
+    said = at(offset, f" {token} ", length=90_000)
+
+    assert Bench(account).send(ask(said)).status == 200
+    assert account.upstream.last_body == ask(said.replace(token, "<TOKEN_1>"))

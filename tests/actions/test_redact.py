@@ -132,16 +132,63 @@ def test_a_rule_that_found_nothing_to_redact_is_refused():
     assert isinstance(redact("abcd"), Refusal)
 
 
-def test_tool_arguments_stay_json():
-    document = '{"to": "ana@example.org", "n": 13800138000}'
-    text, number = document.index("ana@"), document.index("138")
-    part = TextPart(document, "/0", kind="tool_arguments")
+KINDS = ("message", "tool_result", "tool_arguments", "reasoning")
 
-    kept = redact((part,), at(text, text + 15))
-    broken = redact((part,), at(number, number + 11))
 
-    assert json.loads(kept[0]) == {"to": "<EMAIL_1>", "n": 13800138000}
-    assert isinstance(broken, Refusal)
+def cut(document: str, *values: str, kind: str = "message", style: str = "pseudonym") -> list[str] | Refusal:
+    """*document* without *values*, each cut where it stands first."""
+    places = [(document.index(value), document.index(value) + len(value)) for value in values]
+    return redact((TextPart(document, "/0", kind=kind),), *(at(*place) for place in places), style=style)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_json_document_stays_json_and_a_number_becomes_a_string(kind: str):
+    document = '{"to": "mail\\nana@example.org", "n": 13800138000, "m": [-4111.5]}'
+
+    (text,) = cut(document, "ana@example.org", "13800138000", "4111", kind=kind)
+
+    assert json.loads(text) == {"to": "mail\n<EMAIL_1>", "n": "<EMAIL_2>", "m": ["<EMAIL_3>"]}
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("value", ['a\\n\\"b', '12", "n": 34', ' "x": "y', "35, 5", "4"])
+def test_whatever_is_cut_out_of_json_in_any_style_it_is_json_after(value: str, style: str):
+    document = '{ "x": "y 12", "n": 34, "o": [35, 5, "a\\n\\"b"]}'
+
+    (text,) = cut(document, value, style=style)
+
+    assert type(json.loads(text)) is dict
+    assert value not in text
+
+
+def test_two_findings_in_one_number_make_one_string():
+    assert redact('{"n": 123456}', at(6, 8), at(10, 12)) == ['{"n": "<EMAIL_1>"}']
+
+
+def test_a_mask_takes_an_escape_in_json_for_one_character():
+    assert cut('["a\\u0041-\\nb"]', "a\\u0041-\\nb", style="mask") == ['["**-**"]']
+
+
+def test_half_an_escape_is_never_left_in_json():
+    assert isinstance(redact('["\\nana"]', at(3, 7)), Refusal)
+
+
+@pytest.mark.parametrize(("kind", "left"), [("message", ['"<EMAIL_1>"']), ("tool_arguments", None)])
+def test_all_of_a_document_becomes_a_string_where_no_tool_waits_for_an_object(kind: str, left: list[str] | None):
+    part = TextPart('{"a": 1}', "/0", kind=kind)
+
+    released = redact((part,), Finding("pii.email", 1.0, part="/0"))
+
+    assert released == left or (left is None and isinstance(released, Refusal))
+
+
+def test_a_finding_that_is_in_no_string_or_number_of_the_document_is_refused():
+    assert isinstance(redact('{"a": 1}', at(4, 6)), Refusal)
+
+
+@pytest.mark.parametrize("text", ["4111111111111111", '"ana@example.org"', "[4111 1111]"])
+def test_a_message_that_only_looks_like_json_is_text(text: str):
+    assert redact(text, at(1, 5)) == [text[0] + "<EMAIL_1>" + text[5:]]
 
 
 @pytest.mark.parametrize("document", ['{"to": "ana@', "[" * 100_000])

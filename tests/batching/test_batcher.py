@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -323,6 +325,28 @@ def test_callers_that_come_and_go_do_not_pile_up_behind_a_busy_model(gate: Gate)
     run(main())
 
 
+def test_a_short_call_shares_the_next_batch_with_a_long_one_that_came_before_it():
+    gate = Gate(batch_cost=40)
+
+    async def main() -> None:
+        shared = batcher(gate)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(shared.submit(["hang"], soon()))
+            await reached(lambda: len(gate.batches) == 1)
+            long = group.create_task(shared.submit(["x" * 10] * 100, soon()))
+            await reached(lambda: shared.stats.queued == 100)
+            short = group.create_task(shared.submit(["short"], soon()))
+            await reached(lambda: shared.stats.queued == 101)
+            gate.release.set()
+        assert short.result() == [found("short")]
+        assert long.result() == [found("x" * 10)] * 100
+        assert shared.stats.queued == shared.stats.pending_cost == 0
+
+    run(main())
+
+    assert "short" in gate.batches[1]
+
+
 @pytest.mark.parametrize("inline_cost", [0, 1000])
 def test_a_deadline_that_has_passed_is_a_time_out_without_work(inline_cost: int):
     gate, clock = Gate(inline_cost=inline_cost), Clock()
@@ -473,3 +497,39 @@ def test_closing_waits_for_the_model_thread():
     shared.close()
 
     assert not any(thread.ident == gate.threads[0] for thread in threading.enumerate())
+
+
+FORKED = """
+import asyncio, os, time
+from tests.batching.test_batcher import Gate, batcher, found, soon
+
+gate = Gate(inline_cost=3)
+shared = batcher(gate)
+
+async def ask(text):
+    assert await shared.submit([text], soon(5)) == [found(text)]
+
+async def main():
+    task = asyncio.ensure_future(shared.submit(["hang"], soon(5)))
+    while not gate.batches:
+        await asyncio.sleep(0.001)
+    child = os.fork()  # while the model thread holds the model
+    if not child:
+        return child
+    gate.release.set()
+    await task
+    return child
+
+asyncio.run(ask("a text"))
+child = asyncio.run(main())
+asyncio.run(ask("aa"))
+asyncio.run(ask("another"))
+assert shared.stats.inline == 1 and shared.stats.pending_cost == 0
+if child:
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+os._exit(0)
+"""
+
+
+def test_a_forked_child_has_a_model_thread_of_its_own():
+    subprocess.run([sys.executable, "-c", FORKED], check=True, timeout=30)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import itertools
+import time
 from dataclasses import dataclass
 
 from hypothesis import given, strategies as st
 
-from guard.batching.plan import take
+from guard.batching.plan import Line, Take, take
 
 
 @dataclass(frozen=True)
@@ -13,93 +15,194 @@ class Entry:
     cost: int = 1
     deadline: float = 100.0
     abandoned: bool = False
+    call: int = 0
 
 
 def seqs(entries: object) -> list[int]:
     return [entry.seq for entry in entries]
 
 
-def entries(*costs: int) -> list[Entry]:
-    return [Entry(seq, cost) for seq, cost in enumerate(costs)]
+def left(taken: Take[Entry]) -> list[int]:
+    return [entry.seq for line in taken.rest for entry in line.waiting]
+
+
+def calls(*costs: tuple[int, ...]) -> list[Line[Entry]]:
+    """One line for each call, its entries numbered through."""
+    number = itertools.count()
+    return [Line([Entry(next(number), cost, call=call) for cost in one]) for call, one in enumerate(costs)]
+
+
+def singles(*costs: int) -> list[Line[Entry]]:
+    return calls(*((cost,) for cost in costs))
 
 
 def test_a_batch_is_the_front_of_the_queue_that_the_budget_allows():
-    taken = take(entries(3, 4, 3, 1), now=0, budget=10)
+    taken = take(singles(3, 4, 3, 1), now=0, budget=10)
 
-    assert (seqs(taken.batch), seqs(taken.rest)) == ([0, 1, 2], [3])
+    assert (seqs(taken.batch), left(taken)) == ([0, 1, 2], [3])
 
 
-def test_a_cheap_entry_does_not_overtake_a_dear_one():
-    taken = take(entries(3, 9, 1), now=0, budget=10)
+def test_a_cheap_call_does_not_overtake_a_dear_one():
+    taken = take(singles(3, 9, 1), now=0, budget=10)
 
-    assert (seqs(taken.batch), seqs(taken.rest)) == ([0], [1, 2])
+    assert (seqs(taken.batch), left(taken)) == ([0], [1, 2])
 
 
 def test_one_entry_is_taken_even_if_it_alone_exceeds_the_budget():
-    taken = take(entries(50, 1), now=0, budget=10)
+    taken = take(singles(50, 1), now=0, budget=10)
 
-    assert (seqs(taken.batch), seqs(taken.rest)) == ([0], [1])
+    assert (seqs(taken.batch), left(taken)) == ([0], [1])
+
+
+def test_one_call_alone_has_the_whole_budget():
+    taken = take(calls((3, 4, 3, 1)), now=0, budget=10)
+
+    assert (seqs(taken.batch), left(taken)) == ([0, 1, 2], [3])
+
+
+def test_calls_share_the_budget_and_what_one_leaves_the_others_use():
+    taken = take(calls((2,) * 9, (1, 1), (2,) * 9), now=0, budget=12)
+
+    assert seqs(taken.batch) == [0, 1, 9, 10, 11, 12, 2]
+
+
+def test_a_call_that_had_a_turn_stands_behind_those_that_had_none():
+    taken = take(calls((6, 6), (6, 6), (6, 6)), now=0, budget=6)
+
+    assert (seqs(taken.batch), left(taken)) == ([0], [2, 3, 4, 5, 1])
 
 
 def test_abandoned_and_expired_entries_are_sorted_out_and_cost_nothing():
-    queue = [Entry(0, 9, abandoned=True), Entry(1, 9, deadline=5.0), Entry(2, 9), Entry(3, 1), Entry(4, 1)]
+    entries = [Entry(0, 9, abandoned=True), Entry(1, 9, deadline=5.0), Entry(2, 9), Entry(3, 1), Entry(4, 1)]
 
-    taken = take(queue, now=5.0, budget=10)
+    for queue in ([Line(entries)], [Line([entry]) for entry in entries]):
+        taken = take(queue, now=5.0, budget=10)
 
-    assert (seqs(taken.abandoned), seqs(taken.expired)) == ([0], [1])
-    assert (seqs(taken.batch), seqs(taken.rest)) == ([2, 3], [4])
+        assert (seqs(taken.abandoned), seqs(taken.expired)) == ([0], [1])
+        assert (seqs(taken.batch), left(taken)) == ([2, 3], [4])
 
 
 def test_an_empty_queue_gives_nothing():
     assert take([], now=0, budget=10) == ([], [], [], [])
 
 
-queues = st.lists(st.tuples(st.integers(1, 30), st.floats(0, 10), st.booleans()), max_size=30).map(
-    lambda rows: [Entry(i, *row) for i, row in enumerate(rows)]
-)
+def numbered(rows: list[list[tuple[int, float, bool]]]) -> list[Line[Entry]]:
+    number = itertools.count()
+    return [Line([Entry(next(number), *row, call) for row in one]) for call, one in enumerate(rows)]
+
+
+row = st.tuples(st.integers(1, 30), st.floats(0, 10), st.booleans())
+queues = st.lists(st.lists(row, min_size=1, max_size=8), max_size=8).map(numbered)
 
 
 @given(queues, st.floats(0, 10), st.integers(1, 60))
-def test_nothing_is_lost_and_nothing_comes_twice(queue: list[Entry], now: float, budget: int):
+def test_nothing_is_lost_and_nothing_comes_twice(queue: list[Line[Entry]], now: float, budget: int):
     taken = take(queue, now, budget)
 
-    assert sorted(seqs([*taken.batch, *taken.expired, *taken.abandoned, *taken.rest])) == seqs(queue)
+    everything = [*seqs(taken.batch), *seqs(taken.expired), *seqs(taken.abandoned), *left(taken)]
+    assert sorted(everything) == [entry.seq for line in queue for entry in line.entries]
 
 
 @given(queues, st.floats(0, 10), st.integers(1, 60))
-def test_a_batch_keeps_the_budget_or_is_a_single_entry(queue: list[Entry], now: float, budget: int):
+def test_nothing_that_was_given_is_changed(queue: list[Line[Entry]], now: float, budget: int):
+    before = [Line(list(line.entries), line.start) for line in queue]
+
+    assert take(queue, now, budget) == take(queue, now, budget)
+    assert queue == before
+
+
+@given(queues, st.floats(0, 10), st.integers(1, 60))
+def test_a_batch_keeps_the_budget_or_is_a_single_entry(queue: list[Line[Entry]], now: float, budget: int):
     batch = take(queue, now, budget).batch
 
     assert sum(entry.cost for entry in batch) <= budget or len(batch) == 1
 
 
 @given(queues, st.floats(0, 10), st.integers(1, 60))
-def test_a_batch_keeps_the_order_of_the_queue_and_holds_only_what_is_wanted(
-    queue: list[Entry], now: float, budget: int
+def test_a_batch_keeps_the_order_within_a_call_and_holds_only_what_is_wanted(
+    queue: list[Line[Entry]], now: float, budget: int
 ):
     taken = take(queue, now, budget)
 
-    for part in taken:
-        assert seqs(part) == sorted(seqs(part))
+    for line in queue:
+        ours = {entry.seq for entry in line.entries}
+        for part in (seqs(taken.batch), seqs(taken.expired), seqs(taken.abandoned), left(taken)):
+            mine = [seq for seq in part if seq in ours]
+            assert mine == sorted(mine)
     assert all(not entry.abandoned and entry.deadline > now for entry in taken.batch)
     assert all(entry.abandoned for entry in taken.abandoned)
     assert all(entry.deadline <= now for entry in taken.expired)
 
 
 @given(queues, st.floats(0, 10), st.integers(1, 60))
-def test_a_batch_is_as_large_as_the_budget_allows(queue: list[Entry], now: float, budget: int):
+def test_a_batch_is_as_large_as_the_budget_allows(queue: list[Line[Entry]], now: float, budget: int):
     taken = take(queue, now, budget)
 
     if taken.rest:
-        assert sum(entry.cost for entry in taken.batch) + taken.rest[0].cost > budget
+        assert sum(entry.cost for entry in taken.batch) + taken.rest[0].waiting[0].cost > budget
 
 
 @given(queues, st.integers(1, 60))
-def test_taking_again_and_again_empties_the_queue_in_order(queue: list[Entry], budget: int):
-    taken, rest = [], queue
+def test_taking_again_and_again_empties_the_queue_each_call_in_its_order(queue: list[Line[Entry]], budget: int):
+    taken: list[Entry] = []
+    rest = queue
     while rest:
         step = take(rest, 5.0, budget)
         assert step.batch or step.expired or step.abandoned
         taken, rest = [*taken, *step.batch], step.rest
 
-    assert seqs(taken) == [entry.seq for entry in queue if not entry.abandoned and entry.deadline > 5.0]
+    for call, line in enumerate(queue):
+        wanted = [entry.seq for entry in line.entries if not entry.abandoned and entry.deadline > 5.0]
+        assert [entry.seq for entry in taken if entry.call == call] == wanted
+
+
+@given(st.lists(st.lists(st.integers(1, 10), min_size=1, max_size=6), min_size=1, max_size=6), st.integers(1, 40))
+def test_no_call_has_a_second_batch_while_another_that_was_there_has_none(costs: list[list[int]], budget: int):
+    """Nobody starves: of the calls that wait, each is in a batch before any is in two."""
+    rest = calls(*map(tuple, costs))
+    waiting, served = set(range(len(costs))), set[int]()
+    while waiting - served:
+        step = take(rest, 0, budget)
+        now = {entry.call for entry in step.batch}
+        assert not (now & served) or waiting <= served | now
+        served |= now
+        rest = step.rest
+
+
+@given(st.integers(1, 4000), st.integers(1, 100), st.integers(1, 20), st.integers(0, 50))
+def test_a_short_call_that_comes_behind_a_long_one_is_in_the_next_batch(
+    windows: int, cost: int, share: int, batches: int
+):
+    """Whatever of the long one was judged before, and however few of its windows fill a batch."""
+    budget = cost * share
+    rest = calls((cost,) * windows)
+    for _ in range(batches):
+        rest = take(rest, 0, budget).rest
+    short = Entry(-1, cost=max(1, budget // 2), call=-1)
+
+    first = take([*rest, Line([short])], 0, budget)
+    second = take(first.rest, 0, budget)
+
+    assert short in (first.batch if share > 1 else [*first.batch, *second.batch])
+
+
+@given(st.integers(1, 60), st.integers(1, 15), st.lists(st.integers(1, 15), min_size=1, max_size=20))
+def test_a_long_call_moves_on_in_every_batch_under_a_stream_of_short_ones(windows: int, cost: int, stream: list[int]):
+    rest = calls((cost,) * windows)
+    arrivals = itertools.cycle(stream)
+    steps = 0
+    while rest:
+        rest = take([Line([Entry(-1, next(arrivals), call=-1)]), *rest], 0, 30).rest
+        steps += 1
+        assert steps <= windows
+
+
+def test_twenty_thousand_entries_are_planned_quickly_however_they_came():
+    for queue in (calls((10,) * 20_000), singles(*(10,) * 20_000), calls(*((10,) * 20,) * 1000)):
+        began = time.perf_counter()
+        rest, batches = queue, 0
+        while rest:
+            rest = take(rest, 0, 1000).rest
+            batches += 1
+        assert batches == 200
+        assert time.perf_counter() - began < 2

@@ -161,6 +161,13 @@ def test_check_judges_pictures_by_their_bytes(run: Run, tmp_path: Path, policy: 
     assert "unscannable: no classifier of the policy reads image" in run.out
 
 
+def test_a_text_that_begins_as_a_bitmap_does_is_a_text(run: Run, policy: str, tmp_path: Path) -> None:
+    file = tmp_path / "cars.txt"
+    file.write_text("BMW is a nice car")
+    assert run("check", "--policy", policy, "--file", str(file)) == 0
+    assert run.out.startswith("released")
+
+
 def test_check_names_a_file_that_is_not_there(run: Run, policy: str, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("fine")
     assert run("check", "--policy", policy, "--file", str(tmp_path / "a.txt"), str(tmp_path / "nowhere.txt")) == 3
@@ -231,6 +238,13 @@ def test_lint_prints_each_problem_with_its_place(run: Run, tmp_path: Path) -> No
     assert run.out.startswith(f"{file}:8:")
     assert run("policy", "lint", str(tmp_path / "nowhere.yaml")) == 3
     assert "there is no such policy" in run.err
+
+
+def test_lint_finds_a_pattern_that_cannot_be_used(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text(POLICY.replace("'ticket-", "'ticket-("))
+    assert run("policy", "lint", str(file)) == 1
+    assert "p.yaml:5:66: error: classifier `keywords`: option `patterns`, `patterns.mask`: RE2 refuses it" in run.out
 
 
 def test_the_tests_beside_a_policy_are_run_through_the_real_classifiers(run: Run, policy: str, tmp_path: Path) -> None:

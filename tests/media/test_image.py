@@ -242,3 +242,37 @@ def test_damaged_bytes_give_frames_or_unreadable_and_nothing_else(kind: str, dra
     with contextlib.suppress(Unreadable):
         frames = list(decode(bytes(data), max_pixels=1_000_000))
         assert {frame.mode for frame in frames} == {"RGB"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "BMW is a nice car",
+        "BM",
+        "BM is short for a British museum, or for many other things",
+        "GIF89a is a format of pictures",
+        "GIF87a",
+        "%PDF-files begin so",
+        "the ftypavif brand is a name",
+        "宝马 BMW",
+    ],
+)
+def test_a_text_that_begins_as_a_format_does_is_no_picture(text: str) -> None:
+    assert sniff(text.encode()) is None
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA"])
+def test_every_kind_of_bitmap_and_gif_is_known(mode: str) -> None:
+    image = Image.new(mode, (5, 3))
+
+    assert sniff(encoded(image, "BMP")) == "image/bmp"
+    assert sniff(encoded(image, "GIF")) == "image/gif"
+
+
+def test_a_gif_without_a_colour_table_of_its_own_is_known() -> None:
+    assert sniff(b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0, 0, 0) + b"!\xf9\x04") == "image/gif"
+
+
+def test_a_document_is_known_and_refused_as_such() -> None:
+    with pytest.raises(Unreadable, match="application/pdf is not a picture"):
+        list(decode(b"%PDF-1.7\n"))

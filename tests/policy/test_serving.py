@@ -1,5 +1,6 @@
 import pytest
 
+from guard import registry
 from guard.errors import PolicyError
 from guard.policy.serving import Offers
 from tests.policy.fakes import CATALOG, Catalogue, Pii, Toxicity, policy
@@ -49,8 +50,28 @@ def test_a_child_of_an_open_parent_is_served_by_what_declares_the_parent() -> No
 
 
 def test_options_can_take_away_what_a_rule_needs() -> None:
-    with pytest.raises(PolicyError, match=r"p\.yaml:3:34: no classifier gives `pii.phone`; known: pii.email"):
+    with pytest.raises(PolicyError, match=r"p\.yaml:3:34: no classifier gives `pii.phone`; "):
         needs("pii: {entities: [email]}", "pii.phone")
+
+
+@pytest.mark.parametrize(
+    ("classifiers", "category", "example"),
+    [
+        ("", "pii.person", "`classifiers: {pii: {entities: [person]}}`"),
+        ("pii: {entities: [email]}", "pii.phone", "`classifiers: {pii: {entities: [email, phone]}}`"),
+        ("", "custom.stop", "`classifiers: {keywords: {lists: {stop: […]}}}`"),
+    ],
+)
+def test_what_only_an_option_gives_is_said_with_the_option(classifiers: str, category: str, example: str) -> None:
+    with pytest.raises(PolicyError) as raised:
+        policy(RULE % (classifiers, category), catalog=registry)
+    assert raised.value.hint is not None
+    assert raised.value.hint.endswith(example)
+
+
+def test_no_option_is_named_that_would_not_help() -> None:
+    with pytest.raises(PolicyError, match=r"did you mean|known: "):
+        needs("", "toxicity.identity_attack")
 
 
 def test_a_classifier_that_cannot_be_imported_offers_nothing_and_says_why() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import copy
 import dataclasses
 from typing import Any
@@ -7,27 +8,30 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from guard.content import AudioPart, Direction, ImagePart, OpaquePart, Part, TextPart
+from guard.content import Direction, ImagePart, OpaquePart, Part, TextPart
 from guard.errors import RequestError
+from guard.protocols.attachments import Blob, MediaUrl
 from guard.protocols.contract import (
-    Blob,
+    MOST_LEAVES,
+    TIME_DIGITS,
     Constrained,
     Each,
     Field,
     Guarded,
-    MediaUrl,
     Object,
     OneOf,
     Scalar,
     TextOr,
     Walk,
     apply_parts,
+    spell,
     walk_unknown,
 )
 from guard.protocols.logprobs import Logprobs
+from guard.protocols.strict_json import dump
 
 words = st.text("ab~/?0 é\U0001f600", max_size=8)
-short = st.integers(-(10**7) + 1, 10**7 - 1) | st.floats(-1e6, 1e6)
+short = st.integers(-(10**7) + 1, 10**7 - 1) | st.integers(-99_999, 99_999).map(lambda n: n / 100)
 documents = st.recursive(
     st.none() | st.booleans() | short | words,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words, inner, max_size=4),
@@ -121,7 +125,8 @@ def test_changed_texts_are_written_where_they_came_from_and_nothing_else_changes
     ("contract", "exempt", "judged"),
     [
         (Constrained(), ["gpt-4o", "a:b/c.d_e-f", "x" * 128], ["two words", "", "x" * 129, "naïve", "-x", "a\n"]),
-        (Scalar(), [None, True, 1, -1.5, 10**15], ["1", "null"]),
+        (Scalar(), [None, True, 1, -1.5, 9_999_999], ["1", "null"]),
+        (Scalar(TIME_DIGITS), [None, True, 1_900_000_000, 1.5], ["1", "null"]),
     ],
 )
 def test_a_field_is_exempt_only_while_it_is_what_the_contract_says(
@@ -131,30 +136,61 @@ def test_a_field_is_exempt_only_while_it_is_what_the_contract_says(
         assert (walked(contract, value).parts, sum(walked(contract, value).exempt.values())) == ([], 1)
     for value in judged:
         (part,) = walked(contract, value).parts
-        assert (part.kind, getattr(part, "text", None)) == ("unknown", value)
+        assert (part.kind, getattr(part, "text", None)) == ("name", value)
 
 
-def test_structure_in_place_of_a_word_is_judged_leaf_by_leaf():
-    assert texts(walked(Constrained(), {"a b": ["c d"]})) == ["a b", "c d"]
-    assert texts(walked(Scalar(), [{"k": "v"}])) == ["k", "v"]
+def test_structure_in_place_of_a_word_is_judged_leaf_by_leaf_as_unknown():
+    for contract in (Constrained(), Scalar()):
+        walk = walked(contract, {"a b": ["c d"]})
+        assert texts(walk) == ["a b", "c d"]
+        assert [part.kind for part in walk.parts] == ["key", "unknown"]
 
 
-@pytest.mark.parametrize("number", [10**7, -(10**7), 4111111111111111, 1e7, 4111111111111111.0])
-def test_a_number_long_enough_to_spell_something_is_text_that_cannot_be_edited(number: float):
-    walk = Walk()
-    walk_unknown({"n": number}, walk, (), "", None)
+@pytest.mark.parametrize(
+    ("number", "spelled"),
+    [
+        (10**7, "10000000"),
+        (-(10**7), "-10000000"),
+        (4111111111111111, "4111111111111111"),
+        (1e7, "10000000.0"),
+        (4111111111111111.0, "4111111111111111.0"),
+        (411111.1111111111, "411111.1111111111\n4111111111111111"),
+        (-41111111.11111111, "-41111111.11111111\n4111111111111111"),
+        (4.111111111111111e200, "4.111111111111111e+200\n4111111111111111"),
+        (0.4111111111111111, "0.4111111111111111"),
+    ],
+)
+def test_a_number_long_enough_to_spell_something_is_judged_as_it_will_be_written(number: float, spelled: str):
+    contracts = (Scalar(), number), (Object({}), {"type": number}), (Guarded(), [number])
+    for contract, value in contracts:
+        (part,) = walked(contract, value).parts
+        assert isinstance(part, TextPart)
+        assert (part.text, part.editable) == (spelled, False)
+    assert walked(Scalar(), number).parts[0].kind == "name"
 
-    part = walk.parts[-1]
-    assert isinstance(part, TextPart)
-    assert (part.text.strip("-"), part.editable) == (f"{abs(number):.0f}", False)
+
+@given(st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False))
+def test_of_every_number_all_digits_or_fewer_than_eight_go_unjudged(number: float):
+    written = dump(number).decode()
+    digits = "".join(filter(str.isdigit, written.partition("e")[0].removesuffix(".0"))).lstrip("0")
+
+    spelled = spell(number)
+
+    assert (spelled is None) == (len(digits) < 8)
+    if spelled is not None:
+        assert spelled.startswith(written)
+        assert digits in spelled.replace(".", "")
 
 
-@pytest.mark.parametrize("number", [0, 9_999_999, -9_999_999, 0.1, True, None])
+@pytest.mark.parametrize("number", [0, 9_999_999, -9_999_999, 0.1, 1e300, 12345.67, True, None])
 def test_a_short_number_is_exempt(number: Any):
-    walk = Walk()
-    walk_unknown([number], walk, (), "", None)
+    for value in ([number], {"type": number}):
+        assert walked(Object({"type": Guarded()}), {"type": value}).parts == []
 
-    assert (walk.parts, walk.exempt) == ([], {"scalar": 1})
+
+@pytest.mark.parametrize("number", [10**10, -(10**10), 1_900_000_000.5, 4111111111111111])
+def test_a_time_is_a_whole_number_of_ten_digits(number: float):
+    assert len(walked(Scalar(TIME_DIGITS), number).parts) == 1
 
 
 @pytest.mark.parametrize("key", ["Content", "CONTENT", "contenT", "rOle", "\u017ftop", "to\u212aen"])
@@ -226,35 +262,78 @@ def test_a_string_or_something_else_goes_by_its_own_contract():
         assert "a string or a list" in refusal(contract, value).message
 
 
+@pytest.mark.parametrize("kind", ["tool_schema", "name", "message"])
+def test_keys_below_a_known_field_are_judged_and_are_no_unknown_fields(kind: str):
+    walk = walked(Object({"known": Guarded(kind)}), {"known": {"secret": [{"inner": "x"}]}})
+
+    assert texts(walk) == ["secret", "inner", "x"]
+    assert {part.kind for part in walk.parts} <= {kind, "name"}
+    assert not any(part.editable for part in walk.parts[:2])
+
+
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(60)).decode()
+
+
 @pytest.mark.parametrize(
-    ("url", "kinds"),
+    "value",
     [
-        ("data:image/png;base64,AAAA", [ImagePart]),
-        ("DATA:IMAGE/PNG;BASE64,AAAA", [ImagePart]),
-        ("data:audio/wav;base64,AAAA", [AudioPart]),
-        ("data:text/plain;base64,AAAA", [OpaquePart]),
-        ("data:image/png;base64,*", [OpaquePart]),
-        ("data:image/png,AAAA", [OpaquePart]),
-        ("https://example.org/a.png", [TextPart, OpaquePart]),
-        (" data:image/png;base64,AAAA", [TextPart, OpaquePart]),
+        "data:image/png;base64,AAAA",
+        PNG,
+        {"type": {"type": {"text": PNG}}},
+        [[PNG]],
     ],
 )
-def test_a_medium_is_its_bytes_or_cannot_be_read(url: str, kinds: list[type]):
-    assert [type(part) for part in walked(MediaUrl(), url).parts] == kinds
-
-
-def test_base64_is_bytes_or_cannot_be_read():
-    assert [type(part) for part in walked(Blob("audio"), "AAAA").parts] == [AudioPart]
-    assert [type(part) for part in walked(Blob("image"), "AAAA").parts] == [ImagePart]
-    assert [type(part) for part in walked(Blob("video"), "AAAA").parts] == [OpaquePart]
-    assert [type(part) for part in walked(Blob(), "not base64").parts] == [OpaquePart]
-    assert walked(Blob(), None).exempt == {"scalar": 1}
-
-
-def test_a_picture_in_an_unknown_field_is_a_picture():
-    (_, part) = walked(Object({}), {"x_new": "data:image/png;base64,AAAA"}).parts
+@pytest.mark.parametrize("contract", [Object({}), Object({"type": Guarded()})])
+def test_a_picture_where_no_contract_has_one_is_a_picture(contract: Field, value: Any):
+    *_, part = walked(contract, {"type": [value]}).parts
 
     assert isinstance(part, ImagePart)
+
+
+def test_a_text_with_a_picture_in_it_is_judged_and_so_is_the_picture():
+    markdown = f"look: ![x](data:image/png;base64,{PNG})"
+
+    for walk in (walked(Guarded(), markdown), walked(Object({}), {"type": markdown})):
+        text, picture = walk.parts
+        assert isinstance(text, TextPart)
+        assert isinstance(picture, ImagePart)
+        assert text.text == markdown
+        assert picture.data.startswith(b"\x89PNG")
+        assert picture.pointer not in {text.pointer, ""}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"data:image/png;base64,{PNG} ignore all",
+        f"data:image/png;base64,{PNG.rstrip('=')}\nignore all",
+        f"data:image/png;name=ignore_all;base64,{PNG}",
+        "data:image/png,ignore all",
+    ],
+)
+def test_words_in_a_data_url_are_judged_beside_the_medium(url: str):
+    for contract in (Object({}), Object({"type": MediaUrl()})):
+        text, medium = walked(contract, {"type": url}).parts
+        assert isinstance(text, TextPart)
+        assert text.text == url
+        assert isinstance(medium, ImagePart | OpaquePart)
+
+
+def test_more_media_than_can_be_judged_are_refused():
+    url = f"x data:image/png;base64,{PNG} "
+    assert len(walked(Guarded(), [url] * 64).parts) == 128
+    for contract, value in ((Guarded(), [url] * 65), (Guarded(), url * 65), (Each(Blob()), ["AAAA"] * 65)):
+        error = refusal(contract, value)
+        assert error.code == "too_many_parts"
+        assert "64 pictures" in error.message
+
+
+def test_values_that_need_no_judging_are_counted_too():
+    assert walked(Guarded(), [0] * MOST_LEAVES).exempt == {"scalar": MOST_LEAVES}
+    for value in ([0] * (MOST_LEAVES + 1), [[{"type": 0.5, "text": None}]] * (MOST_LEAVES // 4 + 1)):
+        error = refusal(Guarded(), value)
+        assert error.code == "too_many_parts"
+        assert "50000 values" in error.message
 
 
 def test_more_parts_than_can_be_judged_are_refused():
@@ -286,6 +365,11 @@ def test_other_fields_of_a_token_are_judged_too():
     lists = {"content": [token("x", note="n"), token("x", logprob="l"), token("x", bytes="b")]}
 
     assert texts(walked(Logprobs(), lists))[1] == "note\nn\nlogprob\nl\nbytes\nb"
+
+
+def test_a_probability_that_is_none_is_judged_like_any_number():
+    assert texts(walked(Logprobs(), {"content": [token("x", logprob=-0.31725305318832397)]})) == ["x"]
+    assert "4111111111111111" in texts(walked(Logprobs(), {"content": [token("x", logprob=4111111111111111)]}))[1]
 
 
 def test_a_changed_token_list_is_dropped():

@@ -8,6 +8,7 @@ import pytest
 from guard.content import Content, Direction, ImagePart, TextPart
 from guard.decision import Cause, Decision, Judged, Refusal
 from guard.errors import RequestError
+from guard.finding import Finding
 from guard.protocols.native import ADAPTER, text_content
 
 
@@ -74,7 +75,8 @@ def test_the_locale_is_the_contents():
         ({"texts": "x"}, "invalid_type"),
         ({"texts": []}, "invalid_type"),
         ({"texts": ["x", 1]}, "invalid_type"),
-        ({"texts": ["x"] * 5_000}, "too_many_parts"),
+        ({"texts": ["x"] * 1_001}, "too_many_parts"),
+        ({"texts": [f"data:image/png;base64,{'A' * 64}"] * 65}, "too_many_parts"),
         ({"image": {"url": "x"}}, "invalid_type"),
         ({"messages": None}, "invalid_type"),
         ({"messages": [{"role": "bard", "content": "x"}]}, "unknown_role"),
@@ -95,6 +97,20 @@ def test_what_cannot_be_checked_is_refused(body: Any, code: str):
 def test_one_subject_has_one_report_and_several_texts_a_list():
     assert answered({"text": "x"})["released"] == "x"
     assert [report["id"] for report in answered({"texts": ["x", "y"]})["results"]] == ["id0", "id1"]
+
+
+def test_many_reports_list_no_more_findings_together_than_one():
+    exchange = ADAPTER.decode_request(json.dumps({"texts": ["x"] * 500}).encode())
+    findings = tuple(Finding("pii.email", 1.0, span=(n, n + 1)) for n in range(9))
+    judged = [
+        Judged(Decision(f"id{n}", "allow", Cause.NONE, "p", "r", content.direction, (), findings), content)
+        for n, content in enumerate(exchange.contents)
+    ]
+
+    reports = json.loads(ADAPTER.encode_decisions(exchange, judged))["results"]
+
+    assert {len(report["findings"]) for report in reports} == {2}
+    assert {report["findings_left_out"] for report in reports} == {7}
 
 
 def test_a_refusal_is_told_and_nothing_is_released():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 from collections.abc import Callable
@@ -79,6 +80,7 @@ def gathered(stream: bytes) -> ChatCompletion:
     return state.get_final_completion()
 
 
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(60)).decode()
 CALLS = [
     {"id": "call_1", "type": "function", "function": {"name": "look_up", "arguments": '{"q": "one"}'}},
     {"id": "call_2", "type": "function", "function": {"name": "look_up", "arguments": '{"q": "two"}'}},
@@ -110,8 +112,7 @@ def test_every_text_of_a_request_is_a_part_with_its_kind_and_role():
         ("reasoning", "assistant", "hm"),
         ("name", "function", "f"),
         ("tool_result", "function", "legacy"),
-        ("key", None, "stop"),
-        ("unknown", None, "end"),
+        ("name", None, "end"),
     ]
     assert (exchange.content.direction, exchange.content.model, exchange.stream) == (Direction.INPUT, "m", False)
 
@@ -130,6 +131,47 @@ def test_attachments_are_what_they_are():
 
     kinds = [type(part) for part in exchange.content.parts]
     assert kinds == [ImagePart, ImagePart, AudioPart, OpaquePart, TextPart]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"role": "user", "content": [{"type": "file", "file": {"file_id": "file-abc123"}}]},
+        {"role": "assistant", "content": None, "audio": {"id": "audio_abc123"}},
+    ],
+)
+def test_what_the_generator_keeps_and_nobody_here_saw_cannot_be_read(message: Any):
+    name, file = decoded(request(message)).content.parts
+
+    assert isinstance(name, TextPart)
+    assert isinstance(file, OpaquePart)
+
+
+def test_a_seed_or_a_time_that_spells_a_card_is_judged():
+    for number in (4111111111111111, 411111.1111111111):
+        asked = decoded(request(seed=number)).content
+        whole = answered(answer({"content": ""}, created=number)).content
+        for content in (asked, whole):
+            assert any(isinstance(part, TextPart) and str(number) in part.text for part in content.parts)
+    assert len(answered(answer({"content": "x"}, created=1_900_000_000)).content.parts) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}}],
+        f"![x](data:image/png;base64,{PNG})",
+        f"![x](data:image/png;name=a.png;base64,{PNG})",
+    ],
+)
+def test_a_picture_in_an_answers_content_is_a_picture(content: Any):
+    assert any(isinstance(part, ImagePart) for part in answered(answer({"content": content})).content.parts)
+
+
+def test_pictures_beside_an_answers_content_are_pictures():
+    whole = answered(answer({"content": "x", "images": [{"b64_json": PNG}, {"image_url": {"url": PNG}}]}))
+
+    assert [type(part) for part in whole.content.parts].count(ImagePart) == 2
 
 
 def test_what_is_forwarded_is_what_was_sent():
@@ -214,6 +256,18 @@ def test_every_text_of_an_answer_is_a_part_of_the_generator():
 def test_an_answer_of_another_shape_is_refused(body: Any):
     with pytest.raises(RequestError):
         answered(body)
+
+
+@pytest.mark.parametrize("numbers", [(0, 0), (1, 1), (0, 2), (1, 2), (-1, 0), (1, None), (0, 1, 1), (1,)])
+def test_choices_that_clients_would_put_together_are_refused(numbers: tuple[int | None, ...]):
+    body = answer(*({"content": "x"} for _ in numbers))
+    for choice, number in zip(body["choices"], numbers, strict=True):
+        choice["index"] = number
+
+    with pytest.raises(RequestError) as error:
+        answered(body)
+
+    assert (error.value.code, error.value.param) == ("invalid_value", "/choices")
 
 
 def test_an_answer_comes_back_as_it_was():

@@ -60,8 +60,9 @@ def test_parts_of_one_input_are_judged_together():
         ({"input": [{"type": "song"}]}, "unknown_type"),
         ({"input": "x", "policy": "none"}, "unknown_field"),
         ({"input": "x", "Model": "m"}, "unknown_field"),
-        ({"input": ["x"] * 5_000}, "too_many_parts"),
-        ({"input": [PICTURE] * 5_000}, "too_many_parts"),
+        ({"input": ["x"] * 1_001}, "too_many_parts"),
+        ({"input": [PICTURE] * 65}, "too_many_parts"),
+        ({"input": [f"data:image/png;base64,{'A' * 64}"] * 65}, "too_many_parts"),
     ],
 )
 def test_what_cannot_be_moderated_is_refused(body: Any, code: str):

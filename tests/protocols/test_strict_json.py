@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from guard.errors import RequestError
-from guard.protocols.strict_json import MAX_DEPTH, dump, parse
+from guard.protocols.strict_json import MAX_DEPTH, MAX_VALUES, dump, parse
 
 words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=12)
 numbers = st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
@@ -113,3 +113,11 @@ def test_a_refusal_says_what_is_wrong_and_where(body: bytes, why: str):
 def test_a_refusal_holds_nothing_of_the_body():
     for body in (b'{"secret-word":1,"secret-word":2}', b'{"x":"secret-word', b"secret-word", b'["secret-word\\u0000"]'):
         assert "secret-word" not in refused(body)
+
+
+@pytest.mark.parametrize("body", [b"[" + b"0," * MAX_VALUES + b"0]", b"[" + b"[[]]," * (MAX_VALUES // 2) + b"0]"])
+def test_a_document_of_too_many_values_is_refused(body: bytes):
+    with pytest.raises(RequestError) as error:
+        parse(body)
+
+    assert error.value.code == "too_many_parts"

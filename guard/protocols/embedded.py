@@ -1,0 +1,158 @@
+"""Media inside strings: data URLs (RFC 2397), alone or inside a text, and bare base64 that begins like a file.
+
+Read as leniently as the most lenient reader behind us would: either alphabet, with or without padding, with line
+breaks, parameters or per cent signs. What cannot be read here, a client may still show, so it is never left out: it is
+an `OpaquePart`. Pure.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from guard.content import AudioPart, ImagePart, OpaquePart, Part, Path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SHORTEST = 64
+"""Characters of base64 below which a string is no medium: the smallest pictures are longer."""
+
+_HEAD = r"data:([a-z]+\\?/[a-z0-9.+\-]{1,64})?((?:;[^;,\s\"'<>()]{0,200}){0,8}?);base64,"
+_DATA_URL = re.compile(_HEAD, re.IGNORECASE)
+_INSIDE = re.compile(_HEAD + r"([\sA-Za-z0-9+/_\-%\\]{64,}+={0,2})", re.IGNORECASE)  # a backslash: JSON inside JSON
+_BARE_URL = re.compile(r"data:(?:[a-z]+/[a-z0-9.+\-]{1,64})?;base64,[a-z0-9+/_\-]*+={0,2}", re.IGNORECASE)
+_PLAIN_URL = re.compile(r"data:(?:image|audio|video)/[^,]{0,400},", re.IGNORECASE)
+_RUN = re.compile(r"\s*+([A-Za-z0-9+/_\-][\sA-Za-z0-9+/_\-]{62,}+[A-Za-z0-9+/_\-]?+={0,2})")
+_WHOLE = re.compile(r"[A-Za-z0-9+/_\-]{62,}+={0,2}")
+_BREAKS = re.compile(r"\\[nrt]")  # line breaks as JSON inside JSON writes them
+_SPACES = dict.fromkeys(map(ord, " \t\n\r\f\v\\"))
+_STANDARD = str.maketrans("-_", "+/")
+
+_MAGIC = (
+    (b"\x89PNG", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF8", "image/gif"),
+    (b"II*\0", "image/tiff"),
+    (b"MM\0*", "image/tiff"),
+    (b"\0\0\1\0", "image/x-icon"),
+    (b"8BPS", "image/vnd.adobe.photoshop"),
+    (b"\0\0\0\x0cjP  ", "image/jp2"),
+    (b"\0\0\0\x0cJXL ", "image/jxl"),
+    (b"<svg", "image/svg+xml"),
+    (b"ID3", "audio/mpeg"),
+    (b"OggS", "audio/ogg"),
+    (b"fLaC", "audio/flac"),
+    (b"FORM", "audio/aiff"),
+    (b"#!AMR", "audio/amr"),
+    (b"MThd", "audio/midi"),
+    (b"\x1aE\xdf\xa3", "video/webm"),
+    (b"FLV\1", "video/x-flv"),
+    (b"\0\0\1\xba", "video/mpeg"),
+    (b"%PDF-", "application/pdf"),
+    (b"PK\3\4", "application/zip"),
+    (b"\x1f\x8b\x08", "application/gzip"),
+    (b"7z\xbc\xaf'\x1c", "application/x-7z-compressed"),
+    (b"Rar!\x1a\x07", "application/vnd.rar"),
+)
+_RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"}
+_BRANDS = {b"avif": "image/avif", b"avis": "image/avif", b"heic": "image/heic", b"heix": "image/heic",
+           b"mif1": "image/heif", b"msf1": "image/heif", b"M4A ": "audio/mp4", b"M4B ": "audio/mp4"}  # fmt: skip
+_BMP_HEADERS = frozenset((12, 40, 52, 56, 64, 108, 124))
+
+
+def sniff(data: bytes) -> str | None:
+    """The media type that the first bytes show, None if they show none. Two bytes alone are no proof."""
+    for magic, media_type in _MAGIC:
+        if data.startswith(magic):
+            return media_type
+    if data[:4] == b"RIFF":
+        return _RIFF.get(data[8:12])
+    if data[4:8] == b"ftyp":
+        return _BRANDS.get(data[8:12], "video/mp4")
+    if data[:2] == b"BM" and int.from_bytes(data[14:18], "little") in _BMP_HEADERS:
+        return "image/bmp"
+    # MPEG layer III or ADTS: the frame's first eleven or twelve bits, and a bit rate and sampling rate that exist
+    if data[:1] == b"\xff" and data[1:2] in {b"\xfa", b"\xfb", b"\xf2", b"\xf3", b"\xe2", b"\xe3", b"\xf1", b"\xf9"}:
+        return "audio/mpeg" if len(data) > 2 and data[2] >> 4 not in {0, 15} and data[2] & 12 != 12 else None
+    return None
+
+
+def decode_base64(text: str) -> bytes | None:
+    """The bytes of *text*, in either alphabet, with or without padding and line breaks; None if it is no base64."""
+    digits = (_BREAKS.sub("", text) if "\\" in text else text).translate(_SPACES).translate(_STANDARD).rstrip("=")
+    try:
+        return base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def says_more(value: str) -> bool:
+    """Whether a data URL holds anything beside a type and base64: parameters or spaces, in which a text could stand."""
+    return _BARE_URL.fullmatch(value) is None
+
+
+def is_data_url(value: str) -> bool:
+    """Whether all of *value* is a data URL of something that is no text."""
+    return value[:5].lower() == "data:" and (_DATA_URL.match(value) or _PLAIN_URL.match(value)) is not None
+
+
+def decode_data_url(value: str, pointer: str, path: Path, role: str | None) -> Part:
+    """The medium in a data URL."""
+    match = _DATA_URL.match(value)
+    if match is None:
+        return OpaquePart("a data URL that is not base64", pointer, path, role)
+    return _decoded(match.group(1), value[match.end() :], pointer, path, role)
+
+
+def is_base64_file(text: str) -> bool:
+    """Whether all of *text* is base64 whose first bytes are those of a picture, sound, film, document or archive."""
+    return len(text) >= SHORTEST and _begins_like_a_file(text) and _WHOLE.fullmatch(text) is not None
+
+
+def decode_file(text: str, pointer: str, path: Path, role: str | None) -> Part:
+    """The medium that bare base64 holds."""
+    return _decoded(None, text, pointer, path, role)
+
+
+def media_inside(text: str, pointer: str, path: Path, role: str | None) -> Iterator[Part]:
+    """Every medium that a reader of *text* could show: data URLs anywhere in it, and base64 that it begins with."""
+    if len(text) < SHORTEST:
+        return
+    if _begins_like_a_file(text) and (run := _RUN.match(text)) is not None:
+        yield decode_file(run.group(1), f"{pointer}#", path, role)
+    if ";base64," not in text.lower():
+        return
+    for number, match in enumerate(_INSIDE.finditer(text)):
+        declared, _, payload = match.groups()
+        begin = payload[:SHORTEST]
+        if any(map(str.isspace, begin)) and not _begins_like_a_file(payload):
+            continue  # prose about data URLs
+        yield _decoded(declared, payload, f"{pointer}#{number}", path, role)
+
+
+def _begins_like_a_file(text: str) -> bool:
+    """Whether the first bytes of *text*, were it base64, are those of a file. Reads a few dozen characters at most."""
+    begin = text[: 2 * SHORTEST].translate(_SPACES).translate(_STANDARD)[: SHORTEST - 24]
+    try:
+        return sniff(base64.b64decode(begin, validate=True)) is not None
+    except (binascii.Error, ValueError):
+        return False
+
+
+def _decoded(declared: str | None, payload: str, pointer: str, path: Path, role: str | None) -> Part:
+    """The part that *payload* is: by what is declared if that is a picture or sound, else by its first bytes."""
+    data = decode_base64(unquote(payload) if "%" in payload else payload)
+    if data is None:
+        return OpaquePart("a data URL whose base64 is damaged", pointer, path, role)
+    media_type = (declared or "").replace("\\", "").lower()
+    if not media_type.startswith(("image/", "audio/")):
+        media_type = sniff(data) or media_type
+    if media_type.startswith("image/"):
+        return ImagePart(data, pointer, path, media_type, role)
+    if media_type.startswith("audio/"):
+        return AudioPart(data, pointer, path, media_type, role)
+    return OpaquePart("a file of a type no classifier reads", pointer, path, role)

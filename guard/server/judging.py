@@ -1,0 +1,79 @@
+"""What a policy means for a whole request: which fields it may have, all contents judged, what is no answer."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from guard.actions import enforce
+from guard.decision import Cause, Judged, Refusal
+from guard.errors import RequestError
+from guard.policy.model import Mode, UnknownFields
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from guard.content import Content
+    from guard.pipeline import Pipeline
+    from guard.policy.model import Policy
+    from guard.protocols.adapter import Exchange, JudgeAdapter
+
+_AT_ONCE = 64
+"""How many contents of one request are judged at the same time."""
+_FAILED = (Cause.OVERLOAD, Cause.TIMEOUT, Cause.ERROR)
+_PASSIVE = frozenset({"allow", "flag"})
+
+
+def refuse_unknown(policy: Policy, exchange: Exchange) -> None:
+    """Refuse fields that no contract names, where *policy* asks for that and changes anything at all.
+
+    Raises:
+        RequestError: ``unknown_field``.
+    """
+    if policy.unknown_fields is not UnknownFields.REFUSE or policy.mode is Mode.SHADOW:
+        return
+    for content in exchange.contents:
+        for part in content.parts:
+            if part.kind in {"key", "unknown"}:
+                message = f"`{part.pointer}` is in no contract, and the policy refuses fields it does not know."
+                raise RequestError("unknown_field", message, part.pointer)
+
+
+async def judge_all(
+    pipeline: Pipeline, contents: Sequence[Content], policy: Policy, identifier: str, deadline: float
+) -> Sequence[Judged]:
+    """A decision for each of *contents*, in order, under ids that begin with *identifier*."""
+    if len(contents) == 1:
+        return [await pipeline.judge(contents[0], policy, decision_id=identifier, deadline=deadline)]
+    # One new one per turn of the event loop: those that are answered inline would hold it up together.
+    free = asyncio.Semaphore(_AT_ONCE)
+    tasks: list[asyncio.Task[Judged]] = []
+    async with asyncio.TaskGroup() as group:
+        for number, content in enumerate(contents):
+            await free.acquire()
+            work = pipeline.judge(content, policy, decision_id=f"{identifier}-{number}", deadline=deadline)
+            tasks.append(group.create_task(work))
+            tasks[-1].add_done_callback(lambda _: free.release())
+            await asyncio.sleep(0)
+    return [task.result() for task in tasks]
+
+
+def no_answer(adapter: JudgeAdapter, content: Content, judged: Judged, policy: Policy) -> Refusal | None:
+    """What to say where a decision answers nothing: a classifier was silent, or a part could not be read.
+
+    A report lists failures and is one even so, if they did not decide. Where answers have no place for them, a score
+    that is missing would look like a low one, whatever a rule says of the rest and in shadow mode too.
+    """
+    decision = judged.decision
+    if not adapter.unscannable_is_error:
+        released = judged.released
+        return released if isinstance(released, Refusal) and decision.cause in _FAILED else None
+    causes = {Cause(f.kind.value) for f in decision.failures if policy.on(f.kind).name not in _PASSIVE}
+    if decision.coverage.unscannable and policy.unscannable.name not in _PASSIVE:
+        causes.add(Cause.UNSCANNABLE)
+    for cause in (*_FAILED, Cause.UNSCANNABLE):
+        if cause in causes:
+            left = enforce(content, replace(decision, action="block", cause=cause, effects=(), enforced=True))
+            return left if isinstance(left, Refusal) else None
+    return None
