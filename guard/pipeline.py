@@ -20,7 +20,7 @@ from guard.content import Content, Modality, TextPart, View
 from guard.decision import Coverage, Decision, Detection, Failure, FailureKind, Judged
 from guard.engine import Catalog, Engine, Station
 from guard.policy.evaluate import decide
-from guard.reading import Reading, locate, readings
+from guard.reading import Reading, Views, locate, readings
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -57,12 +57,13 @@ class Pipeline:
         """Ask every classifier the policy needs about everything it can read."""
         present = frozenset(part.modality for part in content.parts)
         large = _is_large(content)
+        views = Views(content)
         quick: list[_Consultation] = []
         slow: list[_Consultation] = []
         for station in self.engine.plan(policy, content.direction):
             if present.isdisjoint(station.classifier.modalities):
                 continue
-            consultation = _Consultation(content, station, large=large)
+            consultation = _Consultation(content, station, views, large=large)
             if large or not consultation.prepare_here():
                 slow.append(consultation)
             elif consultation.read:
@@ -116,9 +117,10 @@ class _Prepared:
 class _Consultation:
     """One classifier asked about one content; all of it off the event loop where the content is *large*."""
 
-    def __init__(self, content: Content, station: Station, *, large: bool) -> None:
+    def __init__(self, content: Content, station: Station, views: Views, *, large: bool) -> None:
         self.content = content
         self.station = station
+        self.views = views
         self.large = large
         self.read: list[Reading] | None = None
         self.prepared: _Prepared | None = None
@@ -133,7 +135,7 @@ class _Consultation:
     def prepare_here(self) -> bool:
         """Read and prepare now, on this thread, if that is quick. Media and much to read are for another thread."""
         total = 0
-        self.read = readings(self.content, self.station.classifier)
+        self.read = readings(self.content, self.station.classifier, self.views)
         for reading in self.read:
             if not isinstance(reading.source, View):
                 return False
@@ -187,7 +189,9 @@ class _Consultation:
 
     def _steps(self) -> Generator[None, None, _Prepared]:
         """Read and prepare on another thread, with a pause after each reading; touches nothing that this one reads."""
-        read = readings(self.content, self.station.classifier) if self.read is None else self.read
+        read = self.read
+        if read is None:
+            read = readings(self.content, self.station.classifier, self.views)
         prepared = _Prepared()
         for reading in read:
             yield

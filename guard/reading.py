@@ -7,6 +7,7 @@ overlapping windows, once more with its escapes undone where it has some, and th
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
@@ -53,18 +54,24 @@ class Reading:
 
 @dataclass(slots=True)
 class Views:
-    """What is worked out once for all classifiers that read one content: its texts with their escapes undone."""
+    """What is worked out once for all classifiers that read one content: its texts with their escapes undone.
+
+    May be shared by threads. Each of them asks for the parts in their order, so the bound is spent in that order too,
+    whoever comes first.
+    """
 
     content: Content
     _unescaped: dict[int, View | None] = field(default_factory=dict)
     _exact: int = MOST_EXACT
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def unescaped(self, number: int, text: str) -> View | None:
         """Part *number* with its escapes undone, or None if it has none. All parts share the exact map's bound."""
-        if number not in self._unescaped:
-            view = self._unescaped[number] = unescape_json(text, number, self._exact)
-            self._exact = max(0, self._exact - len(view.segments)) if view else self._exact
-        return self._unescaped[number]
+        with self._lock:
+            if number not in self._unescaped:
+                view = self._unescaped[number] = unescape_json(text, number, self._exact)
+                self._exact = max(0, self._exact - len(view.segments)) if view else self._exact
+            return self._unescaped[number]
 
 
 def readings(content: Content, classifier: Classifier[Any], views: Views | None = None) -> list[Reading]:

@@ -449,7 +449,7 @@ rules:
 def dead(one: House) -> None:
     """From now on the classifier of `hate` answers nothing."""
     station = next(s for s in one.gateway.engine.stations() if s.name == "toxicity")
-    station.classifier.classify = raising  # type: ignore[method-assign]
+    station.classifier.classify = raising  # type: ignore[assignment, method-assign]
 
 
 @pytest.mark.parametrize("mode", ["enforce", "shadow"])
