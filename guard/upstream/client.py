@@ -94,8 +94,10 @@ class Upstream:
         whole = asyncio.timeout(self.timeout_s)
         try:
             async with whole:
-                async with asyncio.timeout(self._connect_s):
-                    connection = await pool.take()
+                connection = pool.kept()
+                if connection is None:
+                    async with asyncio.timeout(self._connect_s):
+                        connection = await pool.connect()
                 raw = await connection.call(head, body, self._max_bytes)
         except TimeoutError:
             if whole.expired():

@@ -161,17 +161,21 @@ class Pool:
         self._tls = tls
         self._idle: deque[Connection] = deque()
 
-    async def take(self) -> Connection:
-        """A connection that stands: a kept one, or a new one.
-
-        Raises:
-            OSError: none can be made.
-        """
+    def kept(self) -> Connection | None:
+        """A kept connection that still stands, if there is one."""
         while self._idle:
             connection = self._idle.pop()
             if connection.reusable and time.monotonic() - connection.idle_since < KEPT_FOR_S:
                 return connection
             connection.close()
+        return None
+
+    async def connect(self) -> Connection:
+        """A new connection.
+
+        Raises:
+            OSError: none can be made.
+        """
         loop = asyncio.get_running_loop()
         name = self._host if self._tls is not None else None
         _, connection = await loop.create_connection(
