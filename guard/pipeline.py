@@ -274,3 +274,5 @@ def _count(decision: Decision) -> None:
     telemetry.decided(decision.policy, decision.direction.value, decision.action).inc()
     for failure in decision.failures:
         telemetry.FAILURES.labels(failure.classifier, failure.kind.value).inc()
+    if decision.coverage.unscannable:
+        telemetry.UNSCANNABLE.labels(decision.policy).inc(len(decision.coverage.unscannable))

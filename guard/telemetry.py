@@ -20,7 +20,7 @@ DECISIONS = Counter(
 FAILURES = Counter(
     "guard_classifier_failures", "Classifiers that gave no answer.", ["classifier", "kind"], registry=REGISTRY
 )
-UNSCANNABLE = Counter("guard_parts_unscannable", "Parts that no classifier could read.", ["route"], registry=REGISTRY)
+UNSCANNABLE = Counter("guard_parts_unscannable", "Parts that no classifier could read.", ["policy"], registry=REGISTRY)
 OVERHEAD = Histogram(
     "guard_overhead_seconds",
     "Time a request spent in the gateway, without the upstream's.",

@@ -4,16 +4,19 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import closing
 from typing import Any, ClassVar, TypeVar
 
 import pytest
 
+from guard import telemetry
 from guard.actions import ACTIONS
 from guard.classifier import Classifier, Readable, Unreadable
 from guard.content import AudioPart, Content, Direction, ImagePart, Modality, OpaquePart, Part, TextPart, View
 from guard.decision import Cause, Detection, FailureKind, Judged, Refusal
 from guard.errors import RegistryError
 from guard.finding import Finding
+from guard.library import Guard
 from guard.pipeline import Engine, Pipeline
 from guard.policy.loader import parse_policy
 from guard.policy.model import Policy
@@ -445,3 +448,14 @@ def test_a_new_classifier_is_asked_by_policies_that_were_planned_before() -> Non
     engine.ensure([needy])
     assert [station.name for station in engine.plan(needy, Direction.INPUT)] == ["words"]
     engine.close()
+
+
+def test_parts_that_nothing_could_read_are_counted() -> None:
+    def counted() -> float:
+        return telemetry.REGISTRY.get_sample_value("guard_parts_unscannable_total", {"policy": "default"}) or 0.0
+
+    before = counted()
+    with closing(Guard("default", modalities=["text"])) as guard:
+        guard.check(messages=[{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x/"}}]}])
+
+    assert counted() == before + 1

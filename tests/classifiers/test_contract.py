@@ -88,7 +88,7 @@ def samples(name: str) -> list[Readable]:
             picture(9, 9, "1"),
             picture(2, 99),
         ]
-    pytest.skip(f"no samples of the modalities of {name} yet")
+    pytest.fail(f"this suite has no samples of the modalities of {name}: add some")
 
 
 def classify(name: str, parts: Sequence[Readable]) -> list[list[Finding]]:
