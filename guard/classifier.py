@@ -11,7 +11,7 @@ import types
 import typing
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from guard.content import AudioPart, ImagePart, Modality, VideoPart, View
 from guard.errors import RegistryError, did_you_mean
@@ -21,6 +21,8 @@ if typing.TYPE_CHECKING:
 
 Item = TypeVar("Item")
 Readable = View | ImagePart | AudioPart | VideoPart
+Reads = Literal["stretches", "sentences", "whole"]
+"""How a classifier reads a text that grows: see `Classifier`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,12 +49,23 @@ class Classifier(ABC, Generic[Item]):
     event loop itself instead of the model thread. *automatic* classifiers serve every policy with a rule on one of
     their categories; others only the policies that name them. Importing the module must be cheap: heavy libraries
     are imported in `load`.
+
+    *reads* says how an answer is read while it is streamed, and what is held back for that:
+
+    - ``stretches``: findings have spans, and one depends on its own characters and up to *lookbehind* before it. The
+      text is read in consecutive stretches; `pending` says from where on a match could still grow, and only that is
+      held back.
+    - ``sentences``: a score is of a sentence, with up to *horizon* characters before it for context. Answers are read
+      sentence by sentence, streamed or not.
+    - ``whole``: only all of a text can be judged, so all of it is held back. The default, for it is always right.
     """
 
     Options: ClassVar[type[Any]] = NoOptions
     categories: frozenset[str] = frozenset()
     modalities: frozenset[Modality] = frozenset({Modality.TEXT})
+    reads: Reads = "whole"
     horizon: int = 256
+    lookbehind: int = 64
     window: int | None = None
     batch_cost: int = 16_384
     inline_cost: int = 0
@@ -85,6 +98,15 @@ class Classifier(ABC, Generic[Item]):
     @abstractmethod
     def classify(self, items: Sequence[Item]) -> list[list[Finding]]:
         """One list of findings per item, same length, same order."""
+
+    def pending(self, text: str) -> int:
+        """From where on *text*, which may be followed by more, could hold the beginning of a match.
+
+        Everything found that begins before it stays as it is, whatever follows: ``len(text)`` if nothing can still
+        begin or grow. Pure and quick; called on any thread. Without knowledge of one's own: the last *horizon*
+        characters, or nothing where sentences are read.
+        """
+        return len(text) if self.reads == "sentences" else max(0, len(text) - self.horizon)
 
 
 class Unreadable(Exception):  # noqa: N818  a state of the part, answered by the policy's `unscannable`

@@ -113,6 +113,33 @@ Part = TextPart | ImagePart | AudioPart | VideoPart | OpaquePart
 
 
 @dataclass(frozen=True, slots=True)
+class Lane:
+    """One text of an answer that grows while it is streamed: a `TextPart` whose text is not known yet.
+
+    *path* and *pointer* are those of the part that the whole answer would have. Lanes of one *group* (a choice, an
+    output) are released in the order in which they grow. Lanes of one *thread* follow one another and are read as one
+    text, for that is what a person sees (the text blocks of one message): each ends before the next begins. A lane
+    without a thread is one of its own.
+    """
+
+    path: Path
+    pointer: str
+    kind: str = "message"
+    role: str | None = "assistant"
+    group: int = 0
+    thread: Path | None = None
+
+    @property
+    def key(self) -> Path:
+        """What the lanes that are read as one text have in common."""
+        return self.path if self.thread is None else self.thread
+
+    def part(self, text: str) -> TextPart:
+        """The part that this lane is once all of its *text* is known."""
+        return TextPart(text, self.pointer, self.path, self.kind, self.role)
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """Everything of one message body, in one direction.
 

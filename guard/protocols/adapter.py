@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from guard.decision import Judged, Refusal
+    from guard.protocols.stream import AnswerStream
+
+JSON = b"application/json"
 
 MOST_CONTENTS = 1000
 """How many decisions one request may ask for: each is as long as the answer to a request of its own."""
@@ -34,6 +37,8 @@ class Exchange:
     contents: tuple[Content, ...]
     document: Any
     stream: bool = False
+    content_type: bytes = JSON
+    """What the request that goes to the generator is."""
 
     @property
     def content(self) -> Content:
@@ -47,17 +52,24 @@ class Answer:
 
     content: Content
     document: Any
+    media_type: bytes = JSON
+    """What is sent to the client."""
 
 
 class Adapter(ABC):
-    """One wire protocol. *routes* are the paths it serves, all by POST."""
+    """One wire protocol. *routes* are the paths it serves, all by POST, with bodies of *media_types*.
+
+    *forwarded* are headers of the client that the generator needs besides those that every protocol forwards.
+    """
 
     name: ClassVar[str]
     routes: ClassVar[tuple[str, ...]]
+    media_types: ClassVar[frozenset[bytes]] = frozenset({JSON})
+    forwarded: ClassVar[frozenset[bytes]] = frozenset()
 
     @abstractmethod
-    def decode_request(self, body: bytes) -> Exchange:
-        """Read a request.
+    def decode_request(self, body: bytes, content_type: bytes = JSON, route: str = "") -> Exchange:
+        """Read a request; *content_type* is the header, parameters included, *route* the path it came to.
 
         Raises:
             RequestError: it is not a request of this protocol; the message says what would be right.
@@ -76,12 +88,12 @@ class GeneratorAdapter(Adapter):
     """A protocol with a generator behind it."""
 
     @abstractmethod
-    def encode_request(self, exchange: Exchange, content: Content) -> bytes:
-        """The request as *content* says it may be forwarded."""
+    def encode_request(self, exchange: Exchange, content: Content, *, stream: bool) -> bytes:
+        """The request as *content* says it may be forwarded; its answer asked for as a *stream*, or in one piece."""
 
     @abstractmethod
-    def decode_response(self, body: bytes) -> Answer:
-        """Read the generator's answer.
+    def decode_response(self, exchange: Exchange, body: bytes, media_type: bytes = JSON) -> Answer:
+        """Read the generator's whole answer to *exchange*; *media_type* is what it says it is, without parameters.
 
         Raises:
             RequestError: it is not an answer of this protocol.
@@ -98,6 +110,13 @@ class GeneratorAdapter(Adapter):
     @abstractmethod
     def encode_response(self, exchange: Exchange, answer: Answer, content: Content) -> bytes:
         """The answer as *content* says it may be released; a stream is written whole."""
+
+    def open_stream(self, exchange: Exchange) -> AnswerStream | None:  # noqa: ARG002  a subclass reads it
+        """The codec of a streamed answer to *exchange*; None where it can only be judged whole.
+
+        Then the answer is asked for in one piece, and a stream for the client is written by `encode_response`.
+        """
+        return None
 
     def encode_failure(self, answer: Answer, content: Content) -> bytes:
         """The error body as *content* says it may be released."""

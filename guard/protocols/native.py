@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Direction
-from guard.protocols.adapter import MOST_CONTENTS, Exchange, JudgeAdapter
+from guard.protocols.adapter import JSON, MOST_CONTENTS, Exchange, JudgeAdapter
 from guard.protocols.attachments import MediaUrl
 from guard.protocols.contract import Each, Guarded, OneOf, Walk, check_count, check_media, refuse
 from guard.protocols.openai_chat import MESSAGES, error_body
@@ -33,7 +33,7 @@ class NativeCheck(JudgeAdapter):
     name = "native"
     routes: ClassVar[tuple[str, ...]] = ("/guard/v1/check",)
 
-    def decode_request(self, body: bytes) -> Exchange:
+    def decode_request(self, body: bytes, content_type: bytes = JSON, route: str = "") -> Exchange:  # noqa: ARG002
         """Exactly one subject, and the direction it is to be judged in."""
         document = parse(body)
         if not isinstance(document, dict):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Content, Direction
 from guard.errors import RequestError
-from guard.protocols.adapter import Answer, Exchange, GeneratorAdapter
+from guard.protocols.adapter import JSON, Answer, Exchange, GeneratorAdapter
 from guard.protocols.attachments import Blob, MediaUrl, StoredFile
 from guard.protocols.contract import (
     TIME_DIGITS,
@@ -211,7 +211,7 @@ class OpenAIChat(GeneratorAdapter):
     name = "openai_chat"
     routes: ClassVar[tuple[str, ...]] = ("/v1/chat/completions",)
 
-    def decode_request(self, body: bytes) -> Exchange:
+    def decode_request(self, body: bytes, content_type: bytes = JSON, route: str = "") -> Exchange:  # noqa: ARG002
         """Every role, part, tool and unknown field becomes parts."""
         document = parse(body)
         if not isinstance(document, dict):
@@ -228,14 +228,14 @@ class OpenAIChat(GeneratorAdapter):
         REQUEST.walk(document, walk, (), "", None)
         return Exchange((walk.content(Direction.INPUT, model_of(document)),), document, stream=bool(stream))
 
-    def encode_request(self, exchange: Exchange, content: Content) -> bytes:
-        """The checked document again, asked for in one piece: nothing is released before it is whole."""
+    def encode_request(self, exchange: Exchange, content: Content, *, stream: bool) -> bytes:
+        """The checked document again."""
         document = apply_parts(exchange.document, exchange.content.parts, content.parts)
-        if not exchange.stream:
+        if exchange.stream == stream:
             return dump(document)
         return dump({k: False if k == "stream" else v for k, v in document.items() if k != "stream_options"})
 
-    def decode_response(self, body: bytes) -> Answer:
+    def decode_response(self, exchange: Exchange, body: bytes, media_type: bytes = JSON) -> Answer:  # noqa: ARG002
         """Every choice, with reasoning, refusals, calls and token lists."""
         document = parse(body)
         walk = Walk()

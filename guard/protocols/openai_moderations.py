@@ -11,7 +11,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Direction
-from guard.protocols.adapter import MOST_CONTENTS, Exchange, JudgeAdapter
+from guard.protocols.adapter import JSON, MOST_CONTENTS, Exchange, JudgeAdapter
 from guard.protocols.attachments import MediaUrl
 from guard.protocols.contract import Constrained, Guarded, Object, OneOf, TextOr, Walk, check_count, check_media, refuse
 from guard.protocols.openai_chat import error_body, model_of
@@ -49,7 +49,7 @@ class OpenAIModerations(JudgeAdapter):
     routes: ClassVar[tuple[str, ...]] = ("/v1/moderations",)
     unscannable_is_error = True
 
-    def decode_request(self, body: bytes) -> Exchange:
+    def decode_request(self, body: bytes, content_type: bytes = JSON, route: str = "") -> Exchange:  # noqa: ARG002
         """One content per answer that is due."""
         document = parse(body)
         if not isinstance(document, dict):

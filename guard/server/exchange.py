@@ -242,7 +242,7 @@ class Handler:
             raise TypeError(type(adapter).__name__)
         if isinstance(judged[0].released, Refusal):
             return self._refusal(draft, adapter, judged[0].released)
-        outgoing = await self._aside(len(body), adapter.encode_request, exchange, judged[0].released)
+        outgoing = await self._aside(len(body), adapter.encode_request, exchange, judged[0].released, stream=False)
         return await self._generate(scope, outgoing, draft, adapter, exchange, policy)
 
     async def _aside(self, size: int, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
@@ -270,7 +270,7 @@ class Handler:
         if answered.status != 200:
             return await self._pass_failure(draft, adapter, answered, policy, exchange.content.locale)
         try:
-            answer = await self._aside(len(answered.body), adapter.decode_response, answered.body)
+            answer = await self._aside(len(answered.body), adapter.decode_response, exchange, answered.body)
         except RequestError as error:
             raise UpstreamError("protocol", f"The upstream's answer cannot be read ({error.code}).") from None
         draft.note_model(answer.content.model)

@@ -36,7 +36,7 @@ def decoded(body: Any) -> Exchange:
 
 
 def answered(body: Any) -> Answer:
-    return ADAPTER.decode_response(json.dumps(body).encode())
+    return ADAPTER.decode_response(Exchange((), {}), json.dumps(body).encode())
 
 
 def refusal(body: Any) -> RequestError:
@@ -178,7 +178,7 @@ def test_what_is_forwarded_is_what_was_sent():
     body = request({"role": "system", "content": "é 中 😀"}, "hi", temperature=0.5, n=3, seed=2**63, x_new={"a": [1.5]})
     exchange = decoded(body)
 
-    assert json.loads(ADAPTER.encode_request(exchange, exchange.content)) == body
+    assert json.loads(ADAPTER.encode_request(exchange, exchange.content, stream=False)) == body
 
 
 @pytest.mark.parametrize("options", [None, {"include_usage": True}])
@@ -186,14 +186,14 @@ def test_a_stream_is_asked_for_in_one_piece(options: Any):
     exchange = decoded(request(stream=True, stream_options=options))
 
     assert exchange.stream
-    assert json.loads(ADAPTER.encode_request(exchange, exchange.content)) == request(stream=False)
+    assert json.loads(ADAPTER.encode_request(exchange, exchange.content, stream=False)) == request(stream=False)
 
 
 def test_changed_texts_are_forwarded_in_their_places():
     body = request({"role": "system", "content": "a"}, [{"type": "text", "text": "b"}], x_new=["c"])
     exchange = decoded(body)
 
-    forwarded = json.loads(ADAPTER.encode_request(exchange, edited(exchange.content, str.upper)))
+    forwarded = json.loads(ADAPTER.encode_request(exchange, edited(exchange.content, str.upper), stream=False))
 
     assert forwarded == request({"role": "system", "content": "A"}, [{"type": "text", "text": "B"}], x_new=["C"])
 
