@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -29,7 +31,7 @@ def test_the_same_events_come_out_however_lines_end_and_bytes_are_cut(ending: st
     data = framed(ending, mark=mark)
     edges = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
     reader = EventReader()
-    events = [event for a, b in zip(edges, edges[1:], strict=False) for event in reader.feed(data[a:b])]
+    events = [event for a, b in pairwise(edges) for event in reader.feed(data[a:b])]
     assert events == WANTED
 
 
@@ -52,9 +54,10 @@ def test_an_event_without_data_is_none() -> None:
 def test_an_event_without_an_end_is_refused_before_it_fills_the_memory(line: bytes) -> None:
     reader = EventReader()
     piece = line + b"y" * 2**20 + (b"\n" if line == b"data: " else b"")
+    for _ in range(sse.LARGEST_EVENT // 2**20 - 1):
+        assert reader.feed(piece) == []
     with pytest.raises(RequestError, match="larger than"):
-        for _ in range(sse.LARGEST_EVENT // 2**20 + 2):
-            reader.feed(piece)
+        reader.feed(2 * piece)
 
 
 def test_what_is_written_is_read_again() -> None:
