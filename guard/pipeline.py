@@ -8,19 +8,18 @@ would hold up the event loop (much text, many parts, media, many findings) is wo
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from guard import telemetry
 from guard.actions import enforce
-from guard.batching.answers import INTERRUPTS, NONSENSE
+from guard.asking import Prepared, heard
 from guard.batching.pool import PoolClosed
-from guard.classifier import Unreadable
-from guard.content import Content, Modality, TextPart, View
+from guard.content import Content, Direction, Modality, TextPart, View
 from guard.decision import Coverage, Decision, Detection, Failure, FailureKind, Judged
 from guard.engine import Catalog, Engine, Station
 from guard.policy.evaluate import decide
-from guard.reading import Reading, Views, locate, readings
+from guard.reading import Reading, Views, locate, media_readings, readings
+from guard.stream.whole import Passage, found_in, passages
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -89,31 +88,6 @@ def _is_large(content: Content) -> bool:
     return sum(len(part.text) for part in content.parts if isinstance(part, TextPart)) > _MOST_TEXT_HERE
 
 
-@dataclass(slots=True)
-class _Prepared:
-    """What preparing gave: items, the readings they are of, and what could not be prepared."""
-
-    read: list[Reading] = field(default_factory=list)
-    items: list[Any] = field(default_factory=list)
-    unreadable: dict[int, str] = field(default_factory=dict)
-    failures: list[Failure] = field(default_factory=list)
-
-    def take(self, station: Station, reading: Reading) -> None:
-        """Prepare one reading."""
-        try:
-            self.items.append(station.classifier.prepare(reading.source))
-        except Unreadable as error:
-            source = reading.source
-            parts = {s.part for s in source.segments} if isinstance(source, View) else {reading.part}
-            self.unreadable |= dict.fromkeys(parts, str(error))
-        except INTERRUPTS:
-            raise
-        except BaseException as error:  # noqa: BLE001  a stranger's code: whatever it raises is a failure, never a pass
-            self.failures.append(Failure(station.name, FailureKind.ERROR, type(error).__name__))
-        else:
-            self.read.append(reading)
-
-
 class _Consultation:
     """One classifier asked about one content; all of it off the event loop where the content is *large*."""
 
@@ -123,7 +97,8 @@ class _Consultation:
         self.views = views
         self.large = large
         self.read: list[Reading] | None = None
-        self.prepared: _Prepared | None = None
+        self.prepared: Prepared | None = None
+        self.passages: list[Passage] = []
         self.failures: list[Failure] = []
         self.findings: list[Finding] = []
 
@@ -135,18 +110,27 @@ class _Consultation:
     def prepare_here(self) -> bool:
         """Read and prepare now, on this thread, if that is quick. Media and much to read are for another thread."""
         total = 0
-        self.read = readings(self.content, self.station.classifier, self.views)
+        self.read = self._readings()
         for reading in self.read:
             if not isinstance(reading.source, View):
                 return False
             total += len(reading.source.text)
         if total > _MOST_TEXT_HERE:
             return False
-        prepared = _Prepared()
+        prepared = Prepared()
         for reading in self.read:
             prepared.take(self.station, reading)
         self._take(prepared)
         return True
+
+    def _readings(self) -> list[Reading]:
+        """All that the classifier reads of the content; of an answer's texts the same sentences as in a stream."""
+        content, classifier = self.content, self.station.classifier
+        if content.direction is Direction.INPUT or classifier.reads != "sentences":
+            return readings(content, classifier, self.views)
+        self.passages = passages(content, classifier)
+        read = [reading for passage in self.passages for reading in passage.window.readings]
+        return read + media_readings(content, classifier)
 
     def is_inline(self) -> bool:
         """Whether the answer comes without waiting for the model thread."""
@@ -187,41 +171,33 @@ class _Consultation:
         else:
             self._take(prepared)
 
-    def _steps(self) -> Generator[None, None, _Prepared]:
+    def _steps(self) -> Generator[None, None, Prepared]:
         """Read and prepare on another thread, with a pause after each reading; touches nothing that this one reads."""
-        read = self.read
-        if read is None:
-            read = readings(self.content, self.station.classifier, self.views)
-        prepared = _Prepared()
+        read = self._readings() if self.read is None else self.read
+        prepared = Prepared()
         for reading in read:
             yield
             prepared.take(self.station, reading)
         return prepared
 
-    def _take(self, prepared: _Prepared) -> None:
+    def _take(self, prepared: Prepared) -> None:
         self.prepared = prepared
         self.failures += prepared.failures
 
     def _hear(self, read: Sequence[Reading], answers: Sequence[Answer]) -> None:
-        heard: list[Sequence[Finding]] = []
-        for reading, answer in zip(read, answers, strict=True):
-            if isinstance(answer, Failure):
-                self.failures.append(answer)
-                heard.append(())
-            elif _is_about(reading, answer):
-                heard.append(answer)
-            else:
-                self.failures.append(Failure(self.station.name, FailureKind.ERROR, NONSENSE))
-                heard.append(())
-        self.findings = locate(self.content, self.station.name, read, heard)
-
-
-def _is_about(reading: Reading, findings: Sequence[Finding]) -> bool:
-    """Whether every span lies in the text that was read: one outside would belong to no part, and be lost."""
-    if not isinstance(reading.source, View):
-        return True
-    length = len(reading.source.text)
-    return all(f.span is None or f.span[0] < f.span[1] <= length for f in findings)
+        said, failures = heard(self.station.name, read, answers)
+        self.failures += failures
+        apart = sum(len(passage.window.readings) for passage in self.passages)
+        if not apart:
+            self.findings = locate(self.content, self.station.name, read, said)
+            return
+        texts = [number for number, reading in enumerate(read) if isinstance(reading.source, View)]
+        media = [number for number in range(len(read)) if number not in texts]
+        own = [read[number] for number in texts], [said[number] for number in texts]
+        self.findings = found_in(self.passages, self.station.name, *own)
+        if media:
+            others = [read[number] for number in media], [said[number] for number in media]
+            self.findings += locate(self.content, self.station.name, *others)
 
 
 def _detection(

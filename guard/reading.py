@@ -13,7 +13,7 @@ from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
 from guard.classifier import Classifier, Readable
-from guard.content import Content, Modality, TextPart, View
+from guard.content import Content, Direction, Modality, TextPart, View
 from guard.finding import Finding
 from guard.text.escapes import MOST_EXACT, uncut, unescape_json
 from guard.text.spans import Known
@@ -28,7 +28,7 @@ Texts = list[tuple[int, str]]
 Place = tuple[int, tuple[int, int] | None]
 """The number of a part, and the characters of it that are meant; None is all of it."""
 
-_PROSE = frozenset({"message", "tool_result", "reasoning", "refusal"})
+PROSE = frozenset({"message", "tool_result", "reasoning", "refusal"})
 _SMALL = frozenset({"key", "name", "tool_schema", "unknown", "url"})
 """Kinds that come by the hundred and a few words each: read together, a line each, as a person would read a form."""
 _PIECES = frozenset({"content", "parts"})
@@ -44,12 +44,14 @@ _FEW = 64
 class Reading:
     """One thing to read: media part number *part* as it is, or a view of text, which knows its parts itself.
 
-    *seam* views only add what no part shows alone.
+    *seam* views only add what no part shows alone. *parts* are the numbers of the parts that a view speaks of, where
+    they are not its own.
     """
 
     source: Readable
     part: int = -1
     seam: bool = False
+    parts: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -94,14 +96,24 @@ def readings(content: Content, classifier: Classifier[Any], views: Views | None 
                 small.append((number, part.text))
                 continue
             found += [Reading(view) for view in windows(part.text, number, size, horizon)]
-            if part.kind in _PROSE:
+            if part.kind in PROSE:
                 prose.append((number, part.text))
-        elif part.modality in classifier.modalities and part.modality is not Modality.OPAQUE:
-            found.append(Reading(part, number))  # type: ignore[arg-type]  # OpaquePart is the only unreadable kind
+    found += media_readings(content, classifier)
     found += _form(content, small, size, horizon)
     for texts in (*_neighbours(content, prose), *_named(content, small, prose)):
         found += [Reading(view, seam=True) for view in seams(texts, horizon, size)]
     return found
+
+
+def media_readings(content: Content, classifier: Classifier[Any]) -> list[Reading]:
+    """The pictures, sounds and films that *classifier* reads."""
+    return [
+        Reading(part, number)  # type: ignore[arg-type]  # OpaquePart is the only unreadable kind
+        for number, part in enumerate(content.parts)
+        if not isinstance(part, TextPart)
+        and part.modality in classifier.modalities
+        and part.modality is not Modality.OPAQUE
+    ]
 
 
 def _unescaped(views: Views, number: int, text: str, size: int | None, horizon: int) -> list[View]:
@@ -136,8 +148,26 @@ def _form(content: Content, small: Texts, size: int | None, horizon: int) -> lis
     return [Reading(view) for view in lines] + across
 
 
+def thread_of(part: TextPart) -> Path:
+    """What the texts of an answer have in common that are read as one: the choice that they belong to, and the kind."""
+    return (*_choice_of(part.path), part.kind)
+
+
+def _choice_of(path: Path) -> Path:
+    return path[:2] if path[:1] == ("choices",) else ()
+
+
 def _neighbours(content: Content, prose: Texts) -> Iterator[Texts]:
-    """The texts that a reader would take for one: all in a row, and what each role said across the others' turns."""
+    """The texts that a reader would take for one: all in a row, and what each role said across the others' turns.
+
+    Of an answer, those of one choice.
+    """
+    if content.direction is Direction.OUTPUT:
+        choices: dict[Path, Texts] = {}
+        for number, text in prose:
+            choices.setdefault(_choice_of(content.parts[number].path), []).append((number, text))
+        yield from choices.values()
+        return
     yield prose
     turns = [(role, list(texts)) for role, texts in groupby(prose, key=lambda one: content.parts[one[0]].role)]
     for role in dict.fromkeys(role for role, _ in turns):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
@@ -12,12 +11,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 from guard.actions._document import holds, is_document, split
 from guard.actions._editing import pointed_at, rewritten, rules_of
 from guard.actions._wording import refusal
-from guard.content import TextPart
+from guard.content import Direction, TextPart
 from guard.decision import Action
 from guard.errors import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from guard.content import Content
     from guard.decision import Effect, Refusal
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 Style = Literal["mask", "pseudonym", "label", "remove"]
 _STYLES: tuple[Style, ...] = get_args(Style)
 """From the style that gives most away (length and punctuation) to the one that gives nothing away."""
+_NUMBERED = re.compile(r"([A-Za-z][A-Za-z0-9_]{0,63})_([0-9]{1,9})")
 _JSON_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
 
 
@@ -32,7 +32,8 @@ _JSON_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
 class Redact(Action):
     """Cuts out the spans of findings, which count characters of the original text.
 
-    ``pseudonym`` writes ``<EMAIL_1>``, the same number for the same value all through the content; ``label`` writes
+    ``pseudonym`` writes ``<EMAIL_1>``, the same number for the same value all through a request, and through each text
+    of an answer; ``label`` writes
     ``<EMAIL>``; ``mask`` writes ``*`` for letters and digits; ``remove`` writes nothing. A finding without a span
     redacts its whole part. Overlapping and touching spans become one: its longest finding names it, and of several
     styles the one that gives least away is used. A part that is a JSON document stays one: only what strings hold is
@@ -57,8 +58,18 @@ class Redact(Action):
         parts = pointed_at(content, effects)
         if parts is not None:
             stretches = _stretches(parts, effects)
-            names = _Pseudonyms([part.text for part in content.parts if isinstance(part, TextPart)])
-            texts = {pointer: _edited(part, stretches[pointer], names) for pointer, part in parts.items()}
+            shared = _Pseudonyms()
+            if content.direction is Direction.INPUT:
+                for part in content.parts:
+                    if isinstance(part, TextPart):
+                        shared.avoid(part.text)
+            texts = {
+                # An answer may be streamed: what a value is called in one of its texts cannot hang on another.
+                pointer: _edited(
+                    part, stretches[pointer], shared if content.direction is Direction.INPUT else _Pseudonyms()
+                )
+                for pointer, part in parts.items()
+            }
             kept = {pointer: text for pointer, text in texts.items() if text is not None}
             changed = rewritten(content, kept) if len(kept) == len(texts) else None
         return changed if changed is not None else refusal(content.locale, rules=rules_of(effects))
@@ -127,6 +138,7 @@ def _cut(text: str, stretches: list[_Stretch], names: _Pseudonyms, unit: re.Patt
     last = 0
     for stretch in stretches:
         value = text[stretch.start : stretch.end]
+        names.avoid(text[last : stretch.start])
         instead = _instead(value if unit is None else unit.sub("*", value), value, stretch, names)
         pieces += (text[last : stretch.start], f'"{instead}"' if stretch.bare else instead)
         last = stretch.end
@@ -158,21 +170,65 @@ def _label(category: str) -> str:
 
 @dataclass
 class _Pseudonyms:
-    """Numbers the values of one content in order of appearance, past every number that its texts already use."""
+    """Numbers values in order of appearance, past every number that the texts before them already use."""
 
-    texts: list[str]
     given: dict[tuple[str, str], str] = field(default_factory=dict)
-    numbers: dict[str, Iterator[int]] = field(default_factory=dict)
+    taken: dict[str, set[int]] = field(default_factory=dict)
+
+    def avoid(self, text: str) -> None:
+        r"""Do not give a number that *text* uses. Without the brackets, which may be written &lt; or \\u003c."""
+        for name, number in _NUMBERED.findall(text) if "_" in text else ():
+            self.taken.setdefault(name.upper(), set()).add(int(number))
 
     def name(self, label: str, value: str) -> str:
         if (label, value) not in self.given:
-            if label not in self.numbers:
-                used = self._used(label)
-                self.numbers[label] = (number for number in count(1) if number not in used)
-            self.given[label, value] = f"<{label}_{next(self.numbers[label])}>"
+            used = {n for name, numbers in self.taken.items() if name.endswith(label) for n in numbers}
+            number = next(number for number in count(1) if number not in used)
+            self.taken.setdefault(label, set()).add(number)
+            self.given[label, value] = f"<{label}_{number}>"
         return self.given[label, value]
 
-    def _used(self, label: str) -> set[int]:
-        # Without the brackets, which may be written &lt; or \u003c; a number too many is no harm.
-        pattern = re.compile(rf"{re.escape(label)}_([0-9]{{1,9}})", re.IGNORECASE)
-        return {int(number) for text in self.texts for number in pattern.findall(text)}
+
+class Cutter:
+    """Redacts one text that is not whole yet, sentence by sentence, to the same text as `Redact` gives for the whole.
+
+    Positions count characters from the beginning of the text.
+    """
+
+    def __init__(self) -> None:
+        self._stretches: list[_Stretch] = []
+        self._names = _Pseudonyms()
+        self._done = 0  # a stretch may have been cut out beyond the sentence that it began in
+
+    def add(self, effects: Iterable[Effect]) -> None:
+        """Take in what rules fired on; every finding has its span in this text."""
+        for effect in effects:
+            style = _STYLES.index(effect.action.style) if isinstance(effect.action, Redact) else len(_STYLES) - 1
+            for finding in effect.findings:
+                start, end = finding.span or (0, 0)
+                self._stretches.append(_Stretch(start, end, finding.category, finding.score, style))
+
+    def cut(self, read: Callable[[int, int], str], start: int, end: int, known: int, *, whole: bool) -> str | None:
+        """What may be released of ``start:end``; None while something in it could still grow or be joined.
+
+        *read* gives characters of the text; everything found that begins before *known* was added; *whole* says that
+        nothing else will be.
+        """
+        pieces: list[str] = []
+        at = max(start, self._done)
+        for stretch in _merged(self._stretches):
+            if stretch.end <= at or stretch.start >= end:
+                continue
+            if stretch.end >= known and not whole:
+                return None
+            pieces.append(read(at, stretch.start))
+            self._names.avoid(pieces[-1])
+            value = read(stretch.start, stretch.end)
+            pieces.append(_instead(value, value, stretch, self._names))
+            at = stretch.end
+        if at < end:
+            pieces.append(read(at, end))
+            self._names.avoid(pieces[-1])
+        self._done = max(at, end)
+        self._stretches = [stretch for stretch in self._stretches if stretch.end > self._done]
+        return "".join(pieces)

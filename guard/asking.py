@@ -1,0 +1,74 @@
+"""Both ends of asking one classifier: readings made into items, and its answers taken for what they are worth.
+
+Whatever a classifier does, what it did not judge does not pass for judged: that is a `Failure`, or cannot be read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from guard.batching.answers import INTERRUPTS, NONSENSE
+from guard.classifier import Unreadable
+from guard.content import View
+from guard.decision import Failure, FailureKind
+from guard.reading import Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from guard.batching.answers import Answer
+    from guard.engine import Station
+    from guard.finding import Finding
+
+
+@dataclass(slots=True)
+class Prepared:
+    """What preparing gave: items, the readings they are of, and what could not be prepared."""
+
+    read: list[Reading] = field(default_factory=list)
+    items: list[Any] = field(default_factory=list)
+    unreadable: dict[int, str] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+
+    def take(self, station: Station, reading: Reading) -> None:
+        """Prepare one reading."""
+        try:
+            self.items.append(station.classifier.prepare(reading.source))
+        except Unreadable as error:
+            source = reading.source
+            parts = {s.part for s in source.segments} if isinstance(source, View) else {reading.part}
+            parts = {reading.parts[number] for number in parts} if reading.parts else parts
+            self.unreadable |= dict.fromkeys(parts, str(error))
+        except INTERRUPTS:
+            raise
+        except BaseException as error:  # noqa: BLE001  a stranger's code: whatever it raises is a failure, never a pass
+            self.failures.append(Failure(station.name, FailureKind.ERROR, type(error).__name__))
+        else:
+            self.read.append(reading)
+
+
+def heard(
+    name: str, read: Sequence[Reading], answers: Sequence[Answer]
+) -> tuple[list[Sequence[Finding]], list[Failure]]:
+    """What classifier *name* found in each reading (nothing where it failed or answered nonsense), and its failures."""
+    said: list[Sequence[Finding]] = []
+    failures: list[Failure] = []
+    for reading, answer in zip(read, answers, strict=True):
+        if isinstance(answer, Failure):
+            failures.append(answer)
+        elif _is_about(reading, answer):
+            said.append(answer)
+            continue
+        else:
+            failures.append(Failure(name, FailureKind.ERROR, NONSENSE))
+        said.append(())
+    return said, failures
+
+
+def _is_about(reading: Reading, findings: Sequence[Finding]) -> bool:
+    """Whether every span lies in the text that was read: one outside would belong to no part, and be lost."""
+    if not isinstance(reading.source, View):
+        return True
+    length = len(reading.source.text)
+    return all(f.span is None or f.span[0] < f.span[1] <= length for f in findings)

@@ -1,0 +1,211 @@
+"""What of a streamed answer may go on, and in which order. Pure: what was judged is told to it, it waits for nothing.
+
+items ─`feed`→ entries to judge ─`settle`, `edit`, `hold`→ `release` → what may be sent, in order
+
+A sentence is released when every classifier knows all that begins before its end, when nothing cut out of it could
+still be joined by more, and after everything of its group that came before it. An event waits for the texts before it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from guard.actions.redact import Cutter
+from guard.content import Content, Lane
+from guard.stream.items import Delta, Event, Pause
+from guard.stream.thread import Sentence, Thread
+
+if TYPE_CHECKING:
+    from guard.content import Path
+    from guard.stream.items import Item
+
+
+@dataclass(slots=True, eq=False)
+class Growing:
+    """A thread and how far it is: all that begins before *settled* is judged, all before *released* is sent.
+
+    From *held* on nothing is released. *cutters* redact, one a piece. *documents* are the pieces that look like JSON,
+    which can only be changed as a whole; *changed* is what is left to send of those, and of others that were.
+    """
+
+    thread: Thread = field(default_factory=Thread)
+    settled: int = 0
+    released: int = 0
+    held: int | None = None
+    cutters: dict[str, Cutter] = field(default_factory=dict)
+    documents: set[str] = field(default_factory=set)
+    changed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        """Whether it has ended and all of it is judged."""
+        return self.thread.ended and self.settled >= self.thread.end
+
+    def hold(self, position: int) -> None:
+        """Release nothing from *position* on."""
+        self.held = position if self.held is None else min(self.held, position)
+
+    def look(self, lane: Lane) -> None:
+        """Notice where a piece begins like JSON; its past is kept then."""
+        start = self.thread.pieces[-1].start
+        if lane.pointer in self.documents or start < self.thread.base:
+            return
+        if lane.kind == "tool_arguments" or self.thread.slice(start, self.thread.end).lstrip()[:1] in _OPENING:
+            self.documents.add(lane.pointer)
+            self.thread.whole = True
+
+
+class Said(NamedTuple):
+    """A sentence that waits to be judged, then to be released."""
+
+    growing: Growing
+    sentence: Sentence
+    group: int | None
+
+
+@dataclass(slots=True, eq=False)
+class Marked:
+    """An event that waits for texts to be released up to positions; *after* is its content as it may be released."""
+
+    event: Event
+    behind: list[tuple[Growing, int]]
+    after: Content | None = None
+    decided: bool = False
+
+    @property
+    def group(self) -> int | None:
+        """The event's."""
+        return self.event.group
+
+
+Entry = Said | Marked
+_OPENING = ("{", "[")
+
+
+class Text(NamedTuple):
+    """Text to send."""
+
+    lane: Lane
+    text: str
+
+
+class Shown(NamedTuple):
+    """An event to send."""
+
+    payload: Any
+    before: Content | None
+    after: Content | None
+    last: bool
+
+
+Out = Text | Shown
+
+
+class Gate:
+    """Holds back what is not decided. One answer's; not for use by several threads."""
+
+    def __init__(self, *, redacts: bool, reach: int, keep: bool = False) -> None:
+        """*redacts*: whether texts may be cut; *reach*: how much of the past classifiers want; *keep*: all of it."""
+        self._redacts = redacts
+        self._reach = reach
+        self._keep = keep
+        self.threads: dict[Path, Growing] = {}
+        self.groups: dict[int, list[Growing]] = {}
+        self._waiting: deque[Entry] = deque()
+
+    def feed(self, item: Item) -> list[Entry]:
+        """Take in *item* and give what is to be judged by it, in order."""
+        if isinstance(item, Event):
+            groups = self.groups.values() if item.group is None else [self.groups.get(item.group, [])]
+            marked = Marked(item, [(one, one.thread.end) for group in groups for one in group])
+            marked.decided = item.content is None
+            self._waiting.append(marked)
+            return [marked]
+        growing = self._growing(item.lane)
+        if isinstance(item, Delta):
+            sentences = growing.thread.grow(item.lane, item.text)
+            if self._redacts:
+                growing.cutters.setdefault(item.lane.pointer, Cutter())
+                growing.look(item.lane)
+        elif isinstance(item, Pause):
+            sentences = growing.thread.pause()
+        else:
+            sentences = growing.thread.close()
+        entries: list[Entry] = [Said(growing, sentence, item.lane.group) for sentence in sentences]
+        self._waiting += entries
+        return entries
+
+    def _growing(self, lane: Lane) -> Growing:
+        growing = self.threads.get(lane.key)
+        if growing is None:
+            growing = self.threads[lane.key] = Growing()
+            growing.thread.whole = self._keep
+            self.groups.setdefault(lane.group, []).append(growing)
+        return growing
+
+    def end(self) -> list[Entry]:
+        """Nothing follows at all: what is to be judged of that."""
+        entries: list[Entry] = []
+        for growing in self.threads.values():
+            if growing.thread.pieces:
+                group = growing.thread.pieces[-1].lane.group
+                sentences = [*growing.thread.close(), growing.thread.final()]
+                entries += [Said(growing, sentence, group) for sentence in sentences]
+        self._waiting += entries
+        return entries
+
+    def release(self, before: Entry | None = None) -> list[Out]:
+        """What may be sent now, in order; of what waits *before* that entry, if given."""
+        out: list[Out] = []
+        kept: deque[Entry] = deque()
+        blocked: set[int | None] = set()
+        while self._waiting and self._waiting[0] is not before:
+            entry = self._waiting.popleft()
+            given = None
+            if entry.group not in blocked and None not in blocked and not (entry.group is None and blocked):
+                given = self._give(entry)
+            if given is None:
+                blocked.add(entry.group)
+                kept.append(entry)
+            else:
+                out += given
+        kept += self._waiting
+        self._waiting = kept
+        for growing in self.threads.values():
+            growing.thread.forget(min(growing.released, growing.settled) - self._reach)
+        return out
+
+    def _give(self, entry: Entry) -> list[Out] | None:
+        if isinstance(entry, Marked):
+            if not entry.decided or any(one.released < position for one, position in entry.behind):
+                return None
+            event = entry.event
+            return [Shown(event.payload, event.content, entry.after, event.last)]
+        growing, (start, end, _), _ = entry
+        if end > growing.settled or (growing.held is not None and end > growing.held):
+            return None
+        piece = growing.thread.lane_at(start if start < end else end - 1)
+        rest = growing.changed.get(piece.lane.pointer)
+        if rest is not None:
+            growing.released = end
+            if end < growing.thread.end_of(piece):
+                return []
+            growing.changed[piece.lane.pointer] = ""
+            return [Text(piece.lane, rest)] if rest else []
+        text = growing.thread.slice(start, end)
+        cutter = growing.cutters.get(piece.lane.pointer)
+        if self._redacts and cutter is not None:
+            cut = cutter.cut(
+                lambda low, high: growing.thread.slice(piece.start + low, piece.start + high),
+                start - piece.start,
+                end - piece.start,
+                growing.settled - piece.start,
+                whole=growing.complete or growing.thread.pieces[-1] is not piece,
+            )
+            if cut is None:
+                return None
+            text = cut
+        growing.released = end
+        return [Text(piece.lane, text)] if text else []

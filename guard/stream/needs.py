@@ -1,0 +1,76 @@
+"""What the rules of a policy ask of a stream: which answers can only be decided whole, and what is held."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from guard.actions.replace import Replace
+from guard.content import Direction, Modality
+from guard.policy.model import AllOf, CategoryIs, Missing, Mode, Not, Policy, Rule, walk
+from guard.taxonomy import covers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from guard.finding import Finding
+
+_CHANGES = 30
+"""The strength from which an action changes what is released."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What holds an answer back beyond its sentences.
+
+    *whole* says why nothing can be released early, "" if it can. *joint* rules fire on several findings together, so
+    everything is held from the first of them on. With *replaces* each text is held to its end. *changes* says whether
+    texts may be cut.
+    """
+
+    whole: str
+    joint: tuple[Rule, ...]
+    replaces: bool
+    changes: bool
+
+    def is_evidence(self, finding: Finding) -> bool:
+        """Whether *finding* could be a part of what a joint rule fires on."""
+        return any(_is_asked(condition, finding) for rule in self.joint for condition in walk(rule.when))
+
+
+def needs_of(policy: Policy) -> Needs:
+    """What *policy* needs for the text of an answer."""
+    rules = list(_changing(policy))
+    absent = next((rule.id for rule in rules if _asks_for_absence(rule)), "")
+    return Needs(
+        whole=f"rule `{absent}` asks for what is not there" if absent else "",
+        joint=tuple(rule for rule in rules if _is_joint(rule)),
+        replaces=any(isinstance(rule.then, Replace) for rule in rules),
+        changes=any(rule.then.strength < Replace.strength for rule in rules),
+    )
+
+
+def _changing(policy: Policy) -> Iterable[Rule]:
+    if policy.mode is Mode.SHADOW:
+        return
+    for rule in policy.rules:
+        if Direction.OUTPUT in rule.directions and Modality.TEXT in rule.modalities and rule.then.strength >= _CHANGES:
+            yield rule
+
+
+def _asks_for_absence(rule: Rule) -> bool:
+    return any(isinstance(condition, Missing | Not) for condition in walk(rule.when))
+
+
+def _is_joint(rule: Rule) -> bool:
+    return any(
+        isinstance(condition, AllOf) or (isinstance(condition, CategoryIs) and condition.count > 1)
+        for condition in walk(rule.when)
+    )
+
+
+def _is_asked(condition: object, finding: Finding) -> bool:
+    if not isinstance(condition, CategoryIs) or not covers(condition.category, finding.category):
+        return False
+    high = 1.0 if condition.at_most is None else condition.at_most
+    return condition.at_least <= finding.score <= high

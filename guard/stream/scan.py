@@ -1,0 +1,146 @@
+"""How one classifier reads one thread: in windows that follow one another, each character judged once as new.
+
+window = what was pending or serves as context │ new sentences
+findings that begin before `known` were given already; those from `pending` on may still grow and come next time
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from guard.content import Content, TextPart, View
+from guard.reading import Reading, locate, readings
+from guard.stream.thread import Piece
+from guard.text.sentences import context
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from guard.classifier import Classifier
+    from guard.finding import Finding
+    from guard.stream.thread import Sentence, Thread
+
+
+class Spot(NamedTuple):
+    """A finding at ``start:end`` of a thread; *whole* if its score is of everything new in its window."""
+
+    start: int
+    end: int
+    finding: Finding
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What is read at once: *content* with its *readings*, which begins at *low* of the thread.
+
+    Findings count that begin in ``fresh:limit``. A score without a span is about ``since:high``.
+    """
+
+    content: Content
+    pieces: list[Piece]
+    readings: list[Reading]
+    low: int
+    high: int
+    fresh: int
+    limit: int
+    since: int
+
+    @property
+    def pointers(self) -> frozenset[str]:
+        """The pointers of the parts that it shows."""
+        return frozenset(part.pointer for part in self.content.parts)
+
+    def only(self, readings: list[Reading]) -> Window:
+        """The window with some of its readings: the others could not be made into items."""
+        return replace(self, readings=readings)
+
+
+@dataclass(slots=True)
+class Scan:
+    """Where one classifier stands in one thread: everything found that begins before *known* is known."""
+
+    known: int = 0
+    _told: dict[str, int] = field(default_factory=dict)
+
+    def copy(self) -> Scan:
+        """The same state, to return to."""
+        return Scan(self.known, dict(self._told))
+
+    def window(self, thread: Thread, classifier: Classifier[Any], sentences: Sequence[Sentence]) -> Window:
+        """What *classifier* reads of *sentences*, which follow one another and are the next; moves on past them."""
+        start, end = sentences[0].start, sentences[-1].end
+        reach = classifier.horizon if classifier.reads == "sentences" else classifier.lookbehind
+        low = min(start, self.known)
+        low = thread.base + context(thread.text, low - thread.base, reach)
+        content, pieces = thread.content(low, end)
+        read = readings(content, classifier)
+        fresh, limit = self.known, end
+        if not sentences[-1].last:
+            limit = max(fresh, end - classifier.horizon, low + _pending(content, classifier, read, end - low))
+        self.known = limit
+        return Window(content, pieces, read, low, end, fresh, limit, start)
+
+    def found(self, window: Window, name: str, answers: Sequence[Sequence[Finding]]) -> list[Spot]:
+        """What *answers*, one per reading of *window*, say that was not known before; in the order of the text."""
+        told = dict(self._told)
+        spots: dict[tuple[str, int, int], Spot] = {}
+        for start, end, finding, whole in _spots(window, locate(window.content, name, window.readings, answers)):
+            at, category = start, finding.category
+            if not whole:
+                if start >= window.limit:
+                    continue
+                if start < window.fresh:  # told already, or the tail of something that nobody expected to go on
+                    at = window.fresh if told.get(category, 0) <= start else end
+            if at >= end:
+                continue
+            other = spots.get((category, at, end))
+            if other is None or other.finding.score < finding.score:
+                spots[category, at, end] = Spot(at, end, finding, whole)
+            self._told[category] = max(self._told.get(category, 0), end)
+        return sorted(spots.values(), key=_order)
+
+
+def _pending(content: Content, classifier: Classifier[Any], read: Sequence[Reading], length: int) -> int:
+    """From where on the text of *content* may still grow into a match, in any of the ways it is read."""
+    texts = [part.text for part in content.parts if isinstance(part, TextPart)]
+    least = min(length, classifier.pending("".join(texts)))
+    for view in {reading.source for reading in read if isinstance(reading.source, View)}:
+        if not view.segments or view.text == texts[-1]:
+            continue
+        last = view.segments[-1]
+        if last.part == len(texts) - 1 and last.origin_end == len(texts[-1]):  # it shows the end of the text
+            at = classifier.pending(view.text)
+            if at < len(view.text):
+                places = view.origins(at, len(view.text))
+                least = min(least, sum(map(len, texts[: places[0][0]])) + places[0][1])
+    return least
+
+
+def _spots(window: Window, findings: Iterable[Finding]) -> Iterable[Spot]:
+    """*findings* at their places in the thread."""
+    starts = {piece.lane.pointer: piece.start for piece in window.pieces}
+    for finding in findings:
+        begin = starts[finding.part]
+        if finding.span is None:
+            if window.high > window.since:
+                yield Spot(window.since, window.high, finding, whole=True)
+        else:
+            yield Spot(begin + finding.span[0], begin + finding.span[1], finding)
+
+
+def _order(spot: Spot) -> tuple[int, int]:
+    return spot.start, -spot.end
+
+
+def placed(spot: Spot, thread: Thread) -> list[Finding]:
+    """The finding of *spot* on each piece that it touches, its span counted from the piece's beginning."""
+    found = []
+    for number, piece in enumerate(thread.pieces):
+        stop = thread.pieces[number + 1].start if number + 1 < len(thread.pieces) else spot.end
+        low, high = max(spot.start, piece.start), min(spot.end, stop)
+        if low < high:
+            span = (low - piece.start, high - piece.start)
+            found.append(replace(spot.finding, part=piece.lane.pointer, span=span, role=piece.lane.role))
+    return found

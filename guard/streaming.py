@@ -1,0 +1,490 @@
+"""An answer judged while it is streamed: the shell around the gate, as `guard.pipeline` is the one for whole contents.
+
+items ─`take`→ gate → windows → classifiers → decide → gate → what may be sent
+
+Classifiers, rules and actions are those of the whole answer, and so is what comes of it: however the answer was cut on
+its way, the same text is released and the same is decided. An answer that is blocked ends before the first sentence
+that a blocking rule fired on; what stood before it has been sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from guard import telemetry
+from guard.actions import enforce
+from guard.asking import Prepared, heard
+from guard.content import Content, Direction, Modality, TextPart
+from guard.decision import Cause, Coverage, Decision, Detection, Effect, Failure, Refusal
+from guard.finding import Finding
+from guard.policy.evaluate import decide
+from guard.reading import PROSE
+from guard.stream.gate import Entry, Gate, Growing, Marked, Out, Said
+from guard.stream.needs import needs_of
+from guard.stream.scan import Scan, Spot, Window, placed
+from guard.stream.thread import Sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from guard.engine import Station
+    from guard.pipeline import Pipeline
+    from guard.policy.model import Policy
+    from guard.stream.items import Item
+    from guard.stream.thread import Piece, Thread
+
+_PASSIVE = frozenset({"allow", "flag"})
+_NOTEWORTHY = 0.5
+_MOST_TEXT_AT_ONCE = 16_384
+"""Characters that are judged together: more would keep what comes first waiting for what comes last."""
+_MOST_REMEMBERED = 1024
+_UNREAD = Scan()
+_DELIMITERS = ' \t\r\n"[]{},:'
+
+
+def whole_only(pipeline: Pipeline, policy: Policy) -> str:
+    """Why answers under *policy* can only be judged whole; "" if they can be judged while they are streamed."""
+    for station in _stations(pipeline, policy):
+        if station.classifier.reads == "whole":
+            return f"classifier `{station.name}` reads whole texts"
+    if Modality.TEXT in pipeline.engine.unread(policy, Direction.OUTPUT):
+        return "the classifiers that read text are not loaded"
+    return needs_of(policy).whole
+
+
+def _stations(pipeline: Pipeline, policy: Policy) -> list[Station]:
+    plan = pipeline.engine.plan(policy, Direction.OUTPUT)
+    return [station for station in plan if Modality.TEXT in station.classifier.modalities]
+
+
+class Asked(NamedTuple):
+    """A window to judge: of *thread*, which is that of *growing*, perhaps with the beginning of the next behind it."""
+
+    growing: Growing
+    thread: Thread
+    scan: Scan
+    window: Window
+
+
+class Sighting(NamedTuple):
+    """Something seen in a window of *thread*, which is that of *growing*."""
+
+    growing: Growing
+    thread: Thread
+    spot: Spot
+
+    def findings(self) -> list[Finding]:
+        """It, on each text that it touches."""
+        return placed(self.spot, self.thread)
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What one round of judging gave, before any of it is acted on."""
+
+    decision: Decision
+    spots: list[Sighting] = field(default_factory=list)
+    detections: list[tuple[Marked, Detection]] = field(default_factory=list)
+    judged: dict[Marked, Content | Refusal] = field(default_factory=dict)
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """What is sent instead of the rest of the answer, if an event was refused."""
+        return next((one for one in self.judged.values() if isinstance(one, Refusal)), None)
+
+    @property
+    def ends(self) -> bool:
+        """Whether the answer ends here."""
+        return self.refusal is not None or _is_refusal(self.decision)
+
+
+class AnswerJudge:
+    """Judges one streamed answer. `take` and `close` give what may be sent; after *refusal* is set, nothing more."""
+
+    def __init__(self, pipeline: Pipeline, policy: Policy, *, decision_id: str, locale: str = "en") -> None:
+        self.refusal: Refusal | None = None
+        self._pipeline = pipeline
+        self._policy = policy
+        self._id = decision_id
+        self._locale = locale
+        self._needs = needs_of(policy)
+        self._stations = _stations(pipeline, policy)
+        reach = max((max(s.classifier.horizon, s.classifier.lookbehind) for s in self._stations), default=0)
+        self._gate = Gate(redacts=self._needs.changes, reach=reach, keep=self._needs.replaces)
+        self._scans: dict[tuple[Growing, str], Scan] = {}
+        self._found = _Found()
+        self._evidence: list[Finding] = []
+        self._joint: dict[Growing, int] = {}
+        self._late: list[Marked] = []
+        self._effects: dict[str, list[Effect]] = {}
+        self._seen: set[tuple[object, str]] = set()
+
+    @property
+    def held(self) -> int:
+        """Characters that have come and were not released."""
+        return sum(one.thread.end - one.released for one in self._gate.threads.values())
+
+    async def take(self, items: Iterable[Item], deadline: float) -> list[Out]:
+        """Judge what *items* complete, and give what may be sent. *deadline* is a `time.monotonic` time."""
+        return await self._rounds([entry for item in items for entry in self._gate.feed(item)], deadline)
+
+    async def close(self, deadline: float) -> list[Out]:
+        """Nothing follows: judge and give the rest."""
+        out = await self._rounds(self._gate.end(), deadline)
+        if self.refusal is None:  # what other findings could have made of what is held, they no longer can
+            self._joint.clear()
+            for marked in self._late:
+                marked.decided = True
+            for growing in self._gate.threads.values():
+                self._reconsider(growing)
+        return out + self._release()
+
+    def decision(self) -> Decision:
+        """The decision on all that came, for the record."""
+        texts = sum(bool(one.thread.end) for one in self._gate.threads.values())
+        decision = decide(self._policy, self._found.detection(texts, read=bool(self._stations)), self._id)
+        telemetry.decided(decision.policy, decision.direction.value, decision.action).inc()
+        for failure in decision.failures:
+            telemetry.FAILURES.labels(failure.classifier, failure.kind.value).inc()
+        if decision.coverage.unscannable:
+            telemetry.UNSCANNABLE.labels(decision.policy).inc(len(decision.coverage.unscannable))
+        return decision
+
+    async def _rounds(self, entries: list[Entry], deadline: float) -> list[Out]:
+        """Judge *entries*, not too many at once; and one by one where one of them ends the answer.
+
+        So what was released before a block is the same whether its sentences came alone or together.
+        """
+        out: list[Out] = []
+        for some in _portions(entries):
+            before = {key: scan.copy() for key, scan in self._scans.items()} if len(some) > 1 else {}
+            outcome = await self._judge(some, deadline)
+            if outcome.ends and len(some) > 1:
+                self._scans = before
+                for number, entry in enumerate(some):
+                    self._apply(await self._judge([entry], deadline))
+                    out += self._release(before=some[number + 1] if number + 1 < len(some) else None)
+                    if self.refusal is not None:
+                        return out
+            else:
+                self._apply(outcome)
+                out += self._release()
+            if self.refusal is not None:
+                return out
+        return out
+
+    def _release(self, before: Entry | None = None) -> list[Out]:
+        return self._gate.release(before) if self.refusal is None else []
+
+    # Detect and decide: nothing is changed but the places up to which classifiers have read
+
+    async def _judge(self, entries: Sequence[Entry], deadline: float) -> _Outcome:
+        sentences: dict[Growing, list[Sentence]] = {}
+        for entry in entries:
+            if isinstance(entry, Said):
+                sentences.setdefault(entry.growing, []).append(entry.sentence)
+        asked = [(station, windows) for station in self._stations if (windows := self._windows(station, sentences))]
+        answers = await self._ask_all(asked, deadline)
+        spots = [spot for answer in answers for spot in answer.spots]
+        detections = [(entry, await self._detect(entry, deadline)) for entry in entries if isinstance(entry, Marked)]
+        detection = Detection(
+            direction=Direction.OUTPUT,
+            modalities=frozenset({Modality.TEXT}),
+            findings=(*self._evidence, *(finding for spot in spots for finding in spot.findings())),
+            failures=tuple(failure for answer in answers for failure in answer.failures),
+            coverage=Coverage(unscannable=tuple(one for answer in answers for one in answer.unscannable)),
+        )
+        outcome = _Outcome(decide(self._policy, detection, self._id), spots, detections)
+        for marked, seen in detections:
+            content = marked.event.content
+            if content is not None:
+                said = replace(content, locale=self._locale)
+                with_evidence = replace(seen, findings=(*seen.findings, *self._evidence))
+                outcome.judged[marked] = self._enforced(said, decide(self._policy, with_evidence, self._id))
+        return outcome
+
+    def _enforced(self, content: Content, decision: Decision) -> Content | Refusal:
+        """What is left of an event's *content*; what rules say of text elsewhere is not its concern, but a block is."""
+        own = {part.pointer for part in content.parts}
+        effects = []
+        for effect in decision.effects:
+            findings = tuple(finding for finding in effect.findings if finding.part in own)
+            if findings or effect.action.name == "block":
+                effects.append(replace(effect, findings=findings))
+        return enforce(content, replace(decision, effects=tuple(effects)))
+
+    def _windows(self, station: Station, sentences: dict[Growing, list[Sentence]]) -> list[Asked]:
+        """What *station* reads of *sentences*."""
+        classifier = station.classifier
+        asked: list[Asked] = []
+        for growing, some in sentences.items():
+            scan = self._scans.setdefault((growing, station.name), Scan())
+            asked += [
+                Asked(growing, growing.thread, scan, scan.window(growing.thread, classifier, group))
+                for group in ([[one] for one in some] if classifier.reads == "sentences" else [some])
+                if group[-1].end > min(scan.known, group[0].start)
+            ]
+        for group in self._gate.groups.values():
+            for first, second in pairwise(one for one in group if one.thread.pieces[0].lane.kind in PROSE):
+                scan = self._scans.get((first, station.name), _UNREAD)
+                if second in sentences and scan.known < first.thread.end == first.thread.cut:
+                    asked += self._bridge(station, first, second, scan)
+        return asked
+
+    def _bridge(self, station: Station, first: Growing, second: Growing, scan: Scan) -> list[Asked]:
+        """What could still grow at the end of *first*, with the beginning of *second*, which is read next."""
+        end = first.thread.end
+        if second.thread.base:  # more of it has come than anything that began before could take up
+            scan.known = end
+            return []
+        joined = first.thread.followed_by(second.thread, station.classifier.horizon)
+        window = scan.window(joined, station.classifier, [Sentence(end, joined.end, last=False)])
+        scan.known = min(scan.known, end)
+        return [Asked(first, joined, scan, replace(window, limit=scan.known))]
+
+    async def _ask_all(self, asked: Sequence[tuple[Station, list[Asked]]], deadline: float) -> list[_Heard]:
+        if len(asked) < 2:
+            return [await _ask(station, windows, deadline) for station, windows in asked]
+        return list(await asyncio.gather(*(_ask(station, windows, deadline) for station, windows in asked)))
+
+    async def _detect(self, marked: Marked, deadline: float) -> Detection:
+        content = marked.event.content
+        if content is None:
+            return Detection(Direction.OUTPUT)
+        new = tuple(
+            part for part in content.parts if not isinstance(part, TextPart) or (part.path, part.text) not in self._seen
+        )
+        return await self._pipeline.detect(replace(content, parts=new), self._policy, deadline)
+
+    # Act
+
+    def _apply(self, outcome: _Outcome) -> None:
+        self._found.add_texts(outcome)
+        for marked, detection in outcome.detections:
+            self._found.add(detection)
+            self._remember(marked, detection)
+        threads = self._gate.threads.values()
+        for growing in threads:
+            known = [self._scans.get((growing, station.name), _UNREAD).known for station in self._stations]
+            growing.settled = min(known, default=growing.thread.cut)
+        decision = outcome.decision
+        if not decision.enforced:
+            for marked in outcome.judged:
+                marked.after, marked.decided = marked.event.content, True
+            return
+        if outcome.ends:
+            empty = Content(Direction.OUTPUT, (), locale=self._locale)
+            left = outcome.refusal or enforce(empty, decision)
+            self.refusal = left if isinstance(left, Refusal) else enforce(empty, _blocked(decision))  # type: ignore[assignment]
+            return
+        for marked, left in outcome.judged.items():
+            marked.after = left if isinstance(left, Content) else None
+            marked.decided = True
+        self._weigh(outcome)
+        for effect in decision.effects:
+            if effect.action.name not in _PASSIVE:
+                self._change(effect)
+        for growing in threads:
+            self._reconsider(growing)
+
+    def _remember(self, marked: Marked, detection: Detection) -> None:
+        """Texts of events that nothing was found in need not be judged again: names come with every chunk."""
+        content = marked.event.content
+        if content is None or detection.findings or detection.failures or detection.coverage.unscannable:
+            return
+        if len(self._seen) < _MOST_REMEMBERED:
+            self._seen.update((part.path, part.text) for part in content.parts if isinstance(part, TextPart))
+
+    def _weigh(self, outcome: _Outcome) -> None:
+        """Hold what a rule on several findings together may still ask for."""
+        if not self._needs.joint:
+            return
+        for growing, thread, spot in outcome.spots:
+            evidence = [finding for finding in placed(spot, thread) if self._needs.is_evidence(finding)]
+            if evidence:
+                self._evidence += evidence
+                self._joint[growing] = min(spot.start, self._joint.get(growing, spot.start))
+        for marked, detection in outcome.detections:
+            evidence = [finding for finding in detection.findings if self._needs.is_evidence(finding)]
+            if evidence:
+                self._evidence += evidence
+                self._late.append(marked)
+                marked.decided = False
+
+    def _change(self, effect: Effect) -> None:
+        """Have what *effect* asks for done to the texts that it is about."""
+        for pointer in dict.fromkeys(finding.part for finding in effect.findings):
+            growing = self._growing_of(pointer)
+            if growing is None:
+                continue
+            own = replace(effect, findings=tuple(f for f in effect.findings if f.part == pointer))
+            if pointer in growing.documents or self._needs.replaces:
+                self._effects.setdefault(pointer, []).append(own)
+            else:
+                growing.cutters[pointer].add([own])
+
+    def _growing_of(self, pointer: str) -> Growing | None:
+        for growing in self._gate.threads.values():
+            if any(piece.lane.pointer == pointer for piece in growing.thread.pieces):
+                return growing
+        return None
+
+    def _reconsider(self, growing: Growing) -> None:
+        """Work out what is held of *growing*, and change the pieces that are whole by now as a whole."""
+        growing.held = self._joint.get(growing)
+        pieces = growing.thread.pieces
+        for number, piece in enumerate(pieces):
+            effects = self._effects.get(piece.lane.pointer, [])
+            if not effects and not self._needs.replaces:
+                continue
+            end = pieces[number + 1].start if number + 1 < len(pieces) else growing.thread.end
+            whole = growing.complete if number + 1 == len(pieces) else growing.settled >= end
+            if not whole:
+                growing.hold(piece.start if self._needs.replaces else piece.start + _first_cut(growing, piece, effects))
+                return
+            if effects and piece.lane.pointer not in growing.changed and growing.released < end:
+                text = growing.thread.slice(piece.start, end)
+                sent = max(0, growing.released - piece.start)
+                left = self._changed(piece.lane.part(text), effects)
+                if isinstance(left, Refusal) or not left.startswith(text[:sent]):
+                    self.refusal = left if isinstance(left, Refusal) else self._no_change(effects)
+                    return
+                growing.changed[piece.lane.pointer] = left[sent:]
+
+    def _changed(self, part: TextPart, effects: Sequence[Effect]) -> str | Refusal:
+        strongest = max((effect.action for effect in effects), key=lambda action: action.strength)
+        content = Content(Direction.OUTPUT, (part,), locale=self._locale)
+        left = enforce(content, self._decided(strongest.name, effects))
+        if isinstance(left, Refusal):
+            return left
+        (changed,) = left.parts
+        return changed.text if isinstance(changed, TextPart) else ""
+
+    def _no_change(self, effects: Sequence[Effect]) -> Refusal | None:
+        left = enforce(Content(Direction.OUTPUT, (), locale=self._locale), self._decided("block", effects))
+        return left if isinstance(left, Refusal) else None
+
+    def _decided(self, action: str, effects: Sequence[Effect]) -> Decision:
+        return Decision(
+            self._id, action, Cause.RULES, self._policy.name, self._policy.revision, Direction.OUTPUT, tuple(effects)
+        )
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What one classifier said of some windows."""
+
+    spots: list[Sighting] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    unscannable: list[tuple[str, str]] = field(default_factory=list)
+
+
+async def _ask(station: Station, asked: Sequence[Asked], deadline: float) -> _Heard:
+    """Have *station* judge all that is *asked* in one call."""
+    said = _Heard()
+    prepared: list[Prepared] = []
+    for one in asked:
+        ready = Prepared()
+        for reading in one.window.readings:
+            ready.take(station, reading)
+        prepared.append(ready)
+        said.failures += ready.failures
+        said.unscannable += [(one.window.content.parts[n].pointer, why) for n, why in ready.unreadable.items()]
+    answers = await station.batcher.submit([item for ready in prepared for item in ready.items], deadline)
+    at = 0
+    for (growing, thread, scan, window), ready in zip(asked, prepared, strict=True):
+        findings, failures = heard(station.name, ready.read, answers[at : at + len(ready.items)])
+        at += len(ready.items)
+        said.failures += failures
+        spots = scan.found(window.only(ready.read), station.name, findings)
+        said.spots += [Sighting(growing, thread, spot) for spot in spots]
+    return said
+
+
+@dataclass(slots=True)
+class _Found:
+    """Everything found in the answer so far, for its record; of weak scores the strongest of each part."""
+
+    findings: list[Finding] = field(default_factory=list)
+    weak: dict[tuple[str, str], Finding] = field(default_factory=dict)
+    failures: dict[Failure, None] = field(default_factory=dict)
+    unscannable: dict[tuple[str, str], None] = field(default_factory=dict)
+    exempt: dict[str, int] = field(default_factory=dict)
+    modalities: set[Modality] = field(default_factory=set)
+    checked: int = 0
+
+    def add_texts(self, outcome: _Outcome) -> None:
+        """Take in what was found in growing texts."""
+        self._add_findings(finding for spot in outcome.spots for finding in spot.findings())
+        self.failures.update(dict.fromkeys(outcome.decision.failures))
+        self.unscannable.update(dict.fromkeys(outcome.decision.coverage.unscannable))
+
+    def add(self, detection: Detection) -> None:
+        """Take in what was found in an event."""
+        self._add_findings(detection.findings)
+        self.failures.update(dict.fromkeys(detection.failures))
+        self.unscannable.update(dict.fromkeys(detection.coverage.unscannable))
+        self.modalities |= detection.modalities
+        self.checked += detection.coverage.checked
+        for rule, count in detection.coverage.exempt:
+            self.exempt[rule] = self.exempt.get(rule, 0) + count
+
+    def _add_findings(self, findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            if finding.score >= _NOTEWORTHY:
+                self.findings.append(finding)
+                continue
+            key = finding.category, finding.part
+            other = self.weak.get(key)
+            if other is None or other.score < finding.score:
+                self.weak[key] = finding
+
+    def detection(self, texts: int, *, read: bool) -> Detection:
+        """All of it, with *texts* growing texts that classifiers read, if any of them did."""
+        strong = {(finding.category, finding.part) for finding in self.findings}
+        weak = [finding for key, finding in self.weak.items() if key not in strong]
+        exempt = dict(self.exempt)
+        if texts and not read:
+            exempt["no_rule"] = exempt.get("no_rule", 0) + texts
+        return Detection(
+            direction=Direction.OUTPUT,
+            modalities=frozenset(self.modalities | ({Modality.TEXT} if texts else set())),
+            findings=(*self.findings, *weak),
+            failures=tuple(self.failures),
+            coverage=Coverage(self.checked + texts * read, tuple(exempt.items()), tuple(self.unscannable)),
+        )
+
+
+def _portions(entries: Sequence[Entry]) -> Iterable[list[Entry]]:
+    """*entries* in lists that hold not too much text each."""
+    some: list[Entry] = []
+    size = 0
+    for entry in entries:
+        some.append(entry)
+        size += entry.sentence.end - entry.sentence.start if isinstance(entry, Said) else 0
+        if size > _MOST_TEXT_AT_ONCE:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
+
+
+def _is_refusal(decision: Decision) -> bool:
+    """Whether *decision* lets nothing more through: it blocks, or nothing can carry out what it asks for."""
+    if not decision.enforced or decision.action in _PASSIVE:
+        return False
+    return decision.action == "block" or all(effect.action.name != decision.action for effect in decision.effects)
+
+
+def _blocked(decision: Decision) -> Decision:
+    return replace(decision, action="block", effects=())
+
+
+def _first_cut(growing: Growing, piece: Piece, effects: Sequence[Effect]) -> int:
+    """Where in its piece the JSON token begins that the first of the findings of *effects* stands in."""
+    first = min(finding.span[0] if finding.span else 0 for effect in effects for finding in effect.findings)
+    low = growing.thread.slice(piece.start, piece.start + first)
+    return max((low.rfind(mark) + 1 for mark in _DELIMITERS), default=0)

@@ -1,0 +1,83 @@
+"""Sentences: the same cuts whatever the text arrived in, at places where a reader would cut."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, strategies as st
+
+from guard.text.sentences import LONGEST, boundary, context
+
+PIECES = st.sampled_from(
+    ["Hello there", ". ", "。", "！", "”", ")", " ", "\n", "她说：“", "走吧", "3.14", "e.g.", "...", "…", "…… ", "?!",
+     ", ", "，", "\\n", "\\u4f60", "<EMAIL_1>", "x" * 90, "字" * 70, "example.org", "; ", "；", "😀", "\r\n", '"'],
+)  # fmt: skip
+TEXTS = st.lists(PIECES, max_size=40).map("".join)
+
+
+def cuts(text: str) -> list[int]:
+    found = [0]
+    while found[-1] < len(text):
+        end = boundary(text, found[-1], whole=True)
+        assert end is not None
+        found.append(end)
+    return found
+
+
+@given(text=TEXTS)
+def test_every_sentence_has_an_end_and_is_no_longer_than_promised(text: str) -> None:
+    assert all(0 < end - start <= LONGEST for start, end in pairwise(cuts(text)))
+
+
+@given(text=TEXTS, data=st.data())
+def test_what_is_cut_early_is_cut_there_in_the_whole_text_too(text: str, data: st.DataObject) -> None:
+    whole = cuts(text)
+    seen = data.draw(st.integers(0, len(text)))
+    for start in whole:
+        early = boundary(text[:seen], start) if start < seen else None
+        assert early is None or early in whole
+
+
+@given(text=TEXTS)
+def test_a_character_more_than_the_longest_sentence_is_always_enough(text: str) -> None:
+    if len(text) > LONGEST + 1:
+        assert boundary(text) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("The sky is blue. Grass is green.", ["The sky is blue.", " Grass is green."]),
+        ("It costs 3.50 at example.org today.", ["It costs 3.50 at example.org today."]),
+        ('"Is it late?" she asked him. He left.', ['"Is it late?"', " she asked him.", " He left."]),
+        ("天气很好。我们去公园吧！好不好？", ["天气很好。", "我们去公园吧！", "好不好？"]),
+        ("她说：“你去哪里？”他没有回答。", ["她说：“你去哪里？”", "他没有回答。"]),
+        ("first line of it\nsecond line", ["first line of it\n", "second line"]),
+        ("Hi! I am here to help.", ["Hi! I am here to help."]),
+    ],
+)
+def test_sentences_end_where_a_reader_would_say(text: str, sentences: list[str]) -> None:
+    assert [text[a:b] for a, b in pairwise(cuts(text))] == sentences
+
+
+def test_a_long_sentence_is_cut_at_a_clause_not_in_a_word() -> None:
+    text = "word " * 30 + "clause, " + "word " * 30
+    end = boundary(text)
+    assert end is not None
+    assert text[:end].endswith("clause,")
+
+
+@pytest.mark.parametrize("whole", ["\\u4f60", "<EMAIL_1_ab2c>", "&lt;PHONE_2&gt;"])
+def test_no_cut_goes_through_an_escape_or_a_placeholder(whole: str) -> None:
+    for before in range(LONGEST - len(whole), LONGEST + 1):
+        text = "x" * before + whole + "y" * LONGEST
+        end = boundary(text)
+        assert end is not None
+        assert not before < end < before + len(whole) or "&" in whole
+
+
+def test_context_reaches_back_to_the_start_of_a_word() -> None:
+    text = "alpha beta gamma delta"
+    assert text[context(text, 17, 8) : 17] == "gamma "
+    assert context(text, 3, 8) == 0
