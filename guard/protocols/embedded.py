@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 SHORTEST = 64
 """Characters of base64 below which a string is no medium: the smallest pictures are longer."""
 
-_HEAD = r"data:([a-z]+\\?/[a-z0-9.+\-]{1,64})?((?:;[^;,\s\"'<>()]{0,200}){0,8}?);base64,"
-_DATA_URL = re.compile(_HEAD, re.IGNORECASE)
-_INSIDE = re.compile(_HEAD + r"([\sA-Za-z0-9+/_\-%\\]{64,}+={0,2})", re.IGNORECASE)  # a backslash: JSON inside JSON
+HEAD = r"data:([a-z]+\\?/[a-z0-9.+\-]{1,64})?((?:;[^;,\s\"'<>()]{0,200}){0,8}?);base64,"
+_DATA_URL = re.compile(HEAD, re.IGNORECASE)
+_INSIDE = re.compile(HEAD + r"([\sA-Za-z0-9+/_\-%\\]{64,}+={0,2})", re.IGNORECASE)  # a backslash: JSON inside JSON
 _BARE_URL = re.compile(r"data:(?:[a-z]+/[a-z0-9.+\-]{1,64})?;base64,[a-z0-9+/_\-]*+={0,2}", re.IGNORECASE)
 _PLAIN_URL = re.compile(r"data:(?:image|audio|video)/[^,]{0,400},", re.IGNORECASE)
 _RUN = re.compile(r"\s*+([A-Za-z0-9+/_\-][\sA-Za-z0-9+/_\-]{62,}+[A-Za-z0-9+/_\-]?+={0,2})")
@@ -110,7 +110,7 @@ def decode_data_url(value: str, pointer: str, path: Path, role: str | None) -> P
 
 def is_base64_file(text: str) -> bool:
     """Whether all of *text* is base64 whose first bytes are those of a picture, sound, film, document or archive."""
-    return len(text) >= SHORTEST and _begins_like_a_file(text) and _WHOLE.fullmatch(text) is not None
+    return len(text) >= SHORTEST and begins_like_a_file(text) and _WHOLE.fullmatch(text) is not None
 
 
 def decode_file(text: str, pointer: str, path: Path, role: str | None) -> Part:
@@ -122,19 +122,19 @@ def media_inside(text: str, pointer: str, path: Path, role: str | None) -> Itera
     """Every medium that a reader of *text* could show: data URLs anywhere in it, and base64 that it begins with."""
     if len(text) < SHORTEST:
         return
-    if _begins_like_a_file(text) and (run := _RUN.match(text)) is not None:
+    if begins_like_a_file(text) and (run := _RUN.match(text)) is not None:
         yield decode_file(run.group(1), f"{pointer}#", path, role)
     if ";base64," not in text.lower():
         return
     for number, match in enumerate(_INSIDE.finditer(text)):
         declared, _, payload = match.groups()
         begin = payload[:SHORTEST]
-        if any(map(str.isspace, begin)) and not _begins_like_a_file(payload):
+        if any(map(str.isspace, begin)) and not begins_like_a_file(payload):
             continue  # prose about data URLs
         yield _decoded(declared, payload, f"{pointer}#{number}", path, role)
 
 
-def _begins_like_a_file(text: str) -> bool:
+def begins_like_a_file(text: str) -> bool:
     """Whether the first bytes of *text*, were it base64, are those of a file. Reads a few dozen characters at most."""
     begin = text[: 2 * SHORTEST].translate(_SPACES).translate(_STANDARD)[: SHORTEST - 24]
     try:

@@ -35,6 +35,8 @@ from guard.protocols.strict_json import dump, parse
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from guard.protocols.stream import AnswerStream
+
 _WORD, _NUMBER, _TYPE = Constrained(), Scalar(), Constrained()
 _TIME = Scalar(TIME_DIGITS)
 _SCHEMA, _NAME = Guarded("tool_schema"), Guarded("name")
@@ -266,6 +268,16 @@ class OpenAIChat(GeneratorAdapter):
             return dump(document)
         options = exchange.document.get("stream_options") or {}
         return _as_stream(document, usage=options.get("include_usage") is True)
+
+    def open_stream(self, exchange: Exchange) -> AnswerStream | None:
+        """Chunk by chunk; whole where the answer holds sounds, or its tokens a second time."""
+        from guard.protocols.openai_chat_stream import ChatStream
+
+        asked = exchange.document
+        if asked.get("logprobs") or asked.get("audio") is not None or "audio" in (asked.get("modalities") or ()):
+            return None
+        options = asked.get("stream_options") or {}
+        return ChatStream(usage=options.get("include_usage") is True)
 
     def encode_error(self, code: str, message: str, param: str | None = None) -> bytes:
         """An OpenAI error object."""

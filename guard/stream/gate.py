@@ -79,6 +79,10 @@ class Marked:
         """The event's."""
         return self.event.group
 
+    def is_due(self) -> bool:
+        """Whether all text that came before it is cut into sentences."""
+        return all(one.thread.cut >= position for one, position in self.behind)
+
 
 Entry = Said | Marked
 _OPENING = ("{", "[")
@@ -114,6 +118,7 @@ class Gate:
         self.threads: dict[Path, Growing] = {}
         self.groups: dict[int, list[Growing]] = {}
         self._waiting: deque[Entry] = deque()
+        self._amid: list[Marked] = []
 
     def feed(self, item: Item) -> list[Entry]:
         """Take in *item* and give what is to be judged by it, in order."""
@@ -121,7 +126,7 @@ class Gate:
             groups = self.groups.values() if item.group is None else [self.groups.get(item.group, [])]
             marked = Marked(item, [(one, one.thread.end) for group in groups for one in group])
             marked.decided = item.content is None
-            self._waiting.append(marked)
+            self._queue([marked])
             return [marked]
         growing = self._growing(item.lane)
         if isinstance(item, Delta):
@@ -134,8 +139,19 @@ class Gate:
         else:
             sentences = growing.thread.close()
         entries: list[Entry] = [Said(growing, sentence, item.lane.group) for sentence in sentences]
-        self._waiting += entries
+        self._queue(entries)
         return entries
+
+    def _queue(self, entries: list[Entry]) -> None:
+        """Have *entries* wait: an event in the middle of a sentence stands behind that sentence."""
+        for entry in entries:
+            if isinstance(entry, Marked) and not entry.is_due():
+                self._amid.append(entry)
+                continue
+            self._waiting.append(entry)
+            if isinstance(entry, Said) and self._amid:
+                self._waiting += [marked for marked in self._amid if marked.is_due()]
+                self._amid = [marked for marked in self._amid if not marked.is_due()]
 
     def _growing(self, lane: Lane) -> Growing:
         growing = self.threads.get(lane.key)
@@ -153,7 +169,7 @@ class Gate:
                 group = growing.thread.pieces[-1].lane.group
                 sentences = [*growing.thread.close(), growing.thread.final()]
                 entries += [Said(growing, sentence, group) for sentence in sentences]
-        self._waiting += entries
+        self._queue(entries)
         return entries
 
     def release(self, before: Entry | None = None) -> list[Out]:

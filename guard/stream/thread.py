@@ -50,7 +50,7 @@ class Thread:
         if not self.pieces or self.pieces[-1].lane.path != lane.path:
             found = self.pause()
             self.pieces.append(Piece(self.end, lane))
-            self.ended = False
+        self.ended = False
         self.text += text
         while (end := boundary(self.text, self.cut - self.base)) is not None:
             found.append(self._cut(self.base + end))
