@@ -69,10 +69,10 @@ class Pipeline:
             elif consultation.read:
                 quick.append(consultation)
         # The slow ones start first and run on their threads while the quick ones are answered here.
-        if slow or any(not consultation.is_inline() for consultation in quick):
+        if len(slow) + len(quick) > 1 and (slow or not all(consultation.is_inline() for consultation in quick)):
             await asyncio.gather(*(consultation.run(self.engine, deadline) for consultation in slow + quick))
         else:
-            for consultation in quick:
+            for consultation in slow or quick:
                 await consultation.run(self.engine, deadline)
         return _detection(content, present, slow + quick, self.engine.unread(policy, content.direction))
 
@@ -221,7 +221,11 @@ def _is_about(reading: Reading, findings: Sequence[Finding]) -> bool:
     if not isinstance(reading.source, View):
         return True
     length = len(reading.source.text)
-    return all(f.span is None or f.span[0] < f.span[1] <= length for f in findings)
+    for finding in findings:
+        span = finding.span
+        if span is not None and not span[0] < span[1] <= length:
+            return False
+    return True
 
 
 def _detection(
