@@ -98,6 +98,19 @@ class _Prepared:
     unreadable: dict[int, str] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
 
+    def take_all(self, station: Station, readings: list[Reading]) -> None:
+        """Prepare them all; where that fails, one by one, to learn which it is."""
+        prepare = station.classifier.prepare
+        try:
+            self.items = [prepare(reading.source) for reading in readings]
+        except INTERRUPTS:
+            raise
+        except BaseException:  # noqa: BLE001  as below
+            for reading in readings:
+                self.take(station, reading)
+        else:
+            self.read = readings
+
     def take(self, station: Station, reading: Reading) -> None:
         """Prepare one reading."""
         try:
@@ -143,8 +156,7 @@ class _Consultation:
         if total > _MOST_TEXT_HERE:
             return False
         prepared = _Prepared()
-        for reading in self.read:
-            prepared.take(self.station, reading)
+        prepared.take_all(self.station, self.read)
         self._take(prepared)
         return True
 
@@ -208,7 +220,7 @@ class _Consultation:
             if isinstance(answer, Failure):
                 self.failures.append(answer)
                 heard.append(())
-            elif _is_about(reading, answer):
+            elif not answer or _is_about(reading, answer):
                 heard.append(answer)
             else:
                 self.failures.append(Failure(self.station.name, FailureKind.ERROR, NONSENSE))

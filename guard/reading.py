@@ -185,6 +185,8 @@ def locate(
     known = Known()
     for reading, findings in zip(read, answers, strict=True):
         for finding in findings:
+            if reading.seam and finding.span is None and _is_known(reading.source, finding, known):  # nearly always
+                continue
             for number, span in _places(content, reading, finding, known):
                 if not reading.seam:
                     known.add((finding.category, number), span, finding.score)
@@ -213,6 +215,14 @@ def _places(content: Content, reading: Reading, finding: Finding, known: Known) 
     return [place for span in spans if (place := _uncut(content, finding, span, known)) is not None]
 
 
+def _is_known(view: Readable, finding: Finding, known: Known) -> bool:
+    """Whether every part of *view* shows by itself what *finding* says of all of it."""
+    if not isinstance(view, View):
+        return False
+    category, score = finding.category, finding.score
+    return all([known.score((category, segment.part)) >= score for segment in view.segments])  # noqa: C419  quicker
+
+
 def _all_over(content: Content, view: View) -> list[Place]:
     segments = view.segments
     spans = [segments[0][2:]] if len(segments) == 1 else view.origins(0, len(view.text))
@@ -228,13 +238,7 @@ def _spread(content: Content, view: View, finding: Finding, known: Known) -> lis
     Of small fields that were read one by one, it is put down to those that show half of it by themselves, if any
     do; the others are only its neighbours.
     """
-    category, score = finding.category, finding.score
-    for segment in view.segments:
-        if known.score((category, segment.part)) < score:
-            break
-    else:  # nearly always
-        return []
-    own = {s.part: known.score((category, s.part)) for s in view.segments}
+    own = {s.part: known.score((finding.category, s.part)) for s in view.segments}
     if all(content.parts[number].kind in _SMALL for number in own):
         most = max(own.values())
         least = finding.score / 2 if 2 * most >= finding.score else -1.0
