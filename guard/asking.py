@@ -31,6 +31,19 @@ class Prepared:
     unreadable: dict[int, str] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
 
+    def take_all(self, station: Station, readings: list[Reading]) -> None:
+        """Prepare them all; where that fails, one by one, to learn which it is."""
+        prepare = station.classifier.prepare
+        try:
+            self.items = [prepare(reading.source) for reading in readings]
+        except INTERRUPTS:
+            raise
+        except BaseException:  # noqa: BLE001  as below
+            for reading in readings:
+                self.take(station, reading)
+        else:
+            self.read = readings
+
     def take(self, station: Station, reading: Reading) -> None:
         """Prepare one reading."""
         try:
@@ -57,7 +70,7 @@ def heard(
     for reading, answer in zip(read, answers, strict=True):
         if isinstance(answer, Failure):
             failures.append(answer)
-        elif _is_about(reading, answer):
+        elif not answer or _is_about(reading, answer):
             said.append(answer)
             continue
         else:
@@ -71,4 +84,8 @@ def _is_about(reading: Reading, findings: Sequence[Finding]) -> bool:
     if not isinstance(reading.source, View):
         return True
     length = len(reading.source.text)
-    return all(f.span is None or f.span[0] < f.span[1] <= length for f in findings)
+    for finding in findings:
+        span = finding.span
+        if span is not None and not span[0] < span[1] <= length:
+            return False
+    return True

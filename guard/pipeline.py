@@ -68,10 +68,10 @@ class Pipeline:
             elif consultation.read:
                 quick.append(consultation)
         # The slow ones start first and run on their threads while the quick ones are answered here.
-        if slow or any(not consultation.is_inline() for consultation in quick):
+        if len(slow) + len(quick) > 1 and (slow or not all(consultation.is_inline() for consultation in quick)):
             await asyncio.gather(*(consultation.run(self.engine, deadline) for consultation in slow + quick))
         else:
-            for consultation in quick:
+            for consultation in slow or quick:
                 await consultation.run(self.engine, deadline)
         return _detection(content, present, slow + quick, self.engine.unread(policy, content.direction))
 
@@ -118,8 +118,7 @@ class _Consultation:
         if total > _MOST_TEXT_HERE:
             return False
         prepared = Prepared()
-        for reading in self.read:
-            prepared.take(self.station, reading)
+        prepared.take_all(self.station, self.read)
         self._take(prepared)
         return True
 

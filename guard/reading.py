@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from guard.classifier import Classifier, Readable
@@ -89,17 +89,21 @@ def readings(content: Content, classifier: Classifier[Any], views: Views | None 
     reads_text = Modality.TEXT in classifier.modalities
     for number, part in enumerate(content.parts):
         if isinstance(part, TextPart):
-            if not (reads_text and part.text):
+            text = part.text
+            if not (reads_text and text):
                 continue
-            found += [Reading(view) for view in _unescaped(views, number, part.text, size, horizon)]
+            if "\\" in text:
+                found += [Reading(view) for view in _unescaped(views, number, text, size, horizon)]
             if part.kind in _SMALL:
-                small.append((number, part.text))
+                small.append((number, text))
                 continue
-            found += [Reading(view) for view in windows(part.text, number, size, horizon)]
+            found += [Reading(view) for view in windows(text, number, size, horizon)]
             if part.kind in PROSE:
-                prose.append((number, part.text))
-    found += media_readings(content, classifier)
-    found += _form(content, small, size, horizon)
+                prose.append((number, text))
+        elif part.modality in classifier.modalities and part.modality is not Modality.OPAQUE:
+            found.append(Reading(part, number))  # type: ignore[arg-type]  # OpaquePart is the only unreadable kind
+    if small:
+        found += _form(content, small, size, horizon)
     for texts in (*_neighbours(content, prose), *_named(content, small, prose)):
         found += [Reading(view, seam=True) for view in seams(texts, horizon, size)]
     return found
@@ -135,8 +139,6 @@ def _form(content: Content, small: Texts, size: int | None, horizon: int) -> lis
     A model's score has no span and would be about every field in its window, so up to `_FEW` are read one by one as
     well. Keys of nothing but digits (a token's bias) are in no row: side by side they only look like long numbers.
     """
-    if not small:
-        return []
     lines = cut_view(join(small, "\n"), size, horizon)
     if size is not None and size < _WIDE * horizon:
         if not 1 < len(small) <= _FEW:
@@ -162,6 +164,8 @@ def _neighbours(content: Content, prose: Texts) -> Iterator[Texts]:
 
     Of an answer, those of one choice.
     """
+    if len(prose) < 2:
+        return
     if content.direction is Direction.OUTPUT:
         choices: dict[Path, Texts] = {}
         for number, text in prose:
@@ -169,11 +173,18 @@ def _neighbours(content: Content, prose: Texts) -> Iterator[Texts]:
         yield from choices.values()
         return
     yield prose
-    turns = [(role, list(texts)) for role, texts in groupby(prose, key=lambda one: content.parts[one[0]].role)]
-    for role in dict.fromkeys(role for role, _ in turns):
-        own = [texts for speaker, texts in turns if speaker == role]
-        if len(own) > 1:
-            yield [text for texts in own for text in texts]
+    said: dict[str | None, Texts] = {}
+    apart: set[str | None] = set()  # roles that spoke again after another's turn
+    speaker: str | None = None
+    for one in prose:
+        role = content.parts[one[0]].role
+        if role in said and role != speaker:
+            apart.add(role)
+        said.setdefault(role, []).append(one)
+        speaker = role
+    for role, texts in said.items():
+        if role in apart:
+            yield texts
 
 
 def _named(content: Content, small: Texts, prose: Texts) -> Iterator[Texts]:
@@ -205,6 +216,8 @@ def locate(
     known = Known()
     for reading, findings in zip(read, answers, strict=True):
         for finding in findings:
+            if reading.seam and finding.span is None and _is_known(reading.source, finding, known):  # nearly always
+                continue
             for number, span in _places(content, reading, finding, known):
                 if not reading.seam:
                     known.add((finding.category, number), span, finding.score)
@@ -233,10 +246,20 @@ def _places(content: Content, reading: Reading, finding: Finding, known: Known) 
     return [place for span in spans if (place := _uncut(content, finding, span, known)) is not None]
 
 
+def _is_known(view: Readable, finding: Finding, known: Known) -> bool:
+    """Whether every part of *view* shows by itself what *finding* says of all of it."""
+    if not isinstance(view, View):
+        return False
+    category, score = finding.category, finding.score
+    return all([known.score((category, segment.part)) >= score for segment in view.segments])  # noqa: C419  quicker
+
+
 def _all_over(content: Content, view: View) -> list[Place]:
+    segments = view.segments
+    spans = [segments[0][2:]] if len(segments) == 1 else view.origins(0, len(view.text))
     return [
-        (number, None if (start, end) == (0, _length(content.parts[number])) else (start, end))
-        for number, start, end in view.origins(0, len(view.text))
+        (number, None if start == 0 and end == _length(content.parts[number]) else (start, end))
+        for number, start, end in spans
     ]
 
 
@@ -247,8 +270,6 @@ def _spread(content: Content, view: View, finding: Finding, known: Known) -> lis
     do; the others are only its neighbours.
     """
     own = {s.part: known.score((finding.category, s.part)) for s in view.segments}
-    if all(finding.score <= score for score in own.values()):  # nearly always
-        return []
     if all(content.parts[number].kind in _SMALL for number in own):
         most = max(own.values())
         least = finding.score / 2 if 2 * most >= finding.score else -1.0
@@ -326,14 +347,14 @@ def _length(part: Part) -> int:
 
 def _placed(finding: Finding, part: Part, span: tuple[int, int] | None, classifier: str) -> Finding:
     return Finding(
-        category=finding.category,
-        score=finding.score,
-        span=span,
-        box=finding.box,
-        time=finding.time,
-        part=part.pointer,
-        modality=part.modality,
-        role=part.role,
-        classifier=classifier,
-        evidence=finding.evidence,
+        finding.category,
+        finding.score,
+        span,
+        finding.box,
+        finding.time,
+        part.pointer,
+        part.modality,
+        part.role,
+        classifier,
+        finding.evidence,
     )

@@ -388,8 +388,7 @@ async def _ask(station: Station, asked: Sequence[Asked], deadline: float) -> _He
     prepared: list[Prepared] = []
     for one in asked:
         ready = Prepared()
-        for reading in one.window.readings:
-            ready.take(station, reading)
+        ready.take_all(station, one.window.readings)
         prepared.append(ready)
         said.failures += ready.failures
         said.unscannable += [(one.window.content.parts[n].pointer, why) for n, why in ready.unreadable.items()]

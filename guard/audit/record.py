@@ -73,7 +73,7 @@ def timestamp(moment: datetime | None = None) -> str:
     >>> timestamp(datetime(2026, 3, 1, 12, 0, tzinfo=UTC))
     '2026-03-01T12:00:00.000Z'
     """
-    utc = (moment or datetime.now(UTC)).astimezone(UTC)
+    utc = datetime.now(UTC) if moment is None else moment.astimezone(UTC)
     return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -118,5 +118,5 @@ def _coverage(coverage: Coverage) -> dict[str, Any]:
     return {
         "checked": coverage.checked,
         "exempt": dict(coverage.exempt),
-        "unscannable": dict(Counter(reason for _, reason in coverage.unscannable)),
+        "unscannable": dict(Counter(reason for _, reason in coverage.unscannable)) if coverage.unscannable else {},
     }

@@ -1,7 +1,8 @@
 """Group commit: one thread writes whatever has gathered since its last commit, and commits it as one.
 
 A commit costs a sync of the disk, which is the same for one record and for a hundred. So nobody waits for
-company: under little load a record is alone in its group, under much load the groups grow by themselves.
+company: under little load a record is alone in its group, under much load the groups grow by themselves. The thread is
+woken once per turn of an event loop, after all who had something to record in it: while others still run it could not.
 """
 
 from __future__ import annotations
@@ -58,8 +59,10 @@ class GroupCommitSink(AuditSink, Generic[Row]):
 
     def _begin(self) -> None:
         """Nobody waits and no thread runs: at the start, and in a forked child."""
-        self._waiting: queue.SimpleQueue[_Waiter[Row] | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards who waits, whether the thread was woken, and whether it is to end
+        self._waiting: list[_Waiter[Row]] = []
+        self._woken = False
+        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self.file_lock = threading.Lock()
         """Held while the file is written, and while the process forks."""
@@ -87,6 +90,7 @@ class GroupCommitSink(AuditSink, Generic[Row]):
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
         self._put(_Waiter(self._row(record), future, loop))
+        loop.call_soon(self._wake)
         await future
 
     def append_sync(self, record: AuditRecord) -> None:  # noqa: D102  see AuditSink
@@ -95,8 +99,8 @@ class GroupCommitSink(AuditSink, Generic[Row]):
     def close(self) -> None:  # noqa: D102  see AuditSink
         with self._lock:
             self._closed = True
-            self._waiting.put(None)
             thread = self._thread
+        self._bell.put(None)
         if thread is not None:
             thread.join()
 
@@ -112,6 +116,7 @@ class GroupCommitSink(AuditSink, Generic[Row]):
     def _wait(self, row: Row | None) -> None:
         future: ThreadFuture[None] = ThreadFuture()
         self._put(_Waiter(row, future))
+        self._wake()
         future.result()
 
     def _put(self, waiter: _Waiter[Row]) -> None:
@@ -119,12 +124,20 @@ class GroupCommitSink(AuditSink, Generic[Row]):
             if self._closed:
                 msg = f"audit log `{self._name}` is closed"
                 raise AuditError(msg)
-            if self._waiting.qsize() >= MOST_WAITING:
+            if len(self._waiting) >= MOST_WAITING:
                 msg = f"audit log `{self._name}` is overloaded: {MOST_WAITING} records wait to be written"
                 raise AuditError(msg)
             if self._thread is None:
                 self._start()
-            self._waiting.put(waiter)
+            self._waiting.append(waiter)
+
+    def _wake(self) -> None:
+        """Have the thread look, if there is anything that it has not been told of."""
+        with self._lock:
+            if self._woken or not self._waiting:
+                return
+            self._woken = True
+        self._bell.put(None)
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._run, name="guard-audit", daemon=True)
@@ -140,13 +153,11 @@ class GroupCommitSink(AuditSink, Generic[Row]):
     def _run(self) -> None:
         closing = False
         while not closing:
-            group: list[_Waiter[Row]] = []
-            waiter = self._waiting.get()
-            with contextlib.suppress(queue.Empty):
-                while waiter is not None:
-                    group.append(waiter)
-                    waiter = self._waiting.get_nowait()
-                closing = True  # nothing comes after the None
+            self._bell.get()
+            with self._lock:
+                group, self._waiting = self._waiting, []
+                self._woken = False
+                closing = self._closed  # nothing comes after that
             if group:
                 with self.file_lock:
                     self._commit(group)

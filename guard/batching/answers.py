@@ -81,9 +81,12 @@ def _is_sound(found: Any, categories: frozenset[str]) -> bool:
         if not isinstance(finding, Finding) or finding.category not in categories:
             return False
         score: Any = finding.score
-        if not isinstance(score, float | int) or isinstance(score, bool) or not 0 <= score <= 1:
+        if not (type(score) is float or (isinstance(score, float | int) and not isinstance(score, bool))):
             return False
-        if not _is_placed(finding.span, finding.box, finding.time):
+        if not 0 <= score <= 1:
+            return False
+        span, box, time = finding.span, finding.box, finding.time
+        if not ((span is None and box is None and time is None) or _is_placed(span, box, time)):
             return False
     return True
 

@@ -43,7 +43,7 @@ def decide(policy: Policy, detection: Detection, decision_id: str) -> Decision:
     - A score that is no number in [0, 1] is a failure of its classifier, never a reason to allow.
     - Where strengths tie, a rule is named before content that could not be read, and that before a failure.
     """
-    sound = tuple(finding for finding in detection.findings if _is_score(finding.score))
+    sound = tuple([finding for finding in detection.findings if _is_score(finding.score)])
     failures = detection.failures
     if len(sound) < len(detection.findings):
         failures += _nonsense(detection.findings)
@@ -85,17 +85,14 @@ class _Scene(NamedTuple):
 def _fire(rule: Rule, detection: Detection, findings: Sequence[Finding]) -> Effect | None:
     if detection.direction not in rule.directions:
         return None
-    within = [f for f in findings if f.modality in rule.modalities and _has_role(f.role, rule.roles)]
+    modalities, roles = rule.modalities, rule.roles
+    # A finding whose role is not known counts for every role: leaving a role out must not slip past a rule.
+    within = [f for f in findings if f.modality in modalities and (roles is None or f.role is None or f.role in roles)]
     seen = _seen(rule.when, _Scene(within, rule, detection.modalities))
     if seen is None:
         return None
     fired_on = tuple(finding for i, finding in enumerate(within) if i in seen)
     return Effect(rule.id, rule.then, fired_on, rule.message)
-
-
-def _has_role(role: str | None, roles: frozenset[str] | None) -> bool:
-    """A finding whose role is not known counts for every role: leaving a role out must not slip past a rule."""
-    return roles is None or role is None or role in roles
 
 
 def _seen(condition: Condition, scene: _Scene) -> frozenset[int] | None:
@@ -116,18 +113,17 @@ def _seen(condition: Condition, scene: _Scene) -> frozenset[int] | None:
 def _seen_category(condition: CategoryIs, scene: _Scene) -> frozenset[int] | None:
     if not scene.findings:
         return None
-    high = 1.0 if condition.at_most is None else condition.at_most
-    seen = [
-        i
-        for i, f in enumerate(scene.findings)
-        if condition.at_least <= f.score <= high and covers(condition.category, f.category)
-    ]
-    enough = len(seen) >= condition.count
-    if enough and condition.count > 1:
+    low, high = condition.at_least, 1.0 if condition.at_most is None else condition.at_most
+    category = condition.category
+    seen = [i for i, f in enumerate(scene.findings) if low <= f.score <= high and covers(category, f.category)]
+    if len(seen) < condition.count:
+        return None
+    if condition.count > 1:
         # Two classifiers that see one e-mail address have seen one place, not two. By repr: it is total.
         places = {repr((f.part, f.span, f.box, f.time)) for f in map(scene.findings.__getitem__, seen)}
-        enough = len(places) >= condition.count
-    return frozenset(seen) if enough else None
+        if len(places) < condition.count:
+            return None
+    return frozenset(seen)
 
 
 def _strongest(asked: Sequence[tuple[Action, Cause]]) -> tuple[str, Cause]:

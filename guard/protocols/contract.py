@@ -67,7 +67,8 @@ class Walk:
 
     def add(self, part: Part) -> None:
         """Take *part* in, or refuse a body of more parts than could be judged in one request."""
-        check_count(len(self.parts) + 1, self.max_parts)
+        if len(self.parts) >= self.max_parts:
+            check_count(len(self.parts) + 1, self.max_parts)
         if not isinstance(part, TextPart):
             self.media += 1
             check_count(self.media, MOST_MEDIA, "pictures, sounds and files")

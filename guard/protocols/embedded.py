@@ -16,10 +16,12 @@ from urllib.parse import unquote
 from guard.content import AudioPart, ImagePart, OpaquePart, Part, Path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 SHORTEST = 64
 """Characters of base64 below which a string is no medium: the smallest pictures are longer."""
+_GLANCE = 24
+"""Characters that show the first eight digits, unless there is more white space than a line break or two."""
 
 HEAD = r"data:([a-z]+\\?/[a-z0-9.+\-]{1,64})?((?:;[^;,\s\"'<>()]{0,200}){0,8}?);base64,"
 _DATA_URL = re.compile(HEAD, re.IGNORECASE)
@@ -31,6 +33,7 @@ _WHOLE = re.compile(r"[A-Za-z0-9+/_\-]{62,}+={0,2}")
 _BREAKS = re.compile(r"\\[nrt]")  # line breaks as JSON inside JSON writes them
 _SPACES = dict.fromkeys(map(ord, " \t\n\r\f\v\\"))
 _STANDARD = str.maketrans("-_", "+/")
+_DIGITS = {**_SPACES, **_STANDARD}
 
 _MAGIC = (
     (b"\x89PNG", "image/png"),
@@ -62,6 +65,18 @@ _RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"
 _BRANDS = {b"avif": "image/avif", b"avis": "image/avif", b"heic": "image/heic", b"heix": "image/heic",
            b"mif1": "image/heif", b"msf1": "image/heif", b"M4A ": "audio/mp4", b"M4B ": "audio/mp4"}  # fmt: skip
 _BMP_HEADERS = frozenset((12, 40, 52, 56, 64, 108, 124))
+_FRAMES = (b"\xff\xfa", b"\xff\xfb", b"\xff\xf2", b"\xff\xf3", b"\xff\xe2", b"\xff\xe3", b"\xff\xf1", b"\xff\xf9")
+"""MPEG layer III or ADTS: the frame's first eleven or twelve bits."""
+
+
+def _first_digits(data: bytes) -> str:
+    """The two digits of base64 that follow from the first two bytes alone."""
+    return base64.b64encode(data[:2]).decode()[:2]
+
+
+_FIRST = frozenset(map(_first_digits, (*(magic for magic, _ in _MAGIC), b"RIFF", b"BM", *_FRAMES)))
+_FTYP = base64.b64encode(b"\0\0\0\0ftyp").decode()[6:8]
+"""Digits 6 and 7 of a film; what comes before is a length."""
 
 
 def sniff(data: bytes) -> str | None:
@@ -75,8 +90,7 @@ def sniff(data: bytes) -> str | None:
         return _BRANDS.get(data[8:12], "video/mp4")
     if data[:2] == b"BM" and int.from_bytes(data[14:18], "little") in _BMP_HEADERS:
         return "image/bmp"
-    # MPEG layer III or ADTS: the frame's first eleven or twelve bits, and a bit rate and sampling rate that exist
-    if data[:1] == b"\xff" and data[1:2] in {b"\xfa", b"\xfb", b"\xf2", b"\xf3", b"\xe2", b"\xe3", b"\xf1", b"\xf9"}:
+    if data[:2] in _FRAMES:  # and a bit rate and sampling rate that exist
         return "audio/mpeg" if len(data) > 2 and data[2] >> 4 not in {0, 15} and data[2] & 12 != 12 else None
     return None
 
@@ -118,10 +132,14 @@ def decode_file(text: str, pointer: str, path: Path, role: str | None) -> Part:
     return _decoded(None, text, pointer, path, role)
 
 
-def media_inside(text: str, pointer: str, path: Path, role: str | None) -> Iterator[Part]:
+def media_inside(text: str, pointer: str, path: Path, role: str | None) -> Iterable[Part]:
     """Every medium that a reader of *text* could show: data URLs anywhere in it, and base64 that it begins with."""
-    if len(text) < SHORTEST:
-        return
+    if len(text) < SHORTEST or not (";" in text or begins_like_a_file(text)):
+        return ()
+    return _media_inside(text, pointer, path, role)
+
+
+def _media_inside(text: str, pointer: str, path: Path, role: str | None) -> Iterator[Part]:
     if begins_like_a_file(text) and (run := _RUN.match(text)) is not None:
         yield decode_file(run.group(1), f"{pointer}#", path, role)
     if ";base64," not in text.lower():
@@ -136,7 +154,10 @@ def media_inside(text: str, pointer: str, path: Path, role: str | None) -> Itera
 
 def begins_like_a_file(text: str) -> bool:
     """Whether the first bytes of *text*, were it base64, are those of a file. Reads a few dozen characters at most."""
-    begin = text[: 2 * SHORTEST].translate(_SPACES).translate(_STANDARD)[: SHORTEST - 24]
+    begin = text[:_GLANCE].translate(_DIGITS)
+    if len(begin) >= 8 and begin[:2] not in _FIRST and begin[6:8] != _FTYP:
+        return False  # nearly always, and before anything is decoded
+    begin = text[: 2 * SHORTEST].translate(_DIGITS)[: SHORTEST - 24]
     try:
         return sniff(base64.b64decode(begin, validate=True)) is not None
     except (binascii.Error, ValueError):

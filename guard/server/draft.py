@@ -51,9 +51,13 @@ class Draft:
 
     def strongest(self) -> Decision | None:
         """The decision that shaped the answer: the one that changed most, the output's among equals."""
-        ranked = sorted(self.decisions(), key=lambda d: max((e.action.strength for e in d.effects), default=-1))
-        ranked = [d for d in ranked if d.action == "block"] or ranked
-        return ranked[-1] if ranked else None
+        found, most = None, (False, -1)
+        for decision in self.decisions():
+            strengths = [effect.action.strength for effect in decision.effects]
+            rank = (decision.action == "block", max(strengths, default=-1))
+            if rank >= most:
+                found, most = decision, rank
+        return found
 
     def answered(self) -> State:
         """How a request ended that got what it asked for, whole or changed."""

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from guard.server.http import BROKEN
+from guard.server.http import BROKEN, CONNECTION
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from guard.server.exchange import Handler
     from guard.server.http import Reply, Scope
 
@@ -38,6 +40,7 @@ class Front(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._broken = False  # nothing that comes after can be read
         self._refusal: tuple[str, str] | None = None  # waits for earlier answers
+        self._when_lost: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give the first head its time."""
@@ -48,6 +51,10 @@ class Front(HttpToolsProtocol):
         """Forget the timer; a refusal that nobody will hear is still recorded."""
         self._stop_timer()
         super().connection_lost(exc)
+        if self.scope is not None:
+            self._own_scope().pop(CONNECTION, None)  # each holds the other
+        if self._when_lost is not None:
+            self._when_lost()
         self._give_refusal()
 
     def data_received(self, data: bytes) -> None:
@@ -56,6 +63,8 @@ class Front(HttpToolsProtocol):
             return
         super().data_received(data)
         if self._in_head and not self._broken:
+            if self._timer is None:
+                self._start_timer(self._handler.limits.head_timeout_s, self._too_slow)
             self._head_bytes += len(data)
             if self._head_bytes > self._handler.limits.header_bytes + self._handler.limits.url_bytes:
                 self._refuse("headers_too_large", "The head of the request is too large.")
@@ -65,14 +74,13 @@ class Front(HttpToolsProtocol):
         super().on_message_begin()
         self._in_head = True
         self._head_bytes = 0
-        if self._timer is None:
-            self._start_timer(self._handler.limits.head_timeout_s, self._too_slow)
 
     def on_headers_complete(self) -> None:
         """A head is whole."""
         self._in_head = False
         self._stop_timer()
         super().on_headers_complete()
+        self._own_scope()[CONNECTION] = self
         self._in_body = True
 
     def on_message_complete(self) -> None:
@@ -91,6 +99,22 @@ class Front(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Called by uvicorn for whatever the parser refuses."""
         self._refuse("invalid_http", msg)
+
+    # Asked by those who answer a request of this connection
+
+    def has_all_of(self, scope: Scope) -> bool:
+        """Whether the body of the request *scope* has arrived."""
+        return self.cycle.scope is scope and not self.cycle.more_body
+
+    def watch(self, then: Callable[[], None] | None) -> None:
+        """Call *then* when the connection is lost; None to stop."""
+        self._when_lost = then
+        if then is not None:
+            self.flow.resume_reading()  # or its end would not be seen
+
+    def _own_scope(self) -> Scope:
+        """The scope of the request that is being read or was read last: a mapping that keeps what it is given."""
+        return self.scope  # type: ignore[return-value]
 
     def _start_timer(self, seconds: float, then: Any) -> None:
         self._timer = self.loop.call_later(seconds, then)
@@ -124,8 +148,7 @@ class Front(HttpToolsProtocol):
         elif self._is_answered():
             self.transport.close()
         else:
-            scope: Scope = self.cycle.scope  # type: ignore[assignment]  # a mapping that keeps what it is given
-            scope[BROKEN] = message
+            self._own_scope()[BROKEN] = message
             self.cycle.keep_alive = False
             self.cycle.message_event.set()
 

@@ -44,6 +44,8 @@ UPSTREAM_STATUS = {"timeout": 504}
 """Statuses of `UpstreamError` codes; every other code is 502."""
 BROKEN = "guard.broken"
 """Where a scope says what is wrong with the framing of its body, once something is: the connection puts it there."""
+CONNECTION = "guard.connection"
+"""Where a scope has the connection that its request came in by, while that stands; other servers leave it out."""
 JSON = b"application/json"
 EVENTS = b"text/event-stream; charset=utf-8"
 
@@ -118,23 +120,30 @@ async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
     for name, value in scope["headers"]:
         if name == b"content-length" and (not value.isdigit() or int(value) > limits.body_bytes):
             raise _too_large(limits)
-    chunks: list[bytes] = []
-    size, more = 0, True
+    connection = scope.get(CONNECTION)
+    if connection is not None and connection.has_all_of(scope):  # nearly always: there is nothing to wait for
+        return await _gather(scope, receive, limits)
     try:
         async with asyncio.timeout(limits.body_timeout_s):
-            while more:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientGoneError("The client left while sending its request.")
-                if BROKEN in scope:
-                    raise RequestError("invalid_http", scope[BROKEN])
-                chunks.append(message.get("body", b""))
-                size += len(chunks[-1])
-                if size > limits.body_bytes:
-                    raise _too_large(limits)
-                more = message.get("more_body", False)
+            return await _gather(scope, receive, limits)
     except TimeoutError:
         raise RequestError("body_timeout", f"The body did not arrive in {limits.body_timeout_s:g} s.") from None
+
+
+async def _gather(scope: Scope, receive: Receive, limits: Limits) -> bytes:
+    chunks: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError("The client left while sending its request.")
+        if BROKEN in scope:
+            raise RequestError("invalid_http", scope[BROKEN])
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > limits.body_bytes:
+            raise _too_large(limits)
+        more = message.get("more_body", False)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 

@@ -24,7 +24,9 @@ class Known:
     def add(self, key: Key, span: Span | None, score: float) -> None:
         """Take in that *key* was seen at *span* (None: all over the part) with *score*."""
         self._scores[key] = max(self._scores.get(key, 0.0), score)
-        span = span or (0, sys.maxsize)
+        if span is None:
+            self._long.setdefault(key, []).append((0, sys.maxsize, score))
+            return
         first, last = span[0] // _STEP, span[1] // _STEP
         if last - first > _MOST_STEPS:
             self._long.setdefault(key, []).append((*span, score))

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 JOINERS = ("", " ")
 
+_Piece = tuple[int, str, int]
+"""A part's number, its text or what is left of it, and where in the part that begins."""
+
 
 def cut(length: int, size: int | None, overlap: int) -> Iterator[tuple[int, int]]:
     """The ``(start, end)`` of windows over *length* characters: at most *size* long, overlapping by *overlap*.
@@ -87,26 +90,32 @@ def seams(texts: Sequence[tuple[int, str]], horizon: int, size: int | None) -> l
 
     The texts are joined as they are, and without the white space at the seam, which is what a splitter would add.
     """
-    trimmed = [(part, text.strip(), len(text) - len(text.lstrip())) for part, text in texts]
-    kept = [one for one in trimmed if one[1]]
-    whole = [(part, text, 0) for part, text in texts if text]
-    ways = [(kept, joiner) for joiner in JOINERS]
-    if whole == kept:
-        return [view for pieces, joiner in ways for view in _seams(pieces, joiner, horizon, size)]
-    ways.append((whole, ""))
-    return list(dict.fromkeys(view for pieces, joiner in ways for view in _seams(pieces, joiner, horizon, size)))
-
-
-def _seams(texts: Sequence[tuple[int, str, int]], joiner: str, horizon: int, size: int | None) -> Iterator[View]:
-    """The seam views of *texts* (part, text, where in the part it begins) joined, each with only its own segments."""
     if len(texts) < 2 or not horizon:
-        return
+        return []
+    kept: list[_Piece] = []
+    whole: list[_Piece] = []
+    for part, text in texts:
+        bare = text.strip()
+        if bare:
+            kept.append((part, bare, 0 if len(bare) == len(text) else len(text) - len(text.lstrip())))
+        if text:
+            whole.append((part, text, 0))
+    found = [view for joiner in JOINERS for view in _seams(kept, joiner, horizon, size)]
+    return found if whole == kept else list(dict.fromkeys(found + _seams(whole, "", horizon, size)))
+
+
+def _seams(texts: Sequence[_Piece], joiner: str, horizon: int, size: int | None) -> list[View]:
+    """The seam views of *texts* joined, each with only its own segments."""
+    if len(texts) < 2:
+        return []
     joined = joiner.join([text for _, text, _ in texts])
     begins, ends, at = [], [], 0
     for _, text, _ in texts:
         begins.append(at)
-        ends.append(at + len(text))
-        at += len(text) + len(joiner)
+        at += len(text)
+        ends.append(at)
+        at += len(joiner)
+    found = []
     first = 0
     for start, end in _around(ends[:-1], len(joined), horizon, size):
         while ends[first] <= start:
@@ -114,11 +123,16 @@ def _seams(texts: Sequence[tuple[int, str, int]], joiner: str, horizon: int, siz
         number, segments = first, []
         while number < len(texts) and (begin := begins[number]) < end:
             part, _, offset = texts[number]
-            left, right = max(begin, start), min(ends[number], end)
+            left, right = begin, ends[number]
+            if left < start:
+                left = start
+            if right > end:
+                right = end
             origin = offset + left - begin
             segments.append(Segment(left - start, right - start, part, origin, origin + right - left))
             number += 1
-        yield View(joined[start:end], tuple(segments))
+        found.append(View(joined[start:end], tuple(segments)))
+    return found
 
 
 def join(texts: Sequence[tuple[int, str]], joiner: str) -> View:
@@ -142,7 +156,10 @@ def _around(points: Sequence[int], length: int, horizon: int, size: int | None) 
         if point is not None and point - horizon <= high and (size is None or point + horizon - low <= size):
             last = point
             continue
-        for start, end in cut(high - low, size, horizon):
-            yield low + start, low + end
+        if size is None or high - low <= size:
+            yield low, high
+        else:
+            for start, end in cut(high - low, size, horizon):
+                yield low + start, low + end
         if point is not None:
             first = last = point

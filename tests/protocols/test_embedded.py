@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from guard.content import AudioPart, ImagePart, OpaquePart, Part
+from guard.protocols import embedded
 from guard.protocols.embedded import decode_base64, decode_data_url, is_base64_file, is_data_url, media_inside, sniff
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
@@ -117,6 +118,27 @@ def test_a_text_that_begins_as_a_file_holds_a_file(text: str):
     (part,) = inside(text)
 
     assert isinstance(part, ImagePart | OpaquePart)
+
+
+HEADS = [magic for magic, _ in embedded._MAGIC]
+HEADS += [
+    b"RIFF\0\0\0\0WEBP",
+    b"\0\0\0\x20ftypisom",
+    b"BM" + bytes(12) + b"\x28\0\0\0",
+    b"\xff\xfb\x90",
+    b"\xff\xf1\x50",
+]
+
+
+@given(st.sampled_from(HEADS), st.binary(min_size=80, max_size=90), st.integers(1, 40), st.sampled_from(["\n", " \\ "]))
+def test_a_file_of_any_kind_is_found_at_the_head_of_a_text_however_it_is_wrapped(
+    head: bytes, rest: bytes, width: int, gap: str
+):
+    assert sniff(head + rest) is not None
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        digits = encode(head + rest).decode()
+        assert embedded._begins_like_a_file(gap + gap.join(digits[at : at + width] for at in range(0, 120, width)))
+        assert inside(f"\n{digits}\n")
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,9 @@ def test_a_plain_document_is_read_as_every_reader_reads_it(document: Any, plain:
 @given(st.dictionaries(words, documents, min_size=1, max_size=4), st.data())
 def test_any_key_named_twice_anywhere_is_refused(members: dict[str, Any], data: st.DataObject):
     key = data.draw(st.sampled_from(sorted(members)))
-    twice = json.dumps(members)[:-1] + f",{json.dumps(key)}:null}}"
+    member = json.dumps(key) + ":" + json.dumps(data.draw(st.none() | st.just(members[key])))
+    written = json.dumps(members, separators=data.draw(st.sampled_from([(",", ":"), (", ", ": ")])))
+    twice = data.draw(st.sampled_from([f"{written[:-1]},{member}}}", f"{{{member}, {written[1:]}"]))
 
     for body in (twice, f'[[{{"x":{twice}}}]]', f'{{"a":"b:\\"","x":{twice}}}'):
         assert "same key twice" in refused(body.encode())
@@ -56,6 +58,7 @@ def test_whatever_is_read_is_read_the_same_by_the_standard_library(body: bytes):
 
 def test_keys_that_only_look_alike_are_two():
     assert parse('{"a":1,"A":2,"а":3,"a ":4}'.encode()) == {"a": 1, "A": 2, "а": 3, "a ": 4}
+    assert "same key twice" in refused(b'{"a b":1, "ab":2, "a b":1}')
 
 
 @pytest.mark.parametrize("text", ['"a\\":"', '"\\\\"', '":"', '"{\\"a\\":1,\\"a\\":2}"', '"\\u0022a\\u0022:"'])
