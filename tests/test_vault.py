@@ -76,6 +76,17 @@ def test_keys_change_when_their_time_is_over(secret: bytes | None):
     assert first == same != other
 
 
+def test_a_secret_of_the_process_is_forgotten_with_its_period():
+    clock = Clock()
+    vault = Vault(Scope.CONVERSATION, rotate_s=100.0, clock=clock)
+    first = vault.key(FIRST, "acme")
+    clock.now += 100
+    vault.key(FIRST, "acme")
+    clock.now -= 100
+
+    assert vault.key(FIRST, "acme") != first
+
+
 def test_a_secret_that_could_be_guessed_is_refused():
     with pytest.raises(ValueError, match="has 8 bytes; it should have at least 32"):
         Vault(Scope.CONVERSATION, secret=b"password")
