@@ -100,6 +100,12 @@ class NullSink(AuditSink):
     def append_sync(self, record: AuditRecord) -> None:
         """Forget it."""
 
+    async def begin(self, record: AuditRecord) -> None:
+        """Forget it."""
+
+    def begin_sync(self, record: AuditRecord) -> None:
+        """Forget it."""
+
     def close(self) -> None:
         """Nothing to close."""
 

@@ -7,6 +7,7 @@
     upstream: {url: "http://127.0.0.1:9000/v1", api_key_env: UPSTREAM_KEY, timeout_s: 600}
     policies: policies/
     audit: {sink: sqlite, path: guard-audit.db}
+    vault: {scope: conversation, secret_env: GUARD_VAULT_SECRET, rotate_s: 86400}
     limits: {body_bytes: 10485760, judge_timeout_s: 10}
     tenants: {acme: {key_sha256: "9f86d081…"}}
 """
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from guard.errors import ConfigError, PolicyError
 from guard.policy import document
+from guard.vault import Scope
 
 if TYPE_CHECKING:
     from guard.policy.document import Field
@@ -72,6 +74,15 @@ class AuditConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class VaultConfig:
+    """For how long a value has the same placeholder, and the environment variable with the secret that says which."""
+
+    scope: Scope = Scope.REQUEST
+    secret_env: str | None = None
+    rotate_s: float = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What one request may cost. Sizes in bytes, times in seconds."""
 
@@ -94,6 +105,7 @@ class GatewayConfig:
     upstream: UpstreamConfig = UpstreamConfig()
     policies: str = ""
     audit: AuditConfig = AuditConfig()
+    vault: VaultConfig = VaultConfig()
     limits: Limits = Limits()
     tenants: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
     """Tenant names, each with the sha256 of its key. None: no key is asked for."""
@@ -155,7 +167,7 @@ def is_base_url(text: str) -> bool:
 
 
 def _config(root: Field) -> GatewayConfig:
-    top = root.members(("listen", "admin", "upstream", "policies", "audit", "limits", "tenants"))
+    top = root.members(("listen", "admin", "upstream", "policies", "audit", "vault", "limits", "tenants"))
     config = GatewayConfig()
     if "listen" in top:
         config = replace(config, listen=_address(top["listen"]))
@@ -167,6 +179,8 @@ def _config(root: Field) -> GatewayConfig:
         config = replace(config, policies=top["policies"].text())
     if "audit" in top:
         config = replace(config, audit=_audit(top["audit"]))
+    if "vault" in top:
+        config = replace(config, vault=_vault(top["vault"]))
     if "limits" in top:
         config = replace(config, limits=_limits(top["limits"]))
     if "tenants" in top:
@@ -205,6 +219,21 @@ def _audit(value: Field) -> AuditConfig:
         config = replace(config, sink=found["sink"].one_of(("sqlite", "jsonl")))
     if "path" in found:
         config = replace(config, path=found["path"].text())
+    return config
+
+
+def _vault(value: Field) -> VaultConfig:
+    found = value.members(("scope", "secret_env", "rotate_s"))
+    config = VaultConfig()
+    if "scope" in found:
+        config = replace(config, scope=Scope(found["scope"].one_of(Scope)))
+    for name in ("secret_env", "rotate_s"):
+        if name in found and config.scope is Scope.REQUEST:
+            found[name].fail(f"`{name}` says nothing where each request has its own key", "add `scope: conversation`")
+    if "secret_env" in found:
+        config = replace(config, secret_env=found["secret_env"].text())
+    if "rotate_s" in found:
+        config = replace(config, rotate_s=found["rotate_s"].number(60, 366 * 86_400))
     return config
 
 

@@ -10,6 +10,7 @@ A `View` is a copy of text made for reading, with a map back to the exact charac
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -145,6 +146,9 @@ class Content:
 
     *exempt* counts the leaves that were not made parts, by the name of the rule that says why
     (a number, a fixed word of the protocol). Together with the parts it is the whole body.
+
+    With a *vault_key*, placeholders can be minted for values that are to be restored in the answer; *masked* holds
+    those that were minted, each with its value. Neither is ever shown.
     """
 
     direction: Direction
@@ -153,6 +157,8 @@ class Content:
     model: str | None = None
     tenant: str | None = None
     locale: str = "en"
+    vault_key: bytes | None = field(default=None, repr=False)
+    masked: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
 
 
 class Segment(NamedTuple):

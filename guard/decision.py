@@ -131,6 +131,11 @@ class Action(ABC):
     name: ClassVar[str]
     strength: ClassVar[int]
 
+    @property
+    def directions(self) -> frozenset[Direction]:
+        """Where it can be carried out. A rule that looks elsewhere does not load."""
+        return frozenset(Direction)
+
     @classmethod
     @abstractmethod
     def apply(cls, content: Content, effects: Sequence[Effect]) -> Content | Refusal:

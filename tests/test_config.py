@@ -5,8 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from guard.config import POLICIES, Address, GatewayConfig, Limits, is_base_url, load_config, policy_path
+from guard.config import (
+    POLICIES,
+    Address,
+    GatewayConfig,
+    Limits,
+    VaultConfig,
+    is_base_url,
+    load_config,
+    policy_path,
+)
 from guard.errors import ConfigError
+from guard.vault import Scope
 
 DIGEST = hashlib.sha256(b"key").hexdigest()
 WHOLE = f"""
@@ -67,6 +77,12 @@ def test_an_empty_mapping_is_the_defaults(tmp_path: Path) -> None:
     assert config.tenants == ()
 
 
+def test_a_vault_is_for_the_request_or_for_the_conversation(tmp_path: Path) -> None:
+    assert load(tmp_path, "{}").vault == VaultConfig(Scope.REQUEST)
+    given = load(tmp_path, "vault: {scope: conversation, secret_env: SECRET, rotate_s: 3600}").vault
+    assert given == VaultConfig(Scope.CONVERSATION, "SECRET", 3600)
+
+
 def test_the_keys_of_tenants_are_not_shown(tmp_path: Path) -> None:
     assert DIGEST[:16] not in repr(load(tmp_path, WHOLE))
     assert "sha256" not in repr(load(tmp_path, WHOLE))
@@ -88,6 +104,12 @@ def test_the_keys_of_tenants_are_not_shown(tmp_path: Path) -> None:
         ("upstream: {url: 'http://x', timeout: 3}", "did you mean `timeout_s`?"),
         ("upstream: {url: 'http://x', max_bytes: 1.5}", "max_bytes"),
         ("audit: {sink: sqlit}", "did you mean `sqlite`?"),
+        ("vault: {scope: session}", "`scope` cannot be `session`; known: conversation, request"),
+        (
+            "vault: {secret_env: S}",
+            "1:21: `secret_env` says nothing where each request has its own key; add `scope: conv",
+        ),
+        ("vault: {scope: conversation, rotate_s: 1}", "rotate_s"),
         ("limits: {body_bytes: -1}", "body_bytes"),
         ("limits: {body_bytes: true}", "body_bytes"),
         ("limits: {judge_timeout_s: .nan}", "judge_timeout_s"),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
@@ -14,6 +15,7 @@ from guard.actions._wording import refusal
 from guard.content import Direction, TextPart
 from guard.decision import Action
 from guard.errors import did_you_mean
+from guard.placeholders import Mint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -39,17 +41,29 @@ class Redact(Action):
     styles the one that gives least away is used. A part that is a JSON document stays one: only what strings hold is
     cut, and a number becomes a string. Where a part cannot be written back, or its JSON would be broken, the whole
     content becomes a refusal.
+
+    With *restore*, a content that has a key gets pseudonyms such as ``<EMAIL_k3f9qa>`` (`guard.placeholders`), and the
+    values they stand for in its `masked`; a place that another rule redacts too, without *restore*, does not.
     """
 
     name = "redact"
     strength = 30
 
     style: Style = "pseudonym"
+    restore: bool = False
 
     def __post_init__(self) -> None:
         if self.style not in _STYLES:
             msg = f"no such style of redaction: `{self.style}`; {did_you_mean(str(self.style), _STYLES)}"
             raise ValueError(msg)
+        if self.restore and self.style != "pseudonym":
+            msg = f"`restore: true` goes with `style: pseudonym`; nothing of a `{self.style}` says what it stood for"
+            raise ValueError(msg)
+
+    @property
+    def directions(self) -> frozenset[Direction]:
+        """What is restored in an answer was masked in the request before."""
+        return frozenset({Direction.INPUT}) if self.restore else frozenset(Direction)
 
     @classmethod
     def apply(cls, content: Content, effects: Sequence[Effect]) -> Content | Refusal:
@@ -60,18 +74,21 @@ class Redact(Action):
             stretches = _stretches(parts, effects)
             shared = _Pseudonyms()
             if content.direction is Direction.INPUT:
-                for part in content.parts:
-                    if isinstance(part, TextPart):
-                        shared.avoid(part.text)
-            texts = {
+                texts = [part.text for part in content.parts if isinstance(part, TextPart)]
+                shared.mint = Mint(content.vault_key, texts) if content.vault_key is not None else None
+                for text in texts:
+                    shared.avoid(text)
+            edits = {
                 # An answer may be streamed: what a value is called in one of its texts cannot hang on another.
                 pointer: _edited(
                     part, stretches[pointer], shared if content.direction is Direction.INPUT else _Pseudonyms()
                 )
                 for pointer, part in parts.items()
             }
-            kept = {pointer: text for pointer, text in texts.items() if text is not None}
-            changed = rewritten(content, kept) if len(kept) == len(texts) else None
+            kept = {pointer: text for pointer, text in edits.items() if text is not None}
+            changed = rewritten(content, kept) if len(kept) == len(edits) else None
+            if changed is not None and shared.mint is not None:
+                changed = replace(changed, masked=shared.mint.masked)
         return changed if changed is not None else refusal(content.locale, rules=rules_of(effects))
 
 
@@ -81,6 +98,7 @@ class _Stretch(NamedTuple):
     category: str
     score: float
     style: int
+    restore: bool = False
     bare: bool = False
     """Whether it stands in JSON outside of any string, so that what is written instead needs quotes."""
 
@@ -89,10 +107,13 @@ def _stretches(parts: dict[str, TextPart], effects: Sequence[Effect]) -> dict[st
     """What to cut out of each part: in order, apart from each other, each named by its longest finding."""
     found: dict[str, list[_Stretch]] = {pointer: [] for pointer in parts}
     for effect in effects:
-        style = _STYLES.index(effect.action.style) if isinstance(effect.action, Redact) else len(_STYLES) - 1
+        action = effect.action
+        style, restore = len(_STYLES) - 1, False
+        if isinstance(action, Redact):
+            style, restore = _STYLES.index(action.style), action.restore
         for finding in effect.findings:
             start, end = _bounds(finding.span, len(parts[finding.part].text))
-            found[finding.part].append(_Stretch(start, end, finding.category, finding.score, style))
+            found[finding.part].append(_Stretch(start, end, finding.category, finding.score, style, restore))
     return {pointer: _merged(stretches) for pointer, stretches in found.items()}
 
 
@@ -117,7 +138,8 @@ def _merged(stretches: Iterable[_Stretch]) -> list[_Stretch]:
 
 def _joined(end: int, members: list[_Stretch]) -> _Stretch:
     leader = min(members, key=lambda s: (s.start - s.end, -s.score, s.start, s.category))
-    return _Stretch(members[0].start, end, leader.category, leader.score, max(member.style for member in members))
+    style, restore = max(member.style for member in members), all(member.restore for member in members)
+    return _Stretch(members[0].start, end, leader.category, leader.score, style, restore)
 
 
 def _edited(part: TextPart, stretches: list[_Stretch], names: _Pseudonyms) -> str | None:
@@ -139,19 +161,30 @@ def _cut(text: str, stretches: list[_Stretch], names: _Pseudonyms, unit: re.Patt
     for stretch in stretches:
         value = text[stretch.start : stretch.end]
         names.avoid(text[last : stretch.start])
-        instead = _instead(value if unit is None else unit.sub("*", value), value, stretch, names)
+        shown, meant = (value, value) if unit is None else (unit.sub("*", value), _meant(value, stretch))
+        instead = _instead(shown, value, meant, stretch, names)
         pieces += (text[last : stretch.start], f'"{instead}"' if stretch.bare else instead)
         last = stretch.end
     return "".join(pieces) + text[last:]
 
 
-def _instead(shown: str, value: str, stretch: _Stretch, names: _Pseudonyms) -> str:
-    """What is written in place of *value*, whose characters are those of *shown*."""
+def _meant(value: str, stretch: _Stretch) -> str:
+    """What *value*, a stretch of a JSON document, says."""
+    if not stretch.bare:
+        try:
+            return str(json.loads(f'"{value}"'))
+        except ValueError:
+            pass  # half of an escape: cutting it out breaks the document, and nothing will be released
+    return value
+
+
+def _instead(shown: str, value: str, meant: str, stretch: _Stretch, names: _Pseudonyms) -> str:
+    """What is written in place of *value*, whose characters are those of *shown* and which says what is *meant*."""
     if not value:
         return ""
     style, label = _STYLES[stretch.style], _label(stretch.category)
     if style == "pseudonym":
-        return names.name(label, value)
+        return names.name(label, value, meant if stretch.restore else None)
     if style == "mask":
         masked = "".join(char if _stays(char) else "*" for char in shown)
         return masked if masked != value else f"<{label}>"
@@ -170,8 +203,12 @@ def _label(category: str) -> str:
 
 @dataclass
 class _Pseudonyms:
-    """Numbers values in order of appearance, past every number that the texts before them already use."""
+    """Numbers values in order of appearance, past every number that the texts before them already use.
 
+    What is to be restored gets a name from the *mint* in place of a number, if there is one.
+    """
+
+    mint: Mint | None = None
     given: dict[tuple[str, str], str] = field(default_factory=dict)
     taken: dict[str, set[int]] = field(default_factory=dict)
 
@@ -180,7 +217,11 @@ class _Pseudonyms:
         for name, number in _NUMBERED.findall(text) if "_" in text else ():
             self.taken.setdefault(name.upper(), set()).add(int(number))
 
-    def name(self, label: str, value: str) -> str:
+    def name(self, label: str, value: str, to_restore: str | None) -> str:
+        if to_restore is not None and self.mint is not None:
+            minted = self.mint.name(label, to_restore)
+            if minted is not None:
+                return minted
         if (label, value) not in self.given:
             used = {n for name, numbers in self.taken.items() if name.endswith(label) for n in numbers}
             number = next(number for number in count(1) if number not in used)
@@ -224,7 +265,7 @@ class Cutter:
             pieces.append(read(at, stretch.start))
             self._names.avoid(pieces[-1])
             value = read(stretch.start, stretch.end)
-            pieces.append(_instead(value, value, stretch, self._names))
+            pieces.append(_instead(value, value, value, stretch, self._names))
             at = stretch.end
         if at < end:
             pieces.append(read(at, end))

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from guard.decision import Coverage, Decision
     from guard.finding import Finding
 
 MOST_FINDINGS = 100
 """How many findings one summary lists; a count stands for the rest."""
+
+INTERRUPTED = "interrupted"
+"""The error of a request whose process ended while its answer was being released."""
 
 _NOTEWORTHY = 0.5
 """Scores from which a finding is recorded even if no rule fired on it."""
@@ -75,6 +80,18 @@ def timestamp(moment: datetime | None = None) -> str:
     """
     utc = datetime.now(UTC) if moment is None else moment.astimezone(UTC)
     return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def interrupted(record: AuditRecord) -> AuditRecord:
+    """The terminal record of a request that was begun as *record* and never completed."""
+    return replace(record, state=State.ERROR_CLOSED, error=INTERRUPTED)
+
+
+def restored(values: Mapping[str, Any]) -> AuditRecord:
+    """The record that was written as the JSON object *values*."""
+    known = {field.name for field in fields(AuditRecord)}
+    kept = {name: value for name, value in values.items() if name in known}
+    return AuditRecord(**{**kept, "state": State(kept["state"]), "rules": tuple(kept.get("rules", ()))})
 
 
 def summarise(decision: Decision) -> dict[str, Any]:

@@ -13,7 +13,8 @@ class AuditSink(ABC):
     """Where records go. May be used from any thread and any number of event loops.
 
     A record counts as written when `append` returns, and then it survives a crash of the process and the machine.
-    Until then nothing of the request may be released.
+    Until then nothing of the request may be released, unless `begin` has returned for it: that is for answers which
+    are released before their end is known.
     """
 
     @abstractmethod
@@ -31,6 +32,22 @@ class AuditSink(ABC):
         Raises:
             AuditError: it is not, or there is one with its id already. The sink recovers by itself.
         """
+
+    @abstractmethod
+    async def begin(self, record: AuditRecord) -> None:
+        """Return when it is durable that the request of *record* is about to be released: its opening.
+
+        The `append` of the same id completes it. Where the process ends before that, the next sink that opens the log
+        appends *record* in its place, as `interrupted`; never that of a process that still lives. If the caller is
+        cancelled meanwhile, the opening may be there all the same.
+
+        Raises:
+            AuditError: it is not.
+        """
+
+    @abstractmethod
+    def begin_sync(self, record: AuditRecord) -> None:
+        """`begin` for callers without an event loop. Blocks."""
 
     @abstractmethod
     def append_sync(self, record: AuditRecord) -> None:

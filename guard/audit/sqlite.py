@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
-from guard.audit.record import AuditRecord, State
-from guard.audit.writer import GroupCommitSink
+from guard.audit.owner import Owner, bury, dead, is_alive
+from guard.audit.record import INTERRUPTED, AuditRecord, State, restored
+from guard.audit.writer import Entry, GroupCommitSink
 from guard.errors import AuditError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _APPLICATION_ID = 0x47554152
 """The four letters GUAR, at offset 68 of the file."""
@@ -32,10 +33,7 @@ _APPLICATION_ID = 0x47554152
 _BUSY_SECONDS = 2.0
 """How long a commit waits for another process that writes to the same file."""
 
-_SCHEMA = (
-    """
-    CREATE TABLE records (
-      seq INTEGER PRIMARY KEY,
+_FIELDS = """
       id TEXT NOT NULL UNIQUE,
       time TEXT NOT NULL,
       state TEXT NOT NULL,
@@ -58,12 +56,18 @@ _SCHEMA = (
       timings TEXT NOT NULL,
       bytes_in INTEGER NOT NULL,
       bytes_out INTEGER NOT NULL
-    ) STRICT
-    """,
+"""
+_SECOND = (
+    f"CREATE TABLE openings (owner TEXT NOT NULL, {_FIELDS}) STRICT",  # all that a record needs, checked beforehand
+    f"PRAGMA user_version = {SCHEMA_VERSION}",
+)
+"""What makes a log of version 2 out of one of version 1."""
+_SCHEMA = (
+    f"CREATE TABLE records (seq INTEGER PRIMARY KEY, {_FIELDS}) STRICT",
     "CREATE INDEX records_time ON records (time)",
     "CREATE INDEX records_state ON records (state, time)",
     f"PRAGMA application_id = {_APPLICATION_ID}",
-    f"PRAGMA user_version = {SCHEMA_VERSION}",
+    *_SECOND,
 )
 
 _COLUMNS = tuple(column.name for column in fields(AuditRecord))
@@ -71,6 +75,14 @@ _JSON_COLUMNS = frozenset({"rules", "input", "output", "timings"})
 _JSON_PLACES = tuple(place for place, name in enumerate(_COLUMNS) if name in _JSON_COLUMNS)
 _STATE, _STREAM = _COLUMNS.index("state"), _COLUMNS.index("stream")
 _values = attrgetter(*_COLUMNS)
+_NAMES, _MARKS = ", ".join(_COLUMNS), ", ".join("?" * len(_COLUMNS))
+_BEGIN = f"INSERT OR REPLACE INTO openings ({_NAMES}, owner) VALUES ({_MARKS}, ?)"  # noqa: S608  ours
+_COMPLETE = "DELETE FROM openings WHERE id = ?"
+_KEPT = ", ".join({"state": f"'{State.ERROR_CLOSED}'", "error": f"'{INTERRUPTED}'"}.get(n, n) for n in _COLUMNS)
+_RECOVER = (
+    f"INSERT INTO records ({_NAMES}) SELECT {_KEPT} FROM openings WHERE owner = ? ORDER BY rowid "  # noqa: S608  ours
+    "ON CONFLICT (id) DO NOTHING"
+)
 _MOST_AT_ONCE = 16
 """Rows of one statement. Under load the interpreter's lock is waited for at the end of each."""
 
@@ -98,6 +110,7 @@ class SqliteSink(GroupCommitSink[_Row]):
         self._synchronous = synchronous
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
+        self._owner = Owner(self._path)
 
     def _encode(self, record: AuditRecord) -> _Row:
         values: list[Any] = list(_values(record))
@@ -109,10 +122,10 @@ class SqliteSink(GroupCommitSink[_Row]):
         orjson.dumps(values)  # refuses in one go what SQLite would trip over later: odd types, lone surrogates
         return tuple(values)
 
-    def _open(self) -> None:
+    def _open(self) -> bool:
         if self._connection is not None:
             if self._file == _identity(self._path):
-                return
+                return False
             self._close()  # moved or deleted under us: what we would write now, nobody would find
         with contextlib.suppress(FileExistsError):
             # Readable by its owner only. O_EXCL, for closing a file that is in use would drop its locks (fcntl(2)).
@@ -126,36 +139,43 @@ class SqliteSink(GroupCommitSink[_Row]):
         )
         try:
             self._prepare(connection)
+            _recover(connection, self._path)
         except BaseException:
             connection.close()
             raise
         self._connection = connection
         self._file = _identity(self._path)
+        return True
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        if self._is_new(connection):
+        if self._missing(connection):
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("BEGIN IMMEDIATE")
-            if self._is_new(connection):  # else another process was quicker
-                for statement in _SCHEMA:
-                    connection.execute(statement)
+            for statement in self._missing(connection):  # none, if another process was quicker
+                connection.execute(statement)
             connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
 
-    def _is_new(self, connection: sqlite3.Connection) -> bool:
+    def _missing(self, connection: sqlite3.Connection) -> tuple[str, ...]:
+        """What is to be done to make the file a log of our version."""
         names = ("application_id", "user_version", "schema_version")
         marks = [int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in names]
-        if marks[:2] != [_APPLICATION_ID, SCHEMA_VERSION] and any(marks):
+        if not any(marks):
+            return _SCHEMA
+        if marks[0] != _APPLICATION_ID or not 1 <= marks[1] <= SCHEMA_VERSION:
             msg = f"`{self._path}` is no audit log of version {SCHEMA_VERSION}; give a file that is one, or a new name"
             raise AuditError(msg)
-        return not any(marks)
+        return _SECOND if marks[1] == 1 else ()
 
-    def _write(self, rows: Sequence[_Row]) -> list[AuditError | None]:
+    def _write(self, entries: Sequence[Entry[_Row]]) -> list[AuditError | None]:
         connection = self._connection
         if connection is None:
             msg = "the file is not open"
             raise AuditError(msg)
+        if any(entry.opening or entry.id in self._begun for entry in entries):
+            return self._write_one_by_one(connection, entries)
+        rows = [entry.row for entry in entries]
         alone = len(rows) <= _MOST_AT_ONCE  # one statement is a transaction by itself
         try:
             if not alone:
@@ -167,25 +187,39 @@ class SqliteSink(GroupCommitSink[_Row]):
                 connection.execute("COMMIT")
         except (sqlite3.IntegrityError, OverflowError):
             connection.rollback()
-            return self._write_one_by_one(connection, rows)
+            return self._write_one_by_one(connection, entries)
         return [None] * len(rows)
 
-    def _write_one_by_one(self, connection: sqlite3.Connection, rows: Sequence[_Row]) -> list[AuditError | None]:
+    def _write_one_by_one(
+        self, connection: sqlite3.Connection, entries: Sequence[Entry[_Row]]
+    ) -> list[AuditError | None]:
         """In one transaction as well, without the rows that cannot be written."""
         errors: list[AuditError | None] = []
+        owner = self._owner.hold() if any(entry.opening for entry in entries) else ""
         connection.execute("BEGIN IMMEDIATE")
-        for row in rows:
+        for entry in entries:
             try:
-                connection.execute(_insert(1), row)
+                if entry.opening:
+                    connection.execute(_BEGIN, (*entry.row, owner))
+                else:
+                    connection.execute(_insert(1), entry.row)
+                    if entry.id in self._begun:
+                        connection.execute(_COMPLETE, (entry.id,))
                 errors.append(None)
             except (sqlite3.IntegrityError, OverflowError) as error:
                 # As a rule that undoes the one statement (https://www.sqlite.org/lang_conflict.html, ABORT).
                 if not connection.in_transaction:
                     raise
                 what = "is there already" if "records.id" in str(error) else "has a field that cannot be written"
-                errors.append(AuditError(f"record `{row[0]}` {what}"))
+                errors.append(AuditError(f"record `{entry.id}` {what}"))
         connection.execute("COMMIT")
         return errors
+
+    def _end(self, *, finished: bool) -> None:
+        self._owner.release(finished=finished)
+
+    def _forked(self) -> None:
+        self._owner.forget()
 
     def _close(self) -> None:
         connection = self._connection
@@ -222,13 +256,26 @@ def read(path: str | Path, *, limit: int | None = None, newest_first: bool = Tru
         raise AuditError(msg) from error
 
 
+def _recover(connection: sqlite3.Connection, path: Path) -> None:
+    """Complete what was begun by processes that have ended."""
+    owners = [str(name) for (name,) in connection.execute("SELECT DISTINCT owner FROM openings")]
+    ended = [owner for owner in owners if not is_alive(path, owner)]
+    if ended:
+        connection.execute("BEGIN IMMEDIATE")
+        for owner in ended:
+            connection.execute(_RECOVER, (owner,))
+            connection.execute("DELETE FROM openings WHERE owner = ?", (owner,))
+        connection.execute("COMMIT")
+    for file, _ in dead(path):
+        bury(file)
+
+
 def _record(row: tuple[Any, ...]) -> AuditRecord:
     values = dict(zip(_COLUMNS, row, strict=True))
     for name in _JSON_COLUMNS:
         if values[name] is not None:
             values[name] = orjson.loads(values[name])
-    values.update(state=State(values["state"]), stream=bool(values["stream"]), rules=tuple(values["rules"]))
-    return AuditRecord(**values)
+    return restored(values | {"stream": bool(values["stream"])})
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -34,11 +34,20 @@ MOST_WAITING = 10_000
 """Records that may wait to be written; the next one is refused, and its request with it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[Row]):
+    """What is to be written of the request *id*: its terminal record, or its *opening*."""
+
+    id: str
+    row: Row
+    opening: bool = False
+
+
 @dataclass(slots=True, eq=False)
 class _Waiter(Generic[Row]):
-    """One append. *row* None asks only that the file be open. The future belongs to *loop*, or to no loop."""
+    """One append. *entry* None asks only that the file be open. The future belongs to *loop*, or to no loop."""
 
-    row: Row | None
+    entry: Entry[Row] | None
     future: _Future
     loop: asyncio.AbstractEventLoop | None = None
 
@@ -46,7 +55,8 @@ class _Waiter(Generic[Row]):
 class GroupCommitSink(AuditSink, Generic[Row]):
     """An `AuditSink` on a thread of its own. A subclass says how a group is made durable, and is called on that thread.
 
-    After an error the file is closed; the next append opens it again.
+    After an error the file is closed; the next append opens it again. What was begun and not yet completed is noted
+    anew in every file that is opened, for it may be another one than before.
     """
 
     def __init__(self, name: str) -> None:
@@ -59,6 +69,8 @@ class GroupCommitSink(AuditSink, Generic[Row]):
 
     def _begin(self) -> None:
         """Nobody waits and no thread runs: at the start, and in a forked child."""
+        self._begun: dict[str, Entry[Row]] = {}
+        self._to_note = False
         self._lock = threading.Lock()  # guards who waits, whether the thread was woken, and whether it is to end
         self._waiting: list[_Waiter[Row]] = []
         self._woken = False
@@ -72,29 +84,43 @@ class GroupCommitSink(AuditSink, Generic[Row]):
         """The row of *record*; on the caller's thread. Raises `TypeError` if something in it cannot be written."""
 
     @abstractmethod
-    def _open(self) -> None:
-        """Make sure that the file is open and still the one at its path."""
+    def _open(self) -> bool:
+        """Make sure that the file is open and still the one at its path, and whether that took opening it.
+
+        Opening includes recovering what processes that have ended left unfinished in it.
+        """
 
     @abstractmethod
-    def _write(self, rows: Sequence[Row]) -> list[AuditError | None]:
-        """Make *rows* durable, but for the ones refused with an error of their own. Raises if none of them is."""
+    def _write(self, entries: Sequence[Entry[Row]]) -> list[AuditError | None]:
+        """Make *entries* durable, but for the ones refused with an error of their own. Raises if none of them is.
+
+        An opening may be there already, from before the file was opened.
+        """
 
     @abstractmethod
     def _close(self) -> None:
         """Let go of the file, if it is open."""
 
+    def _end(self, *, finished: bool) -> None:
+        """The sink is closed for good; *finished* if all that it has begun is completed."""
+
+    def _forked(self) -> None:
+        """This is a forked child now: what was begun is its parent's."""
+
     def open(self) -> None:  # noqa: D102  see AuditSink
         self._wait(None)
 
     async def append(self, record: AuditRecord) -> None:  # noqa: D102  see AuditSink
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
-        self._put(_Waiter(self._row(record), future, loop))
-        loop.call_soon(self._wake)
-        await future
+        await self._written(self._entry(record))
 
     def append_sync(self, record: AuditRecord) -> None:  # noqa: D102  see AuditSink
-        self._wait(self._row(record))
+        self._wait(self._entry(record))
+
+    async def begin(self, record: AuditRecord) -> None:  # noqa: D102  see AuditSink
+        await self._written(self._entry(record, opening=True))
+
+    def begin_sync(self, record: AuditRecord) -> None:  # noqa: D102  see AuditSink
+        self._wait(self._entry(record, opening=True))
 
     def close(self) -> None:  # noqa: D102  see AuditSink
         with self._lock:
@@ -106,16 +132,23 @@ class GroupCommitSink(AuditSink, Generic[Row]):
 
     # On the caller's thread
 
-    def _row(self, record: AuditRecord) -> Row:
+    def _entry(self, record: AuditRecord, *, opening: bool = False) -> Entry[Row]:
         try:
-            return self._encode(record)
+            return Entry(record.id, self._encode(record), opening)
         except TypeError as error:
             msg = f"record `{record.id}` has a field that cannot be written"
             raise AuditError(msg) from error
 
-    def _wait(self, row: Row | None) -> None:
+    async def _written(self, entry: Entry[Row]) -> None:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        self._put(_Waiter(entry, future, loop))
+        loop.call_soon(self._wake)
+        await future
+
+    def _wait(self, entry: Entry[Row] | None) -> None:
         future: ThreadFuture[None] = ThreadFuture()
-        self._put(_Waiter(row, future))
+        self._put(_Waiter(entry, future))
         self._wake()
         future.result()
 
@@ -163,21 +196,33 @@ class GroupCommitSink(AuditSink, Generic[Row]):
                     self._commit(group)
         with self.file_lock:
             self._let_go()
+            with contextlib.suppress(Exception):
+                self._end(finished=not self._begun)
 
     def _commit(self, group: list[_Waiter[Row]]) -> None:
-        rows = [(index, waiter.row) for index, waiter in enumerate(group) if waiter.row is not None]
+        entries = [(index, waiter.entry) for index, waiter in enumerate(group) if waiter.entry is not None]
         errors: list[AuditError | None] = [None] * len(group)
         try:
-            self._open()
-            if rows:
-                written = self._write([row for _, row in rows])
+            self._to_note |= self._open()
+            if entries:
+                again = list(self._begun.values()) if self._to_note else []
+                written = self._write(again + [entry for _, entry in entries])
                 self.commits += 1
-                for (index, _), error in zip(rows, written, strict=True):
+                self._to_note = False
+                for (index, entry), error in zip(entries, written[len(again) :], strict=True):
                     errors[index] = error
+                    if error is None:
+                        self._keep_count(entry)
         except Exception as error:  # noqa: BLE001  the edge: whatever went wrong, those who wait must hear of it
             self._let_go()
             errors = [self._failed(error) for _ in group]
         _answer(group, errors)
+
+    def _keep_count(self, entry: Entry[Row]) -> None:
+        if entry.opening:
+            self._begun[entry.id] = entry
+        else:
+            self._begun.pop(entry.id, None)
 
     def _failed(self, error: Exception) -> AuditError:
         if isinstance(error, AuditError):
@@ -242,6 +287,8 @@ def _begin_in_child() -> None:
     _after_fork()
     for sink in list(_SINKS):
         sink._begin()  # noqa: SLF001  ours
+        with contextlib.suppress(Exception):
+            sink._forked()  # noqa: SLF001  ours
 
 
 if hasattr(os, "register_at_fork"):

@@ -150,6 +150,10 @@ class _Loader:
         directions = optional(parts.get("directions"), lambda f: f.choices(Direction), tuple(Direction))
         modalities = optional(parts.get("modalities"), lambda f: f.choices(READABLE), tuple(Modality))
         roles = optional(parts.get("roles"), lambda f: f.choices(ROLES), None)
+        then = self._action(parts["then"])
+        if not then.directions.issuperset(map(Direction, directions)):
+            only = ", ".join(sorted(then.directions))
+            parts["then"].fail(f"this `{then.name}` can be carried out on {only} only", f"write `directions: [{only}]`")
         return Rule(
             id=name,
             message=optional(parts.get("message"), message, {}),
@@ -158,7 +162,7 @@ class _Loader:
             modalities=frozenset(map(Modality, modalities)),
             roles=None if roles is None else frozenset(roles),
             when=self._condition(parts["when"]),
-            then=self._action(parts["then"]),
+            then=then,
             line=field.line,
         )
 

@@ -26,13 +26,14 @@ from guard.policy.store import PolicyStore
 from guard.protocols import ADAPTERS
 from guard.server.exchange import Handler
 from guard.upstream import Upstream
+from guard.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from starlette.requests import Request
 
-    from guard.config import GatewayConfig, UpstreamConfig
+    from guard.config import GatewayConfig, UpstreamConfig, VaultConfig
     from guard.policy.model import Policy
 
 log = logging.getLogger(__name__)
@@ -102,6 +103,7 @@ def create_gateway(config: GatewayConfig, *, catalog: Catalog = registry) -> Gat
         sink=sink,
         limits=config.limits,
         tenants=config.tenants,
+        vault=_vault(config.vault),
     )
     store.check_routes(handler.routes)
     return Gateway(handler, _admin(store, engine, handler), store, engine, sink, upstream)
@@ -127,6 +129,20 @@ def _upstream(config: UpstreamConfig, *, asked_for_keys: bool) -> Upstream | Non
         connect_s=config.connect_s,
         max_bytes=config.max_bytes,
     )
+
+
+def _vault(config: VaultConfig) -> Vault:
+    secret = None
+    if config.secret_env:
+        secret = os.environ.get(config.secret_env, "").encode("utf-8", "surrogateescape")
+        if not secret:
+            problem = f"the environment variable `{config.secret_env}` is not set"
+            hint = "export a long random text in it, or leave `secret_env` out to have one made up for this process"
+            raise ConfigError("vault", 1, 1, problem, hint)
+    try:
+        return Vault(config.scope, secret=secret, rotate_s=config.rotate_s)
+    except ValueError as error:
+        raise ConfigError("vault", 1, 1, str(error), "make one with `openssl rand -hex 32`") from None
 
 
 def _sink(config: GatewayConfig) -> AuditSink:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,8 @@ class Draft:
     attempts: int = 0
     timings: dict[str, float] = field(default_factory=dict)
     bytes_in: int = 0
+    masked: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What is to be restored in the answer. It ends with the request; no record has it."""
 
     def note_model(self, model: str | None) -> None:
         """Keep the name that the generator gives itself. The client's word for it is whatever a person typed."""

@@ -20,6 +20,7 @@ from guard import telemetry
 from guard.audit import State
 from guard.decision import Judged, Refusal
 from guard.errors import AuditError, RequestError, UpstreamError
+from guard.placeholders import restore_content
 from guard.protocols.adapter import Adapter, GeneratorAdapter, JudgeAdapter
 from guard.server.draft import Draft, since
 from guard.server.http import (
@@ -39,6 +40,7 @@ from guard.server.http import (
 )
 from guard.server.judging import judge_all, no_answer, refuse_unknown
 from guard.server.presence import Presence
+from guard.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -83,6 +85,7 @@ class Handler:
         sink: AuditSink,
         limits: Limits,
         tenants: Sequence[tuple[str, bytes]] = (),
+        vault: Vault | None = None,
     ) -> None:
         """Serve *adapters*; without an *upstream*, only those that ask for decisions."""
         self._routes = {
@@ -98,6 +101,7 @@ class Handler:
         self._sink = sink
         self.limits = limits
         self._tenants = tuple(tenants)
+        self._vault = vault or Vault()
         self._in_flight: set[asyncio.Task[Any] | None] = set()
 
     @property
@@ -227,6 +231,9 @@ class Handler:
             exchange.contents = tuple(
                 replace(content, locale=locale) if content.locale == "en" else content for content in exchange.contents
             )
+        if isinstance(adapter, GeneratorAdapter):
+            key = self._vault.key(exchange.content, draft.tenant)
+            exchange.contents = (replace(exchange.content, vault_key=key),)
         draft.stream = exchange.stream
         model = exchange.contents[0].model
         policy = draft.policy = self._store.select(draft.route, draft.tenant, model)
@@ -242,6 +249,7 @@ class Handler:
             raise TypeError(type(adapter).__name__)
         if isinstance(judged[0].released, Refusal):
             return self._refusal(draft, adapter, judged[0].released)
+        draft.masked = judged[0].released.masked
         outgoing = await self._aside(len(body), adapter.encode_request, exchange, judged[0].released, stream=False)
         return await self._generate(scope, outgoing, draft, adapter, exchange, policy)
 
@@ -283,14 +291,16 @@ class Handler:
         return Reply(200, released, media_type, answered.headers)
 
     async def _judge_answer(self, content: Content, policy: Policy, draft: Draft, locale: str) -> Content | Refusal:
-        """What may be released of what came back."""
+        """What may be released of what came back, as the generator wrote it; restored after that is decided."""
         began = time.monotonic()
         said = content if locale == "en" else replace(content, locale=locale)
         deadline = began + self.limits.judge_timeout_s
         judged = await self._pipeline.judge(said, policy, decision_id=draft.id, deadline=deadline)
         draft.output = judged.decision
         draft.timings["output"] = since(began)
-        return judged.released
+        if isinstance(judged.released, Refusal) or not draft.masked:
+            return judged.released
+        return await self._pipeline.engine.aside(restore_content, judged.released, draft.masked)
 
     async def _pass_failure(
         self, draft: Draft, adapter: GeneratorAdapter, answered: Answered, policy: Policy, locale: str

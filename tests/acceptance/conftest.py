@@ -18,9 +18,10 @@ import openai
 import pytest
 
 from guard.audit.sqlite import read
-from guard.config import Address, AuditConfig, GatewayConfig, Limits, UpstreamConfig
+from guard.config import Address, AuditConfig, GatewayConfig, Limits, UpstreamConfig, VaultConfig
 from guard.server.app import Gateway, create_gateway
 from guard.server.run import Ports, running
+from guard.vault import Scope
 from tests.acceptance.oracle import Bench
 from tests.fakes import CANARY, CanaryClassifier, FakeCatalog, StubUpstream, eventually, running_upstream
 
@@ -144,6 +145,7 @@ def house(
     tenants: tuple[tuple[str, bytes], ...] = (),
     timeout_s: float = 2.0,
     inline: bool = True,
+    vault: Scope = Scope.REQUEST,
     **limits: Any,
 ) -> Iterator[House]:
     """A whole gateway under *policy* (the acceptance policy, if None) in front of a stub.
@@ -166,6 +168,7 @@ def house(
             audit=AuditConfig(path=str(log)),
             limits=replace(Limits(), **limits),
             tenants=tenants,
+            vault=VaultConfig(vault),
         )
         gateway = create_gateway(config, catalog=FakeCatalog(canary))
         with running(config, gateway) as ports:

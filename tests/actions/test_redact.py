@@ -9,6 +9,7 @@ from guard.actions.redact import Redact
 from guard.content import Content, Direction, ImagePart, Part, TextPart
 from guard.decision import Effect, Refusal
 from guard.finding import Finding
+from guard.placeholders import restore_content
 
 STYLES = ("mask", "pseudonym", "label", "remove")
 
@@ -259,3 +260,80 @@ def test_any_spans_in_any_order_give_the_same_text_and_raise_nothing(text: str, 
     effects = [Effect(f"r{i}", Redact(styles[i % 4]), (at(*span),)) for i, span in enumerate(spans)]
 
     assert Redact.apply(content, effects) == Redact.apply(content, effects[::-1])
+
+
+# With values that come back
+
+KEY = b"k" * 32
+
+
+def masking(
+    parts: str | tuple[Part, ...], *findings: Finding, key: bytes | None = KEY, others: tuple[Effect, ...] = ()
+) -> Content:
+    given_parts = (TextPart(parts, pointer="/0"),) if isinstance(parts, str) else parts
+    content = Content(Direction.INPUT, given_parts, vault_key=key)
+    left = Redact.apply(content, [Effect("cut", Redact(restore=True), findings), *others])
+    assert isinstance(left, Content)
+    return left
+
+
+def texts_of(content: Content) -> list[str]:
+    return [part.text for part in content.parts if isinstance(part, TextPart)]
+
+
+def test_a_content_with_a_key_is_left_with_placeholders_and_what_they_stand_for():
+    parts = (TextPart("ana@example.org, bo@example.org", "/0"), TextPart("ana@example.org", "/1"))
+
+    left = masking(parts, at(0, 15), at(17, 31), at(0, 15, part="/1"))
+
+    first, second = left.masked
+    assert texts_of(left) == [f"{first}, {second}", first]
+    assert left.masked == {first: "ana@example.org", second: "bo@example.org"}
+    assert restore_content(left, left.masked).parts == parts
+
+
+def test_a_content_without_a_key_has_its_values_numbered_and_nothing_to_restore():
+    left = masking("ana@example.org", at(0, 15), key=None)
+
+    assert (texts_of(left), left.masked) == (["<EMAIL_1>"], {})
+
+
+def test_in_json_a_value_is_what_the_document_says():
+    document = json.dumps({"to": 'Ana "A" Österreich', "card": 4111})
+    plain = 'Ana "A" Österreich'
+    start, number = document.index("Ana"), document.index("4111")
+    end = document.index('", "card"')
+
+    parts = (TextPart(document, "/0", kind="tool_arguments"), TextPart(plain, "/1"))
+    left = masking(parts, at(start, end), at(number, number + 4, "pii.card"), at(0, len(plain), part="/1"))
+
+    arguments = json.loads(texts_of(left)[0])
+    assert left.masked == {arguments["to"]: plain, arguments["card"]: "4111"}
+    assert texts_of(left)[1] == arguments["to"]
+
+
+def test_a_place_that_another_rule_redacts_for_good_is_not_restored():
+    other = Effect("for-good", Redact(), (at(2, 5, "secret.api_key"),))
+
+    left = masking("ana@example.org, bo@example.org", at(0, 15), at(17, 31), others=(other,))
+
+    (name,) = left.masked
+    assert left.masked[name] == "bo@example.org"
+    assert texts_of(left) == [f"<EMAIL_1>, {name}"]
+
+
+def test_a_value_too_long_to_be_restored_is_numbered():
+    left = masking("x" * 5000, at(0, 5000))
+
+    assert (texts_of(left), left.masked) == (["<EMAIL_1>"], {})
+
+
+@pytest.mark.parametrize("style", ["mask", "label", "remove"])
+def test_only_pseudonyms_can_be_restored(style: str):
+    with pytest.raises(ValueError, match="`restore: true` goes with `style: pseudonym`"):
+        Redact(style, restore=True)  # type: ignore[arg-type]
+
+
+def test_only_what_goes_in_can_be_restored():
+    assert Redact(restore=True).directions == {Direction.INPUT}
+    assert Redact().directions == set(Direction)

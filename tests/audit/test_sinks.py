@@ -389,7 +389,7 @@ def test_a_file_that_is_no_audit_log_is_left_alone(database: Path, content: byte
     before = database.read_bytes()
     sink = SqliteSink(database)
 
-    with pytest.raises(AuditError, match=r"no audit log of version 1|not a database"):
+    with pytest.raises(AuditError, match=r"no audit log of version 2|not a database"):
         sink.open()
 
     sink.close()
@@ -412,7 +412,7 @@ def test_the_file_says_what_it_is_and_syncs_each_commit(log: SqliteSink, databas
     assert log._connection.execute("PRAGMA synchronous").fetchone() == (2,)
     other = sqlite3.connect(database)
     assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert other.execute("PRAGMA user_version").fetchone() == (1,)
+    assert other.execute("PRAGMA user_version").fetchone() == (2,)
     plan = str(other.execute("EXPLAIN QUERY PLAN SELECT * FROM records WHERE state = 'x' AND time > 'y'").fetchall())
     other.close()
     assert "records_state" in plan

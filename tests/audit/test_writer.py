@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from guard.audit import AuditRecord, State
-from guard.audit.writer import MOST_WAITING, GroupCommitSink
+from guard.audit.writer import MOST_WAITING, Entry, GroupCommitSink
 from guard.errors import AuditError
 
 if TYPE_CHECKING:
@@ -24,23 +24,32 @@ class Held(GroupCommitSink[str]):
         self.go_on = threading.Semaphore(0)
         self.fails: Exception | None = None
         self.opened = self.closed = 0
+        self.shut = True
+        self.finished: bool | None = None
 
     def _encode(self, record: AuditRecord) -> str:
         return record.id
 
-    def _open(self) -> None:
+    def _open(self) -> bool:
         self.opened += 1
+        first, self.shut = self.shut, False
+        return first
 
-    def _write(self, rows: Sequence[str]) -> list[AuditError | None]:
+    def _write(self, entries: Sequence[Entry[str]]) -> list[AuditError | None]:
+        rows = [f"begin {entry.row}" if entry.opening else entry.row for entry in entries]
         self.begun.release()
         assert self.go_on.acquire(timeout=5)
         if self.fails is not None:
             raise self.fails
-        self.groups.append(list(rows))
+        self.groups.append(rows)
         return [AuditError("refused") if row == "refused" else None for row in rows]
 
     def _close(self) -> None:
         self.closed += 1
+        self.shut = True
+
+    def _end(self, *, finished: bool) -> None:
+        self.finished = finished
 
 
 def record(name: str) -> AuditRecord:
@@ -159,3 +168,32 @@ def test_opening_asks_for_the_file_and_writes_nothing():
     sink.close()
 
     assert (sink.opened, sink.groups, sink.commits) == (1, [], 0)
+
+
+def test_what_is_begun_is_noted_anew_in_every_file_that_is_opened_until_it_is_completed():
+    sink = Held()
+    sink.go_on.release(9)
+    sink.begin_sync(record("a"))
+    sink.begin_sync(record("b"))
+    sink.append_sync(record("a"))
+    sink.fails = OSError(28, "No space left on device")
+    with pytest.raises(AuditError):
+        sink.append_sync(record("c"))
+    with pytest.raises(AuditError):
+        sink.begin_sync(record("d"))
+    sink.fails = None
+    sink.append_sync(record("e"))
+    sink.append_sync(record("b"))
+    sink.close()
+
+    assert sink.groups == [["begin a"], ["begin b"], ["a"], ["begin b", "e"], ["b"]]
+    assert sink.finished is True
+
+
+def test_a_sink_that_is_closed_with_something_begun_is_not_finished():
+    sink = Held()
+    sink.go_on.release(1)
+    sink.begin_sync(record("a"))
+    sink.close()
+
+    assert sink.finished is False

@@ -2,9 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from guard.actions import ACTIONS as REAL_ACTIONS
+from guard.actions.redact import Redact as RealRedact
 from guard.content import Direction, Modality
 from guard.errors import PolicyError
-from guard.policy.loader import load_policy
+from guard.policy.loader import load_policy, parse_policy
 from guard.policy.model import AllOf, AnyOf, CategoryIs, Match, Missing, Mode, Not, UnknownFields
 from tests.policy.fakes import ACTIONS, CATALOG, Block, Flag, Redact, Replace, Tone, policy, rules
 
@@ -209,6 +211,37 @@ def test_what_is_wrong_with_a_rule_is_said(rule: str, error: str) -> None:
 )
 def test_options_of_actions_become_their_fields(then: str, action: object) -> None:
     assert rules(f"when: {{category: hate}}, then: {then}").rules[0].then == action
+
+
+@pytest.mark.parametrize(
+    ("rule", "error"),
+    [
+        ("directions: [output], then: {redact: {restore: true}}", "this `redact` can be carried out on input only"),
+        (
+            "then: {redact: {restore: true}}",
+            "this `redact` can be carried out on input only; write `directions: [input]`",
+        ),
+        (
+            "directions: [input], then: {redact: {restore: true, style: mask}}",
+            "action `redact`: `restore: true` goes with `style: pseudonym`",
+        ),
+    ],
+)
+def test_values_come_back_only_where_pseudonyms_went_in(rule: str, error: str) -> None:
+    text = f"policy: p\nrules:\n  - {{id: r, when: {{category: hate}}, {rule}}}\n"
+
+    with pytest.raises(PolicyError) as raised:
+        parse_policy(text, actions=REAL_ACTIONS, catalog=CATALOG)
+
+    assert str(raised.value).partition(": ")[2].startswith(error)
+
+
+def test_a_rule_may_ask_for_values_to_come_back() -> None:
+    text = (
+        "policy: p\nrules:\n  - {id: r, directions: [input], when: {category: hate}, then: {redact: {restore: true}}}\n"
+    )
+
+    assert parse_policy(text, actions=REAL_ACTIONS, catalog=CATALOG).rules[0].then == RealRedact(restore=True)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

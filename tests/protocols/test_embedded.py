@@ -137,7 +137,7 @@ def test_a_file_of_any_kind_is_found_at_the_head_of_a_text_however_it_is_wrapped
     assert sniff(head + rest) is not None
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         digits = encode(head + rest).decode()
-        assert embedded._begins_like_a_file(gap + gap.join(digits[at : at + width] for at in range(0, 120, width)))
+        assert embedded.begins_like_a_file(gap + gap.join(digits[at : at + width] for at in range(0, 120, width)))
         assert inside(f"\n{digits}\n")
 
 
