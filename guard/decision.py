@@ -123,13 +123,15 @@ class Action(ABC):
     """What a rule asks for: a frozen dataclass whose fields are its options in YAML.
 
     `apply` is pure. It gets the content as weaker actions left it, and at once all effects that ask for this action,
-    so that overlapping spans and numbered names are settled over all of them. Only ``redact`` reads spans, and it
-    goes first, so spans always count characters of the original text. Strengths are unique over the
+    so that overlapping spans and numbered names are settled over all of them. Only ``redact`` reads spans, and of
+    those that change anything it goes first, so spans always count characters of the original text; an action that is
+    *late*, because it adds to the text, goes last whatever its strength. Strengths are unique over the
     family; the strongest fired action is the decision's.
     """
 
     name: ClassVar[str]
     strength: ClassVar[int]
+    late: ClassVar[bool] = False
 
     @property
     def directions(self) -> frozenset[Direction]:

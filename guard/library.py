@@ -66,7 +66,7 @@ class Checked:
 
     @property
     def action(self) -> str:
-        """The strongest action: ``allow``, ``flag``, ``redact``, ``replace`` or ``block``."""
+        """The strongest action: ``allow``, ``flag``, ``label``, ``redact``, ``replace`` or ``block``."""
         return self.decision.action
 
     @property
@@ -269,7 +269,8 @@ def _record(judged: Judged, policy: Policy, total_ms: float) -> AuditRecord:
     elif decision.failures:
         state = State.ERROR_OPEN
     else:
-        state = {"allow": State.ALLOWED, "flag": State.FLAGGED}.get(decision.action, State.REDACTED)
+        states = {"allow": State.ALLOWED, "flag": State.FLAGGED, "label": State.FLAGGED}
+        state = states.get(decision.action, State.REDACTED)
     summary = summarise(decision)
     return AuditRecord(
         id=decision.id,

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from guard.config import AuditConfig, GatewayConfig, VaultConfig
 from guard.content import Content, Direction, TextPart
+from guard.errors import ConfigError
+from guard.server.app import create_gateway
 from guard.vault import Scope, Vault
 
 SECRET = b"s" * 32
@@ -90,3 +95,19 @@ def test_a_secret_of_the_process_is_forgotten_with_its_period():
 def test_a_secret_that_could_be_guessed_is_refused():
     with pytest.raises(ValueError, match="has 8 bytes; it should have at least 32"):
         Vault(Scope.CONVERSATION, secret=b"password")
+
+
+@pytest.mark.parametrize(
+    ("secret", "error"),
+    [(None, "the environment variable `SECRET` is not set; export"), ("short", "has 5 bytes; it should have at least")],
+)
+def test_a_gateway_whose_secret_is_missing_or_weak_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secret: str | None, error: str
+):
+    monkeypatch.delenv("SECRET", raising=False)
+    if secret is not None:
+        monkeypatch.setenv("SECRET", secret)
+    config = GatewayConfig(vault=VaultConfig(Scope.CONVERSATION, "SECRET"), audit=AuditConfig(path=str(tmp_path / "a")))
+
+    with pytest.raises(ConfigError, match=error):
+        create_gateway(config)

@@ -63,7 +63,8 @@ ACTIONS: Mapping[str, type[Action]] = MappingProxyType(
 def enforce(content: Content, decision: Decision) -> Content | Refusal:
     """What may be released of *content* under *decision*, or what is sent instead.
 
-    Effects are applied by kind, weakest first. A refusal stands whatever stronger actions do; the last is sent.
+    Effects are applied by kind, weakest first, but for the late ones, which go last. A refusal stands whatever other
+    actions do; that of the strongest is sent.
     A decision to change or block content that no effect carries out (a classifier failed, a part could not be
     read) is a refusal by its cause. Pure; never raises for findings that lie outside the content.
     """
@@ -73,7 +74,7 @@ def enforce(content: Content, decision: Decision) -> Content | Refusal:
     for effect in decision.effects:
         groups.setdefault(type(effect.action), []).append(effect)
     refused: Refusal | None = None
-    for action in sorted(groups, key=lambda cls: cls.strength):
+    for action in sorted(groups, key=lambda cls: (cls.late, cls.strength)):
         left = action.apply(content, groups[action])
         if isinstance(left, Refusal):
             refused = left

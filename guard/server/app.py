@@ -89,6 +89,7 @@ def create_gateway(config: GatewayConfig, *, catalog: Catalog = registry) -> Gat
     Raises:
         GuardError: whatever would make the gateway do less than it says; it does not start then.
     """
+    vault = _vault(config.vault)
     engine = Engine(catalog)
     store = PolicyStore(
         policy_path(config.policies or "default"), actions=ACTIONS, catalog=catalog, prepare=engine.ensure
@@ -103,7 +104,7 @@ def create_gateway(config: GatewayConfig, *, catalog: Catalog = registry) -> Gat
         sink=sink,
         limits=config.limits,
         tenants=config.tenants,
-        vault=_vault(config.vault),
+        vault=vault,
     )
     store.check_routes(handler.routes)
     return Gateway(handler, _admin(store, engine, handler), store, engine, sink, upstream)

@@ -69,7 +69,7 @@ class Draft:
         states = [State.ALLOWED]
         for decision in self.decisions():
             if decision.enforced and decision.action != "allow":
-                other = {"flag": State.FLAGGED, "block": State.BLOCKED}
+                other = {"flag": State.FLAGGED, "label": State.FLAGGED, "block": State.BLOCKED}
                 states.append(other.get(decision.action, State.REDACTED))
         return max(states, key=_STRENGTH.index)
 

@@ -11,6 +11,7 @@ from guard.actions._wording import in_locale
 from guard.actions.allow import Allow
 from guard.actions.block import Block
 from guard.actions.flag import Flag
+from guard.actions.label import Label
 from guard.actions.redact import Redact
 from guard.actions.replace import Replace
 from guard.content import Content, Direction, ImagePart, TextPart
@@ -38,8 +39,8 @@ def texts_of(released: Content | Refusal) -> list[str]:
 
 
 def test_every_module_of_the_package_is_an_action_weakest_first():
-    assert list(ACTIONS) == ["allow", "flag", "redact", "replace", "block"]
-    assert [cls.strength for cls in ACTIONS.values()] == [0, 10, 30, 40, 60]
+    assert list(ACTIONS) == ["allow", "flag", "label", "redact", "replace", "block"]
+    assert [cls.strength for cls in ACTIONS.values()] == [0, 10, 20, 30, 40, 60]
 
 
 def test_two_actions_of_one_strength_are_refused():
@@ -146,6 +147,17 @@ def test_spans_count_the_original_text_whatever_else_is_applied():
     assert texts_of(released) == ["write to <EMAIL_1>", "gone"]
 
 
+def test_a_label_at_the_beginning_does_not_move_what_is_cut_out():
+    effects = (
+        Effect("label", Label("AI", place="start"), ()),
+        Effect("mail", Redact(), (found((9, 24)),)),
+    )
+
+    released = enforce(content("write to ana@example.org"), decision("redact", *effects))
+
+    assert texts_of(released) == ["AI\nwrite to <EMAIL_1>"]
+
+
 def test_the_block_is_sent_and_not_the_redaction_that_failed_beside_it():
     picture = Content(Direction.OUTPUT, (ImagePart(b"", pointer="/0"),))
     effects = (Effect("cut", Redact(), (found(),)), Effect("stop", Block(), (found(),), {"en": "Stop."}))
@@ -175,13 +187,13 @@ class Stranger(Action):
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from([Allow(), Flag(), Redact(), Replace(), Block(), Stranger()]),
+            st.sampled_from([Allow(), Flag(), Label(), Redact(), Replace(), Block(), Stranger()]),
             st.one_of(st.none(), st.tuples(st.integers(-3, 9), st.integers(-3, 9))),
             st.sampled_from(["/0", "/1", "/2", ""]),
         ),
         max_size=5,
     ),
-    st.sampled_from(["allow", "flag", "redact", "replace", "block", "stranger"]),
+    st.sampled_from(["allow", "flag", "label", "redact", "replace", "block", "stranger"]),
     st.sampled_from(Cause),
 )
 def test_a_decision_to_block_never_releases_content(effects: list, action: str, cause: Cause):

@@ -216,6 +216,7 @@ def test_options_of_actions_become_their_fields(then: str, action: object) -> No
 @pytest.mark.parametrize(
     ("rule", "error"),
     [
+        ("then: label", "this `label` can be carried out on output only; write `directions: [output]`"),
         ("directions: [output], then: {redact: {restore: true}}", "this `redact` can be carried out on input only"),
         (
             "then: {redact: {restore: true}}",
@@ -227,7 +228,7 @@ def test_options_of_actions_become_their_fields(then: str, action: object) -> No
         ),
     ],
 )
-def test_values_come_back_only_where_pseudonyms_went_in(rule: str, error: str) -> None:
+def test_an_action_is_asked_for_only_where_it_can_be_carried_out(rule: str, error: str) -> None:
     text = f"policy: p\nrules:\n  - {{id: r, when: {{category: hate}}, {rule}}}\n"
 
     with pytest.raises(PolicyError) as raised:
