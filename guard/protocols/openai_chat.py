@@ -168,6 +168,7 @@ RESPONSE = Object(
     nullable=False,
 )
 
+
 class OpenAIChat(OpenAIAdapter):
     """``POST /v1/chat/completions``."""
 
