@@ -7,49 +7,20 @@ gave back is the role ``tool``'s, wherever it stands; all of an answer is the as
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from guard.protocols.attachments import Blob, MediaUrl, StoredFile
 from guard.protocols.contract import Constrained, Each, Field, Guarded, Object, OneOf, Scalar, TextOr
 from guard.protocols.sealed import Sealed
+from guard.protocols.shapes import TIME, ListOr, Spoken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from guard.content import Path
-    from guard.protocols.contract import Walk
 
 WORD, NUMBER = Constrained(), Scalar()
 _NAME, _SCHEMA, _URL, _ERROR = Guarded("name"), Guarded("tool_schema"), Guarded("url"), Guarded("error")
 _FOUND, _INPUT, _SEALED = Guarded("tool_result"), Guarded("tool_arguments"), Sealed()
 _SPAN = Constrained(re.compile(r"\d{1,4}[smhd]"))
-TIME = Constrained(re.compile(r"20\d\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\d(?:\.\d{1,9})?(?:Z|[+-][01]\d:[0-5]\d)"))
-"""A time as RFC 3339 writes it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken(Field):
-    """What *role* says, whoever's message it stands in."""
-
-    role: str
-    said: Field
-
-    def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:  # noqa: ARG002
-        """By its own contract."""
-        self.said.walk(value, walk, path, pointer, self.role)
-
-
-@dataclass(frozen=True, slots=True)
-class ListOr(Field):
-    """A list by one contract, anything else by another."""
-
-    many: Field
-    one: Field
-
-    def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
-        """By what it is."""
-        (self.many if isinstance(value, list) else self.one).walk(value, walk, path, pointer, role)
 
 
 def _object(**fields: Field) -> Object:
