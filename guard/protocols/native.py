@@ -14,7 +14,8 @@ from guard.content import Direction
 from guard.protocols.adapter import JSON, MOST_CONTENTS, Exchange, JudgeAdapter
 from guard.protocols.attachments import MediaUrl
 from guard.protocols.contract import Each, Guarded, OneOf, Walk, check_count, check_media, refuse
-from guard.protocols.openai_chat import MESSAGES, error_body
+from guard.protocols.openai_chat import MESSAGES
+from guard.protocols.openai_common import error_body
 from guard.protocols.strict_json import dump, parse
 from guard.report import MOST_LISTED, describe
 

@@ -10,12 +10,10 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Content, Direction
-from guard.errors import RequestError
-from guard.protocols.adapter import JSON, Answer, Exchange, GeneratorAdapter
+from guard.protocols.adapter import JSON, Answer, Exchange
 from guard.protocols.attachments import Blob, MediaUrl, StoredFile
 from guard.protocols.contract import (
     TIME_DIGITS,
-    WORD,
     Constrained,
     Each,
     Field,
@@ -27,14 +25,13 @@ from guard.protocols.contract import (
     Walk,
     apply_parts,
     refuse,
-    walk_unknown,
 )
 from guard.protocols.logprobs import Logprobs
+from guard.protocols.openai_chat_stream import ChatStream
+from guard.protocols.openai_common import USAGE, OpenAIAdapter, asks_for_stream, model_of, read_object, with_stream
 from guard.protocols.strict_json import dump, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from guard.protocols.stream import AnswerStream
 
 _WORD, _NUMBER, _TYPE = Constrained(), Scalar(), Constrained()
@@ -161,10 +158,6 @@ _CHOICE = Object(
     },
     nullable=False,
 )
-_COUNTS = dict.fromkeys(
-    ("accepted_prediction_tokens", "audio_tokens", "cache_write_tokens", "cached_tokens", "image_tokens",
-     "reasoning_tokens", "rejected_prediction_tokens", "text_tokens"), _NUMBER,
-)  # fmt: skip
 RESPONSE = Object(
     {
         "id": _WORD,
@@ -174,40 +167,13 @@ RESPONSE = Object(
         "choices": Each(_CHOICE, nullable=False),
         "service_tier": _WORD,
         "system_fingerprint": _WORD,
-        "usage": Object(
-            {
-                "prompt_tokens": _NUMBER,
-                "completion_tokens": _NUMBER,
-                "total_tokens": _NUMBER,
-                "prompt_tokens_details": Object(_COUNTS),
-                "completion_tokens_details": Object(_COUNTS),
-            }
-        ),
+        "usage": USAGE,
     },
     nullable=False,
 )
 
-# Words with which callers switch other gateways' checks off or turn requests elsewhere (litellm#33944, CVE-2024-6587).
-_OVERRIDES = frozenset(
-    ("api_base", "api_key", "base_url", "disable_global_guardrail", "disable_global_guardrails", "guard",
-     "guardrail_config", "guardrails", "policies", "policy", "scanners_suppress", "skip_guardrails")
-)  # fmt: skip
-_OVERRIDES_INSIDE = frozenset(("disable_global_guardrail", "disable_global_guardrails", "guardrails"))
-_INSIDE = ("metadata", "litellm_metadata", "extra_body")
 
-
-def model_of(document: Any) -> str | None:
-    """The model a request or answer names, where it is a plain word."""
-    model = document.get("model")
-    return model if isinstance(model, str) and WORD.fullmatch(model) else None
-
-
-def error_body(code: str, message: str, param: str | None = None) -> bytes:
-    """An OpenAI error: the SDKs read ``error.code`` and ``error.message``."""
-    return dump({"error": {"message": message, "type": "invalid_request_error", "param": param, "code": code}})
-
-
-class OpenAIChat(GeneratorAdapter):
+class OpenAIChat(OpenAIAdapter):
     """``POST /v1/chat/completions``."""
 
     name = "openai_chat"
@@ -215,27 +181,20 @@ class OpenAIChat(GeneratorAdapter):
 
     def decode_request(self, body: bytes, content_type: bytes = JSON, route: str = "") -> Exchange:  # noqa: ARG002
         """Every role, part, tool and unknown field becomes parts."""
-        document = parse(body)
-        if not isinstance(document, dict):
-            raise refuse("invalid_type", "", "the body should be an object")
-        _refuse_overrides(document)
+        document = read_object(body)
         if not document.get("messages"):
             raise refuse("missing_field", "/messages", "it should be a list of at least one message")
         if not isinstance(document.get("model"), str):
             raise refuse("missing_field", "/model", "it should name a model")
-        stream = document.get("stream")
-        if stream is not None and not isinstance(stream, bool):
-            raise refuse("invalid_type", "/stream", "it should be true or false")
+        stream = asks_for_stream(document)
         walk = Walk()
         REQUEST.walk(document, walk, (), "", None)
-        return Exchange((walk.content(Direction.INPUT, model_of(document)),), document, stream=bool(stream))
+        return Exchange((walk.content(Direction.INPUT, model_of(document)),), document, stream=stream)
 
     def encode_request(self, exchange: Exchange, content: Content, *, stream: bool) -> bytes:
         """The checked document again."""
         document = apply_parts(exchange.document, exchange.content.parts, content.parts)
-        if exchange.stream == stream:
-            return dump(document)
-        return dump({k: False if k == "stream" else v for k, v in document.items() if k != "stream_options"})
+        return dump(with_stream(document, stream=stream))
 
     def decode_response(self, exchange: Exchange, body: bytes, media_type: bytes = JSON) -> Answer:  # noqa: ARG002
         """Every choice, with reasoning, refusals, calls and token lists."""
@@ -251,15 +210,6 @@ class OpenAIChat(GeneratorAdapter):
             raise refuse("invalid_value", "/choices", "the choices are numbered from 0, each once")
         return Answer(walk.content(Direction.OUTPUT, model_of(document)), document)
 
-    def decode_failure(self, body: bytes) -> Answer:
-        """Leaf by leaf: errors repeat what they complain about."""
-        document = parse(body)
-        if not isinstance(document, dict):
-            raise refuse("invalid_type", "", "an error should be an object")
-        walk = Walk()
-        walk_unknown(document, walk, (), "", None, "error")
-        return Answer(walk.content(Direction.OUTPUT), document)
-
     def encode_response(self, exchange: Exchange, answer: Answer, content: Content) -> bytes:
         """JSON, or the whole stream."""
         document = apply_parts(answer.document, answer.content.parts, content.parts)
@@ -271,28 +221,11 @@ class OpenAIChat(GeneratorAdapter):
 
     def open_stream(self, exchange: Exchange) -> AnswerStream | None:
         """Chunk by chunk; whole where the answer holds sounds, or its tokens a second time."""
-        from guard.protocols.openai_chat_stream import ChatStream
-
         asked = exchange.document
         if asked.get("logprobs") or asked.get("audio") is not None or "audio" in (asked.get("modalities") or ()):
             return None
         options = asked.get("stream_options") or {}
         return ChatStream(usage=options.get("include_usage") is True)
-
-    def encode_error(self, code: str, message: str, param: str | None = None) -> bytes:
-        """An OpenAI error object."""
-        return error_body(code, message, param)
-
-
-def _refuse_overrides(document: dict[str, Any]) -> None:
-    inside = [inner for name in _INSIDE if isinstance(inner := document.get(name), dict)]
-    if _any_of(_OVERRIDES, document) or any(_any_of(_OVERRIDES_INSIDE, inner) for inner in inside):
-        message = "A request cannot choose, weaken or bypass the policy or the upstream; remove that field."
-        raise RequestError("policy_override", message)
-
-
-def _any_of(words: frozenset[str], keys: Iterable[str]) -> bool:
-    return any(key.casefold() in words for key in keys)
 
 
 def _drop_stale_tokens(document: Any, before: Content, after: Content) -> None:

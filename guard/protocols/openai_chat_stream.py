@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from guard.content import Content, Direction, Lane, OpaquePart, TextPart
 from guard.errors import RequestError
 from guard.protocols.contract import TIME_DIGITS, WORD, Constrained, Scalar, Walk, refuse, walk_unknown
-from guard.protocols.openai_chat import RESPONSE
+from guard.protocols.openai_common import USAGE
 from guard.protocols.sse import EventReader, write
 from guard.protocols.stream import AnswerStream
 from guard.protocols.strict_json import dump, parse
@@ -139,7 +139,7 @@ class ChatStream(AnswerStream):
         if self.model is None and isinstance(model := self._base.get("model"), str) and WORD.fullmatch(model):
             self.model = model
         if self._wants_usage and chunk.get("usage") is not None:
-            RESPONSE.fields["usage"].walk(chunk["usage"], walk, ("usage",), "/usage", None)
+            USAGE.walk(chunk["usage"], walk, ("usage",), "/usage", None)
             self._usage = chunk["usage"]
         new: dict[str, Any] = {}
         for name, value in chunk.items():

@@ -14,7 +14,7 @@ from guard.content import Direction
 from guard.protocols.adapter import JSON, MOST_CONTENTS, Exchange, JudgeAdapter
 from guard.protocols.attachments import MediaUrl
 from guard.protocols.contract import Constrained, Guarded, Object, OneOf, TextOr, Walk, check_count, check_media, refuse
-from guard.protocols.openai_chat import error_body, model_of
+from guard.protocols.openai_common import error_body, model_of
 from guard.protocols.strict_json import dump, parse
 from guard.taxonomy import OPENAI_CATEGORIES, openai_name
 

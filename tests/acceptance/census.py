@@ -9,6 +9,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Literal, NotRequired, Required, TypeVar, Union, get_args, get_origin
 
 import pydantic
@@ -35,7 +36,7 @@ def minimal(hint: Any) -> Any:
         return {}
     if _is_record(hint):
         return {name: minimal(inner) for name, inner, required in _members(hint) if required}
-    return {str: "x", bool: False, int: 0, float: 0.0, type(None): None}[hint]
+    return {str: "x", bool: False, int: 0, float: 0.0, type(None): None, datetime: "2026-01-02T03:04:05Z"}[hint]
 
 
 def planted(hint: Any, text: str, above: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,29 @@
+"""Ollama's endpoint for a single prompt, request and answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from guard.protocols.ollama import OllamaAdapter
+from guard.protocols.ollama_fields import GENERATE, GENERATE_ANSWER
+from guard.protocols.ollama_stream import OllamaStream
+
+if TYPE_CHECKING:
+    from guard.protocols.contract import Object
+
+
+class OllamaGenerate(OllamaAdapter):
+    """``POST /api/generate``."""
+
+    name = "ollama_generate"
+    routes: ClassVar[tuple[str, ...]] = ("/api/generate",)
+    request: ClassVar[Object] = GENERATE
+    answer: ClassVar[Object] = GENERATE_ANSWER
+    holder: ClassVar[str] = ""
+    said: ClassVar[str] = "response"
+
+    def _stream(self) -> OllamaStream:
+        return OllamaStream.of_generate()
+
+
+ADAPTER = OllamaGenerate()

@@ -1,0 +1,40 @@
+"""Shapes of fields that several protocols have."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from guard.protocols.contract import Constrained, Field
+
+if TYPE_CHECKING:
+    from guard.content import Path
+    from guard.protocols.contract import Walk
+
+TIME = Constrained(re.compile(r"20\d\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\d(?:\.\d{1,9})?(?:Z|[+-][01]\d:[0-5]\d)"))
+"""A time as RFC 3339 writes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken(Field):
+    """What *role* says, whoever's message it stands in."""
+
+    role: str
+    said: Field
+
+    def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:  # noqa: ARG002
+        """By its own contract."""
+        self.said.walk(value, walk, path, pointer, self.role)
+
+
+@dataclass(frozen=True, slots=True)
+class ListOr(Field):
+    """A list by one contract, anything else by another."""
+
+    many: Field
+    one: Field
+
+    def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
+        """By what it is."""
+        (self.many if isinstance(value, list) else self.one).walk(value, walk, path, pointer, role)
