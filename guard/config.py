@@ -33,6 +33,7 @@ POLICIES = _HERE / "policies" if (_HERE / "policies").is_dir() else _HERE.parent
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[^:\[\]]+):([0-9]{1,5})")
 _URL = re.compile(r"https?://[^/\s?#]+[^\s?#]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_MOST_RETRIES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +56,29 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakerConfig:
+    """After how many failures in a row the generator is not called, and for how many seconds. 0 failures: never."""
+
+    failures: int = 10
+    open_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
 class UpstreamConfig:
-    """The generator: its base URL, the environment variable with its key, how long an answer may take."""
+    """The generator: its base URL, the environment variable with its key, what an answer may take and how often to ask.
+
+    Times in seconds, sizes in decoded bytes. `guard.upstream.Upstream` says what each one bounds.
+    """
 
     url: str = ""
     api_key_env: str | None = None
     timeout_s: float = 600.0
     connect_s: float = 5.0
+    idle_s: float = 60.0
     max_bytes: int = 32 * 2**20
+    max_stream_bytes: int = 256 * 2**20
+    retries: int = 2
+    breaker: BreakerConfig = BreakerConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,19 +212,42 @@ def _address(value: Field) -> Address:
 
 
 def _upstream(value: Field) -> UpstreamConfig:
-    found = value.members(("url", "api_key_env", "timeout_s", "connect_s", "max_bytes"), required=("url",))
+    times, sizes = ("timeout_s", "connect_s", "idle_s"), ("max_bytes", "max_stream_bytes")
+    found = value.members(("url", "api_key_env", *times, *sizes, "retries", "breaker"), required=("url",))
     url = found["url"].text()
     if not is_base_url(url):
         found["url"].fail("`url` is no http or https base URL", "write something like https://api.openai.com/v1")
     config = UpstreamConfig(url)
     if "api_key_env" in found:
         config = replace(config, api_key_env=found["api_key_env"].text())
-    if "timeout_s" in found:
-        config = replace(config, timeout_s=found["timeout_s"].number(0.1, 86_400))
-    if "connect_s" in found:
-        config = replace(config, connect_s=found["connect_s"].number(0.1, 600))
-    if "max_bytes" in found:
-        config = replace(config, max_bytes=found["max_bytes"].whole(1024))
+    for name in times:
+        if name in found:
+            longest = 86_400 if name == "timeout_s" else 600
+            config = replace(config, **{name: found[name].number(0.1, longest)})  # type: ignore[arg-type]  # a time
+    for name in sizes:
+        if name in found:
+            config = replace(config, **{name: found[name].whole(1024)})  # type: ignore[arg-type]  # a size
+    if "retries" in found:
+        config = replace(config, retries=_retries(found["retries"]))
+    if "breaker" in found:
+        config = replace(config, breaker=_breaker(found["breaker"]))
+    return config
+
+
+def _retries(value: Field) -> int:
+    retries = value.whole(0)
+    if retries > _MOST_RETRIES:
+        value.fail(f"`retries` is {retries}", f"it should be {_MOST_RETRIES} or less")
+    return retries
+
+
+def _breaker(value: Field) -> BreakerConfig:
+    found = value.members(("failures", "open_s"))
+    config = BreakerConfig()
+    if "failures" in found:
+        config = replace(config, failures=found["failures"].whole(0))
+    if "open_s" in found:
+        config = replace(config, open_s=found["open_s"].number(0.1, 3600))
     return config
 
 

@@ -73,11 +73,18 @@ class RequestError(GuardError):
 
 
 class UpstreamError(GuardError):
-    """The generator did not give a usable answer; ``code`` says how: ``unreachable``, ``timeout``, ``protocol``."""
+    """The generator did not give a usable answer.
 
-    def __init__(self, code: str, message: str) -> None:
+    ``code`` says how: ``unreachable``, ``timeout``, ``redirect``, ``protocol``, ``too_large``, or ``unavailable``: it
+    failed so often that it was not called now. ``attempts`` counts the calls that were made of it, ``retry_after_s``
+    says in how many seconds it is worth another, if that is known.
+    """
+
+    def __init__(self, code: str, message: str, *, attempts: int = 0, retry_after_s: int | None = None) -> None:
         self.code = code
         self.message = message
+        self.attempts = attempts
+        self.retry_after_s = retry_after_s
         super().__init__(message)
 
 

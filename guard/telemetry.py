@@ -28,6 +28,10 @@ OVERHEAD = Histogram(
     buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
     registry=REGISTRY,
 )
+UPSTREAM_RETRIES = Counter("guard_upstream_retries", "Calls of the upstream made again.", registry=REGISTRY)
+UPSTREAM_OPEN = Gauge(
+    "guard_upstream_breaker_open", "1 while the upstream fails and is not called, else 0.", registry=REGISTRY
+)
 RELOADS = Counter("guard_policy_reloads", "Policy reloads, by how they ended.", ["ok"], registry=REGISTRY)
 IN_FLIGHT = Gauge("guard_requests_in_flight", "Requests being answered.", registry=REGISTRY)
 

@@ -8,6 +8,7 @@ import pytest
 from guard.config import (
     POLICIES,
     Address,
+    BreakerConfig,
     GatewayConfig,
     Limits,
     VaultConfig,
@@ -23,7 +24,7 @@ WHOLE = f"""
 listen: 0.0.0.0:80
 admin: "[::1]:9"
 upstream: {{url: "https://api.example.org/v1", api_key_env: UPSTREAM_KEY, timeout_s: 60, connect_s: 2.5,
-           max_bytes: 4096}}
+           idle_s: 7, max_bytes: 4096, max_stream_bytes: 8192, retries: 1, breaker: {{failures: 3, open_s: 0.5}}}}
 policies: policies
 audit: {{sink: jsonl, path: log/records.jsonl}}
 limits: {{body_bytes: 1000, header_bytes: 2000, headers: 10, url_bytes: 300, in_flight: 4, body_timeout_s: 1.5,
@@ -45,6 +46,8 @@ def test_a_whole_file_says_everything(tmp_path: Path) -> None:
     assert config.upstream.url == "https://api.example.org/v1"
     assert config.upstream.api_key_env == "UPSTREAM_KEY"
     assert (config.upstream.timeout_s, config.upstream.connect_s, config.upstream.max_bytes) == (60.0, 2.5, 4096)
+    assert (config.upstream.idle_s, config.upstream.max_stream_bytes, config.upstream.retries) == (7.0, 8192, 1)
+    assert config.upstream.breaker == BreakerConfig(3, 0.5)
     assert (config.limits.body_bytes, config.limits.in_flight, config.limits.headers) == (1000, 4, 10)
     assert (config.limits.header_bytes, config.limits.url_bytes) == (2000, 300)
     assert (config.limits.body_timeout_s, config.limits.judge_timeout_s) == (1.5, 0.25)
@@ -72,6 +75,7 @@ def test_policies_may_be_the_name_of_a_bundled_one_unless_something_beside_the_f
 def test_an_empty_mapping_is_the_defaults(tmp_path: Path) -> None:
     config = load(tmp_path, "{}")
     assert config.limits == Limits()
+    assert (config.upstream.retries, config.upstream.breaker) == (2, BreakerConfig(10, 5.0))
     assert (config.listen, config.admin) == (Address("127.0.0.1", 8080), Address("127.0.0.1", 8081))
     assert config.policies == ""
     assert config.tenants == ()
@@ -103,6 +107,13 @@ def test_the_keys_of_tenants_are_not_shown(tmp_path: Path) -> None:
         ("upstream: {url: 'http://x', timeout_s: 0}", "timeout_s"),
         ("upstream: {url: 'http://x', timeout: 3}", "did you mean `timeout_s`?"),
         ("upstream: {url: 'http://x', max_bytes: 1.5}", "max_bytes"),
+        ("upstream: {url: 'http://x', idle_s: 601}", "idle_s"),
+        ("upstream: {url: 'http://x', max_stream_bytes: 1}", "max_stream_bytes"),
+        ("upstream: {url: 'http://x', retries: 11}", "`retries` is 11; it should be 10 or less"),
+        ("upstream: {url: 'http://x', retries: -1}", "retries"),
+        ("upstream: {url: 'http://x', breaker: 3}", "breaker"),
+        ("upstream: {url: 'http://x', breaker: {failure: 3}}", "did you mean `failures`?"),
+        ("upstream: {url: 'http://x', breaker: {open_s: 0}}", "open_s"),
         ("audit: {sink: sqlit}", "did you mean `sqlite`?"),
         ("vault: {scope: session}", "`scope` cannot be `session`; known: conversation, request"),
         (

@@ -128,7 +128,12 @@ def _upstream(config: UpstreamConfig, *, asked_for_keys: bool) -> Upstream | Non
         api_key=key,
         timeout_s=config.timeout_s,
         connect_s=config.connect_s,
+        idle_s=config.idle_s,
         max_bytes=config.max_bytes,
+        max_stream_bytes=config.max_stream_bytes,
+        retries=config.retries,
+        breaker_failures=config.breaker.failures,
+        breaker_open_s=config.breaker.open_s,
     )
 
 

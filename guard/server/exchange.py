@@ -150,6 +150,7 @@ class Handler:
             reply = _error(draft, speaker, REQUEST_STATUS.get(error.code, 400), error.code, error.message, error.param)
         except UpstreamError as error:
             draft.state = State.UPSTREAM_ERROR
+            draft.attempts = error.attempts
             code = f"upstream_{error.code}"
             reply = _error(draft, speaker, UPSTREAM_STATUS.get(error.code, 502), code, error.message)
         except ClientGoneError:
@@ -274,13 +275,14 @@ class Handler:
             answered = await upstream.post(draft.route, headers, body)
         finally:
             draft.timings["upstream"] = since(began)
-        draft.upstream_status = answered.status
+        draft.upstream_status, draft.attempts = answered.status, answered.attempts
         if answered.status != 200:
             return await self._pass_failure(draft, adapter, answered, policy, exchange.content.locale)
         try:
             answer = await self._aside(len(answered.body), adapter.decode_response, exchange, answered.body)
         except RequestError as error:
-            raise UpstreamError("protocol", f"The upstream's answer cannot be read ({error.code}).") from None
+            said = f"The upstream's answer cannot be read ({error.code})."
+            raise UpstreamError("protocol", said, attempts=answered.attempts) from None
         draft.note_model(answer.content.model)
         left = await self._judge_answer(answer.content, policy, draft, exchange.content.locale)
         if isinstance(left, Refusal):

@@ -40,7 +40,7 @@ REFUSAL_STATUS = {
     "guard_timeout": (503, State.ERROR_CLOSED),
     "guard_overloaded": (503, State.SHED),
 }
-UPSTREAM_STATUS = {"timeout": 504}
+UPSTREAM_STATUS = {"timeout": 504, "unavailable": 503}
 """Statuses of `UpstreamError` codes; every other code is 502."""
 BROKEN = "guard.broken"
 """Where a scope says what is wrong with the framing of its body, once something is: the connection puts it there."""

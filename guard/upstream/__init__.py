@@ -1,8 +1,10 @@
-"""The generator behind the gateway: one bounded HTTP call at a time over kept connections.
+"""The generator behind the gateway: bounded HTTP calls over kept connections.
 
-`client` says what travels and what is made of the answer; `connection` is the wire.
+`client` says what travels, when a call is made again and when none is made; `answering` is what comes back;
+`connection` and `pool` are the wire; `retry` and `breaker` are pure.
 """
 
-from guard.upstream.client import CREDENTIALS, FORWARDED, RETURNED, Reply, Upstream
+from guard.upstream.answering import RETURNED, Answering
+from guard.upstream.client import CREDENTIALS, FORWARDED, Reply, Upstream
 
-__all__ = ["CREDENTIALS", "FORWARDED", "RETURNED", "Reply", "Upstream"]
+__all__ = ["CREDENTIALS", "FORWARDED", "RETURNED", "Answering", "Reply", "Upstream"]

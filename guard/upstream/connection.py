@@ -1,85 +1,137 @@
-"""HTTP/1.1 on the wire (RFC 9112), as much of it as one POST and its answer need; parsed by httptools (llhttp).
+"""HTTP/1.1 on the wire (RFC 9112), as much of it as one request and its answer need; parsed by httptools (llhttp).
 
 A general client costs three to ten times as much per call (docs/performance.md). What this one leaves out on purpose:
-redirects, cookies, proxies, retries. A connection carries one call at a time and is kept only after an answer that was
-read to its end.
+redirects, cookies, proxies. A connection carries one call at a time: `Connection.send`, then `Connection.wait` and
+`Connection.take` until it is `complete`. No task and at most one timer is made for a call.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import deque
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+import enum
+import socket
+import struct
 
 import httptools
 
-if TYPE_CHECKING:
-    import ssl
-
 MAX_HEAD_BYTES = 64 * 2**10
-KEPT_FOR_S = 15.0
-"""Seconds that an idle connection is kept: less than most servers keep theirs."""
+HIGH_WATER = 256 * 2**10
+"""Bytes that may wait unread before the other side is made to wait; it goes on below half of that."""
+_TCP_INFO = struct.Struct("=120xQ16xI52xQQ")
+"""Of Linux' ``struct tcp_info`` (linux/tcp.h): bytes acknowledged, bytes not sent yet, bytes sent, bytes sent again."""
 
 
 class BrokenAnswer(Exception):  # noqa: N818  a state of the wire; the client says what it means
     """What came back is no whole HTTP answer."""
 
 
-class AnswerTooLargeError(Exception):
-    """The answer is larger than the caller takes."""
+class LateAnswer(Exception):  # noqa: N818
+    """What was waited for did not come in time."""
 
 
-@dataclass(slots=True)
-class RawAnswer:
-    """An answer as it came: *body* still encoded as its headers say."""
+class Until(enum.Enum):
+    """What `Connection.wait` waits for, if the answer is not complete before."""
 
-    status: int = 0
-    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
-    body: bytearray = field(default_factory=bytearray)
+    HEAD = enum.auto()
+    SOME = enum.auto()
+    """Any part of the body."""
+    WHOLE = enum.auto()
+    """All of the answer, or as much of it as may wait unread."""
 
-    def header(self, name: bytes) -> bytes | None:
-        """The first header called *name* (lower case)."""
-        return next((value for key, value in self.headers if key == name), None)
+
+Headers = list[tuple[bytes, bytes]]
+"""As they came, names in lower case."""
+
+
+def header(headers: Headers, name: bytes) -> bytes | None:
+    """The values of all headers called *name* as one list (RFC 9110 section 5.2), or None if there is none."""
+    found = [value for key, value in headers if key == name]
+    return b", ".join(found) if found else None
 
 
 class Connection(asyncio.Protocol):
-    """One connection. `call` may be awaited once at a time."""
+    """One connection, and the answer that comes over it.
+
+    Attributes:
+        status: of the answer; 0 until its head has come, as `headers` (names in lower case) are empty.
+        complete: whether all of the answer has come. What has may still wait to be taken.
+        reusable: whether another call may follow.
+        unheard: whether it is certain that the other side closed the connection before it got any of the request.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpResponseParser | None = None
-        self._answer = RawAnswer()
-        self._waiting: asyncio.Future[RawAnswer] | None = None
-        self._max_bytes = 0
+        self._waiter: asyncio.Future[None] | None = None
+        self._until = Until.HEAD
+        self._error: Exception | None = None
+        self._body = bytearray()
+        self._paused = False
         self._head_bytes = 0
         self._in_head = True
+        self._request_bytes = 0
+        self._silent = True
+        self.status = 0
+        self.headers: Headers = []
+        self.complete = True
         self.reusable = True
+        self.unheard = False
         self.idle_since = 0.0
 
-    async def call(self, head: bytes, body: bytes, max_bytes: int) -> RawAnswer:
-        """Send a request and take the answer.
+    @property
+    def stands(self) -> bool:
+        """Whether another call can be made, as far as can be seen from here."""
+        return self.reusable and self._transport is not None and not self._transport.is_closing()
+
+    def send(self, head: bytes, body: bytes) -> None:
+        """Begin a call. A connection that is gone shows when the answer is waited for."""
+        self._parser = httptools.HttpResponseParser(self)
+        self._error = None
+        self._body.clear()
+        self._resume()
+        self._head_bytes, self._in_head, self._silent = 0, True, True
+        self.status, self.headers, self.complete = 0, [], False
+        self._request_bytes = len(head) + len(body)
+        if self._transport is None or self._transport.is_closing():
+            self._error = BrokenAnswer()
+        else:
+            self._transport.writelines((head, body))
+
+    async def wait(self, until: Until, when: float) -> None:
+        """Return once there is what *until* says, or all there will be. The clock of *when* is the loop's.
 
         Raises:
             BrokenAnswer: the other side broke off, or does not speak HTTP.
-            AnswerTooLargeError: the body, as it came, is larger than *max_bytes*.
+            LateAnswer: it is *when*.
         """
-        if self._transport is None or self._transport.is_closing():
-            raise BrokenAnswer
-        self._parser = httptools.HttpResponseParser(self)
-        self._answer = RawAnswer()
-        self._max_bytes, self._head_bytes, self._in_head = max_bytes, 0, True
-        self._waiting = self._loop.create_future()
-        self._transport.writelines((head, body))
-        try:
-            return await self._waiting
-        except BaseException:
-            self.close()
-            raise
-        finally:
-            self._waiting = None
+        self._until = until
+        if not self._enough():
+            self._waiter = self._loop.create_future()
+            timer = self._loop.call_at(when, self._late)
+            try:
+                await self._waiter
+            except BaseException:
+                self.close()
+                raise
+            finally:
+                timer.cancel()
+                self._waiter = None
+        if self._error is not None and (until is Until.WHOLE or not self._has(until)):
+            raise self._error
+
+    def take(self, most: int | None = None) -> bytes:
+        """What has come of the body and was not taken yet, *most* bytes of it; empty if there is nothing."""
+        if most is None or len(self._body) <= most:
+            data = bytes(self._body)
+            self._body.clear()
+        else:
+            with memoryview(self._body) as view:
+                data = bytes(view[:most])
+            del self._body[:most]  # moves nothing: a bytearray keeps where it starts
+        if self._paused and len(self._body) < HIGH_WATER // 2:
+            self._resume()
+        return data
 
     def close(self) -> None:
         """Drop the connection at once: the other side sees that nobody waits any more."""
@@ -93,23 +145,31 @@ class Connection(asyncio.Protocol):
         """The connection stands."""
         self._transport = transport  # type: ignore[assignment]  # a stream's; uvloop's is no subclass of asyncio's
 
+    def eof_received(self) -> None:
+        """The other side sends no more; the transport closes."""
+        if self._silent and not self.complete and self._transport is not None:
+            self.unheard = _never_arrived(self._transport, self._request_bytes)
+
     def connection_lost(self, exc: Exception | None) -> None:
         """The other side is gone: the end of an answer that has no length, or a break."""
         self.reusable = False
-        if self._waiting is None or self._waiting.done():
+        self._transport = None  # aborting one that is gone raises in asyncio
+        if self.complete:
             return
-        answer = self._answer
-        endless = answer.header(b"content-length") is None and answer.header(b"transfer-encoding") is None
-        if exc is None and not self._in_head and endless:
-            self._waiting.set_result(answer)
+        if exc is None and self._error is None and not self._in_head and not self._has_length():
+            self.complete = True
+            self._wake()
         else:
-            self._waiting.set_exception(BrokenAnswer())
+            self._fail(BrokenAnswer())
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
-        if self._waiting is None or self._waiting.done() or self._parser is None:
+        if self.complete or self._parser is None:
             self.close()  # nobody asked: whatever follows an answer is not the next one
             return
+        if self._error is not None:
+            return
+        self._silent = False
         if self._in_head:
             self._head_bytes += len(data)
         try:
@@ -118,80 +178,103 @@ class Connection(asyncio.Protocol):
             self._fail(BrokenAnswer())
         if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
             self._fail(BrokenAnswer())
+        self._hold_back()
+        self._wake()
 
     # httptools calls these
 
+    def on_message_begin(self) -> None:
+        """A first answer, or one more than was asked for."""
+        if self.complete:
+            self.reusable = False
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header."""
-        self._answer.headers.append((name.lower(), value))
+        if not self.complete and self._in_head:  # after the head they are trailers, which nothing here reads
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
-        if self._parser is not None:
-            self._answer.status = self._parser.get_status_code()
-        self._in_head = self._answer.status < 200
+        if self.complete or self._parser is None:
+            return
+        status = self._parser.get_status_code()
+        if status < 200:
+            return
+        coding = header(self.headers, b"transfer-encoding")
+        if coding is not None and coding.lower() != b"chunked":  # llhttp would hand over what is still encoded
+            self._fail(BrokenAnswer())
+            return
+        self.status, self._in_head = status, False
 
     def on_body(self, data: bytes) -> None:
         """Part of the body."""
-        self._answer.body += data
-        if len(self._answer.body) > self._max_bytes:
-            self._fail(AnswerTooLargeError())
+        if not self.complete:
+            self._body += data
 
     def on_message_complete(self) -> None:
-        """The answer is whole."""
+        """The answer is whole; or it was an interim one (RFC 9110 section 15.2), and another follows."""
         if self._in_head:
-            self._answer = RawAnswer()
-            return
-        self.reusable = self.reusable and self._parser is not None and self._parser.should_keep_alive()
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(self._answer)
+            self.headers = []
+        elif not self.complete and self._error is None and self._parser is not None:
+            self.complete = True
+            self.reusable = self.reusable and self._parser.should_keep_alive() and not self._unsent()
+
+    # within
+
+    def _has(self, until: Until) -> bool:
+        if until is Until.HEAD:
+            return not self._in_head
+        return len(self._body) > (0 if until is Until.SOME else HIGH_WATER)
+
+    def _enough(self) -> bool:
+        return self.complete or self._error is not None or self._has(self._until)
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done() and self._enough():
+            self._waiter.set_result(None)
 
     def _fail(self, error: Exception) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_exception(error)
+        if not self.complete and self._error is None:
+            self._error = error
         self.close()
+        self._wake()
 
+    def _late(self) -> None:
+        self._fail(LateAnswer())
 
-class Pool:
-    """Connections to one address, the last used first."""
-
-    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
-        self._host = host
-        self._port = port
-        self._tls = tls
-        self._idle: deque[Connection] = deque()
-
-    def kept(self) -> Connection | None:
-        """A kept connection that still stands, if there is one."""
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.reusable and time.monotonic() - connection.idle_since < KEPT_FOR_S:
-                return connection
-            connection.close()
-        return None
-
-    async def connect(self) -> Connection:
-        """A new connection.
-
-        Raises:
-            OSError: none can be made.
-        """
-        loop = asyncio.get_running_loop()
-        name = self._host if self._tls is not None else None
-        _, connection = await loop.create_connection(
-            Connection, self._host, self._port, ssl=self._tls, server_hostname=name
+    def _has_length(self) -> bool:
+        return (
+            header(self.headers, b"content-length") is not None
+            or header(self.headers, b"transfer-encoding") is not None
         )
-        return connection
 
-    def give_back(self, connection: Connection) -> None:
-        """Keep *connection* for the next call, if it can be."""
-        if connection.reusable:
-            connection.idle_since = time.monotonic()
-            self._idle.append(connection)
-        else:
-            connection.close()
+    def _unsent(self) -> bool:
+        """Whether the answer came before all of the request went out: nobody knows how the other side goes on."""
+        return self._transport is not None and self._transport.get_write_buffer_size() > 0
 
-    def close(self) -> None:
-        """Drop every kept connection."""
-        while self._idle:
-            self._idle.pop().close()
+    def _hold_back(self) -> None:
+        """Make the other side wait if much waits here, and nobody is about to take it."""
+        if len(self._body) <= HIGH_WATER or self._waiter is not None or self._paused or self.complete:
+            return
+        if self._transport is not None and not self._transport.is_closing():
+            self._paused = True
+            self._transport.pause_reading()
+
+    def _resume(self) -> None:
+        if self._paused and self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+        self._paused = False
+
+
+def _never_arrived(transport: asyncio.Transport, sent: int) -> bool:
+    """Whether the other side, which has just sent its end, had acknowledged nothing of the last *sent* bytes by then.
+
+    What its kernel took in before its process closed the connection would be acknowledged with the end itself, so
+    these bytes met a closed door. Only Linux tells; elsewhere nothing is certain.
+    """
+    try:
+        found = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
+        acknowledged, waiting, out, again = _TCP_INFO.unpack(found)
+    except (AttributeError, OSError, struct.error):
+        return False
+    return bool(out - again + waiting - (acknowledged - 1) >= sent)  # the first one acknowledged is the handshake's

@@ -18,7 +18,15 @@ import openai
 import pytest
 
 from guard.audit.sqlite import read
-from guard.config import Address, AuditConfig, GatewayConfig, Limits, UpstreamConfig, VaultConfig
+from guard.config import (
+    Address,
+    AuditConfig,
+    BreakerConfig,
+    GatewayConfig,
+    Limits,
+    UpstreamConfig,
+    VaultConfig,
+)
 from guard.server.app import Gateway, create_gateway
 from guard.server.run import Ports, running
 from guard.vault import Scope
@@ -137,6 +145,10 @@ class House:
         return [name for name, data in places.items() if canary in data]
 
 
+_ONE_CALL = UpstreamConfig(connect_s=1.0, retries=0, breaker=BreakerConfig(failures=0))
+"""The stub is called once for each request, however often it failed before: what it received is counted."""
+
+
 @contextmanager
 def house(
     tmp_path: Path,
@@ -146,11 +158,13 @@ def house(
     timeout_s: float = 2.0,
     inline: bool = True,
     vault: Scope = Scope.REQUEST,
+    calls: UpstreamConfig = _ONE_CALL,
     **limits: Any,
 ) -> Iterator[House]:
     """A whole gateway under *policy* (the acceptance policy, if None) in front of a stub.
 
-    *timeout_s* is the upstream's; without *inline* the canary classifier answers on its model thread alone.
+    *timeout_s* is the upstream's, *calls* the rest of its configuration. Without *inline* the canary classifier answers
+    on its model thread alone.
     """
     file = POLICY
     if policy is not None:
@@ -163,7 +177,7 @@ def house(
         config = GatewayConfig(
             listen=Address("127.0.0.1", 0),
             admin=Address("127.0.0.1", 0),
-            upstream=UpstreamConfig(stub.url, timeout_s=timeout_s, connect_s=1.0),
+            upstream=replace(calls, url=stub.url, timeout_s=timeout_s),
             policies=str(file),
             audit=AuditConfig(path=str(log)),
             limits=replace(Limits(), **limits),

@@ -264,6 +264,47 @@ def test_connections_are_kept_and_made_anew_when_the_other_side_closed_them(stub
     assert asyncio.run(thrice()) == [200] * 4
 
 
+def test_a_call_says_what_it_sends_and_what_it_takes(stub: StubUpstream) -> None:
+    async def twice() -> None:
+        async with opened(stub.url) as upstream:
+            media = b"multipart/form-data; boundary=x"
+            form = await upstream.call("/v1/images", (), b"--x--", content_type=media, accept=b"text/event-stream")
+            form.close()
+            await asyncio.sleep(0.05)
+            listed = await upstream.call("/v1/models?limit=3", (), b"", method="GET")
+            assert await listed.read() == BODY
+
+    asyncio.run(twice())
+    sent, asked = stub.received
+    assert sent.startswith(b"POST /v1/images HTTP/1.1\r\n")
+    assert b"\r\nContent-Type: multipart/form-data; boundary=x\r\n" in sent
+    assert b"\r\nAccept: text/event-stream\r\n" in sent
+    assert asked.startswith(b"GET /v1/models?limit=3 HTTP/1.1\r\n")
+    assert b"content-" not in asked.lower()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"route": "/v1/a b"},
+        {"route": "v1"},
+        {"route": "/v1\r\nX: y"},
+        {"method": "HEAD"},
+        {"method": "GET /x"},
+        {"accept": b"a\r\nX: y"},
+        {"content_type": b"a\nX: y"},
+    ],
+)
+def test_what_would_not_be_one_request_is_not_sent(stub: StubUpstream, wrong: dict[str, Any]) -> None:
+    async def once() -> None:
+        async with opened(stub.url) as upstream:
+            await upstream.call(**{"route": ROUTE, "headers": (), "body": b"{}", **wrong})
+
+    with pytest.raises(ValueError, match=r"one word|one line"):
+        asyncio.run(once())
+    assert stub.received == []
+
+
 def test_it_must_be_opened_first() -> None:
     with pytest.raises(RuntimeError, match=r"before Upstream\.open"):
         asyncio.run(Upstream("http://127.0.0.1:1").post(ROUTE, (), b"{}"))
