@@ -8,6 +8,7 @@ characters are forms too. Between words ``_`` stands for white space and light p
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 INJECTION, JAILBREAK, LEAK = "prompt_attack.injection", "prompt_attack.jailbreak", "prompt_attack.leak"
@@ -133,3 +134,23 @@ RULES = tuple(
     AttackRule(name, category, score, "(?i)" + (pattern if name in _LITERAL else _spaced(pattern)))
     for name, category, score, pattern in _SOURCES
 )
+
+_FAR = re.compile(r"\.\{0,(?:1[1-9]|[2-9]\d)")
+_UNREAD = frozenset({"invisible.tags", "override.new-orders"})  # these begin with any character, or any line of Chinese
+_LOOSER = {
+    r"[\pL\pN'’]": r"[^\x{0}-\x{26}\x{28}-\x{2F}\x{3A}-\x{40}\x{5B}-\x{60}\x{7B}-\x{A9}\x{3000}-\x{3002}\x{FF01}-\x{FF0F}\x{FF1A}-\x{FF20}]",
+    r"\pL": r"[A-Za-z\x{AA}-\x{2FFF}\x{3003}-\x{FF00}\x{FF21}-\x{10FFFF}]",
+    r"\pZ": r"\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}",
+}
+"""Classes of Unicode, and classes with as much in them or a little more that take a hundredth of the states."""
+
+
+def interruptible() -> dict[str, str]:
+    """By id, patterns of the rules whose words stand close together; they match what the rules do, or a little more.
+
+    Of the others any mention of what they begin with (``you``) could go on for a sentence or two.
+    """
+    kept = {rule.id: rule.pattern for rule in RULES if rule.id not in _UNREAD and not _FAR.search(rule.pattern)}
+    for narrow, loose in _LOOSER.items():
+        kept = {name: pattern.replace(narrow, loose) for name, pattern in kept.items()}
+    return kept

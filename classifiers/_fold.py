@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -44,6 +45,19 @@ class Folded:
                 self._ends += [position] * len(piece)
         return self._starts[start], self._ends[end - 1]
 
+    def begin(self, index: int) -> int:
+        """Where in the original the folded character *index* comes from; where the folded text ends, its end."""
+        if self._pieces is None or not self.text:
+            return index
+        return self.origin(index, index + 1)[0] if index < len(self.text) else self.origin(0, index)[1]
+
+    def index(self, place: int) -> int:
+        """The first folded character of what *place* in the original became; where the text ends, its end."""
+        if self._pieces is None:
+            return place
+        self.begin(0)
+        return bisect_right(self._ends, place)
+
 
 def fold(text: str) -> Folded:
     """*text* in NFKC and case folded, as `normal` gives it, with the map back.
@@ -62,8 +76,18 @@ def fold(text: str) -> Folded:
     letters = set(narrow)
     clusters = _clusters(narrow) if any(map(_continues, letters)) else narrow
     table = {cluster: normal(cluster) for cluster in set(clusters)}
-    pieces = [table[cluster] for cluster in clusters]
-    return Folded("".join(pieces), pieces, clusters)
+    pieces: list[str] = []
+    stretches: list[str] = []
+    for cluster in clusters:
+        piece = table[cluster]
+        if len(cluster) > 1 and _stays(cluster, piece):
+            # Each keeps its place, as it does in a text where nothing changes.
+            pieces += piece
+            stretches += cluster
+        else:
+            pieces.append(piece)
+            stretches.append(cluster)
+    return Folded("".join(pieces), pieces, stretches)
 
 
 def narrowed(text: str) -> str:
@@ -79,6 +103,11 @@ def normal(text: str) -> str:
 def _is_normal(text: str) -> bool:
     """Whether *text* is in NFKC. Asked in slices that share a character: sorting one long run of marks is quadratic."""
     return all(unicodedata.is_normalized("NFKC", text[i : i + _SLICE + 1]) for i in range(0, len(text), _SLICE))
+
+
+def _stays(cluster: str, piece: str) -> bool:
+    """Whether *piece*, what *cluster* folds to, is only other letters in the same places."""
+    return piece == cluster.casefold() and len(piece) == len(cluster) and unicodedata.is_normalized("NFKC", cluster)
 
 
 def _clusters(text: str) -> list[str]:

@@ -15,8 +15,10 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from classifiers._fold import fold, normal
+from classifiers._growth import Growth, Turned
 from classifiers._scan import BadPattern, Offsets, Scanner, encode
-from guard.classifier import Classifier, Readable, Unreadable
+from classifiers._trie import LETTER, is_bounded
+from guard.classifier import Classifier, Readable, Reads, Unreadable
 from guard.content import View
 from guard.errors import did_you_mean
 from guard.finding import Finding
@@ -27,11 +29,6 @@ if TYPE_CHECKING:
 BUILTIN = {"profanity": "toxicity.obscene", "sexual": "sexual", "slurs": "hate"}
 """Built-in word lists, each with the category of its findings."""
 _NAME = re.compile(r"[a-z0-9_]+(?:\.[a-z0-9_]+)*")
-_UNSPACED = re.compile(
-    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
-)
-"""Scripts without spaces between words (and Hangul, whose endings are joined to the word)."""
-_LETTER = r"\p{L}\p{N}\p{M}_"
 _ESCAPED = re.compile(r"[!-/:-@\[-^`{-~]")
 _LONGEST = 200
 
@@ -88,7 +85,9 @@ class Keywords(Classifier[str]):
 
     Options: ClassVar[type[Any]] = KeywordsOptions
     categories = frozenset({*BUILTIN.values(), "custom"})
+    reads: Reads = "stretches"
     horizon = 256
+    lookbehind = 256  # longer than any word of a list, so that none seems to begin where the text read does
     window = 65_536
     batch_cost = 65_536
     inline_cost = 1_000
@@ -110,6 +109,9 @@ class Keywords(Classifier[str]):
         ]
         self._words = Scanner([words.pattern for words in self._lists], longest=True)
         self._pattern_names, self._patterns = _patterns(self.options.patterns)
+        self._word_growth = Growth(words={word for some in self._lists for word in some.scores}, horizon=self.horizon)
+        given = [pattern for patterns in self.options.patterns.values() for pattern in patterns]
+        self._pattern_growth = Growth(given, horizon=self.horizon)
         self.classify(["warm up: damn, 他妈的"])
 
     def prepare(self, part: Readable) -> str:
@@ -126,6 +128,21 @@ class Keywords(Classifier[str]):
     def classify(self, items: Sequence[str]) -> list[list[Finding]]:
         """Findings with spans, in the order of the text."""
         return [sorted((*self._listed(text), *self._matched(text)), key=_place) for text in items]
+
+    def pending(self, text: str) -> int:
+        """Where the last words begin that could be listed ones, or a match of a pattern: a window back at most."""
+        start = max(0, len(text) - self.window)
+        shown = text[start:]
+        folded = fold(shown)
+        raw, plain = Turned(shown), Turned(folded.text)
+        words, patterns = self._word_growth, self._pattern_growth
+        place = min(patterns.end(raw), folded.begin(words.end(plain)))
+        before = -1
+        while place != before:
+            before = place
+            first = words.clean(plain, folded.index(place), lambda: self._words.occurring(encode(folded.text)))
+            place = patterns.clean(raw, folded.begin(first), lambda: self._patterns.occurring(encode(shown)))
+        return start + place
 
     def _listed(self, text: str) -> Iterator[Finding]:
         folded = fold(text)
@@ -177,16 +194,11 @@ def _lists(category: str, evidence: str, scores: Mapping[str, float]) -> Iterato
     """One list for each way in which words may touch their neighbours; the pattern's group is the word."""
     by_bounds: dict[tuple[bool, bool], list[str]] = {}
     for word in sorted(scores):
-        by_bounds.setdefault((_is_bounded(word[0]), _is_bounded(word[-1])), []).append(word)
+        by_bounds.setdefault((is_bounded(word[0]), is_bounded(word[-1])), []).append(word)
     for (before, after), words in by_bounds.items():
-        left = rf"(?:^|[^{_LETTER}])" if before else ""
-        right = rf"(?:[^{_LETTER}]|$)" if after else ""
+        left = rf"(?:^|[^{LETTER}])" if before else ""
+        right = rf"(?:[^{LETTER}]|$)" if after else ""
         yield _List(category, evidence, scores, f"{left}({'|'.join(map(_spaced, words))}){right}")
-
-
-def _is_bounded(char: str) -> bool:
-    """Whether a word that begins or ends with *char* may not touch a letter there."""
-    return not _UNSPACED.match(char) and (char.isascii() or char.isalnum())
 
 
 def _spaced(phrase: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from guard.classifier import Classifier, Readable, Unreadable
+from guard.classifier import Classifier, Readable, Reads, Unreadable
 from guard.content import ImagePart, Modality
 from guard.errors import WeightsError
 from guard.finding import Finding
@@ -52,6 +52,7 @@ class Nsfw(Classifier["NDArray[np.uint8]"]):
     Options: ClassVar[type[Any]] = NsfwOptions
     categories = frozenset({"nsfw"})
     modalities = frozenset({Modality.IMAGE})
+    reads: Reads = "whole"  # a picture does not grow
     batch_cost = 8
     version = "open-nsfw-onnx-0.1.0"
     license = "BSD-2-Clause"

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from classifiers import _pii_checks as checks
+from classifiers._beginnings import backwards
 from classifiers._fold import narrowed
+from classifiers._growth import Growth, Turned
 from classifiers._pii_table import FORMS, Form
 from classifiers._scan import Offsets, Scanner, encode, strongest
-from guard.classifier import Classifier, Readable, Unreadable
+from guard.classifier import Classifier, Readable, Reads, Unreadable
 from guard.content import View
 from guard.errors import did_you_mean
 from guard.finding import Finding
@@ -42,6 +44,8 @@ _BOOST = 0.35
 _UNPROVEN = 0.95
 """The most that a form without a proof is worth."""
 _LONGEST_TRIMS = 8
+_DIALLED = r"\d(?:[ .\-/()]{0,4}\d){6,}\)?(?:\s?(?:x|ext\.?|extension)\s?\d{1,6})?"
+"""What a telephone number has that could be one: fewer digits are refused whatever stands around them."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,9 @@ class Pii(Classifier[str]):
 
     Options: ClassVar[type[Any]] = PiiOptions
     categories = frozenset(f"pii.{entity}" for entity in ENTITIES)
+    reads: Reads = "stretches"
     horizon = 400  # an address of mail has up to 320 characters; then the words around it
+    lookbehind = 128
     window = 20_000
     batch_cost = 20_000
     version = "presidio-analyzer-2.2, forms-1"
@@ -104,6 +110,7 @@ class Pii(Classifier[str]):
         self._named = asked & _NAMES if "en" in self.options.languages else frozenset()
         self.inline_cost = 0 if self._named else 1_000
         if self._named:
+            self.reads = "sentences"
             self.window = self.batch_cost = 8_000
         self._names: Names | None = None
         self._scanner: Scanner | None = None
@@ -132,6 +139,11 @@ class Pii(Classifier[str]):
         }
         self._phone = _pii_presidio.phone
         self._scanner = Scanner([form.pattern for form in self._forms])
+        self._growth = Growth(
+            (form.pattern for form in self._forms),
+            horizon=self.horizon,
+            unsettled=[_unsettled(form) for form in self._forms if form.context],
+        )
         self._context = [_words(form.context) for form in self._forms]
         if self._named:
             self._names = _pii_presidio.Names(self._named)
@@ -155,6 +167,15 @@ class Pii(Classifier[str]):
             for candidates, names in zip(found, self._names.read(items), strict=True):
                 candidates += [_Candidate(*name, "spacy ner", len(FORMS)) for name in names]
         return [self._report(candidates) for candidates in found]
+
+    def pending(self, text: str) -> int:
+        """Where what could be a form begins that has not ended, or for which a word behind it could still count."""
+        if self._scanner is None:
+            msg = "pending was called before load"
+            raise RuntimeError(msg)
+        start = max(0, len(text) - self.window)
+        shown, scanner = narrowed(text[start:]), self._scanner
+        return start + self._growth.cut(Turned(shown), lambda: scanner.occurring(encode(shown)))
 
     def _report(self, candidates: Iterable[_Candidate]) -> list[Finding]:
         least = self.options.min_score
@@ -220,6 +241,11 @@ class Pii(Classifier[str]):
             return None
         score = self._phone(text[start:end], in_context=in_context)
         return _Candidate(form.entity, score, start, end, "phonenumbers", index) if score else None
+
+
+def _unsettled(form: Form) -> str:
+    """A pattern, turned around, of *form* where too little has followed to know all of its context."""
+    return rf"(?s:.{{0,{_AFTER - 1}}}){backwards(_DIALLED if form.judge == 'phone' else form.pattern)}"
 
 
 def _touches(char: str, marks: str) -> bool:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from classifiers._attack_rules import INJECTION, JAILBREAK, LEAK, RULES, AttackRule
-from guard.classifier import Classifier, Readable, Unreadable
+from classifiers._attack_rules import INJECTION, JAILBREAK, LEAK, RULES, AttackRule, interruptible
+from classifiers._growth import Growth, Turned
+from guard.classifier import Classifier, Readable, Reads, Unreadable
 from guard.content import View
 from guard.finding import Finding
 
@@ -47,6 +48,7 @@ class PromptAttack(Classifier[str]):
     """Items are texts; cost is their characters and 100 more. A rule's finding has a span, the model's has none."""
 
     categories = frozenset({INJECTION, JAILBREAK, LEAK})
+    reads: Reads = "sentences"
     window = 400
     horizon = 150
     inline_cost = 220  # one text of 120 characters: some 75 µs
@@ -58,6 +60,7 @@ class PromptAttack(Classifier[str]):
 
         self._rules = compiled(RULES)
         self._model = _linear.load(WEIGHTS, SHA256)
+        self._growth = Growth(interruptible().values(), horizon=self.horizon)
         self._findings("warm up")
 
     def prepare(self, part: Readable) -> str:
@@ -74,6 +77,12 @@ class PromptAttack(Classifier[str]):
     def classify(self, items: Sequence[str]) -> list[list[Finding]]:
         """What the rules found in each text, in order, then the model's heads that reach 0.01."""
         return [self._findings(item) for item in items]
+
+    def pending(self, text: str) -> int:
+        """Where the words of a rule begin that the end of a sentence or line interrupts: a window back at most."""
+        start = max(0, len(text) - self.window)
+        shown = text[start:]
+        return start + self._growth.cut(Turned(shown), lambda: self._rules.gate.Match(readable(shown)))
 
     def _findings(self, text: str) -> list[Finding]:
         scores = self._model.scores(text)
@@ -102,14 +111,19 @@ def compiled(rules: Sequence[AttackRule]) -> _Compiled:
 
 def rule_findings(rules: _Compiled, text: str) -> Iterator[Finding]:
     """Each match of each rule, at most 16 a rule."""
-    readable = text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate: one character for one
-    for number in sorted(rules.gate.Match(readable) or ()):
+    shown = readable(text)
+    for number in sorted(rules.gate.Match(shown) or ()):
         rule = RULES[number]
-        for count, match in enumerate(rules.patterns[number].finditer(readable)):
+        for count, match in enumerate(rules.patterns[number].finditer(shown)):
             if count == _PER_RULE:
                 break
-            before = readable[max(0, match.start() - _MENTION_REACH) : match.start()]
+            before = shown[max(0, match.start() - _MENTION_REACH) : match.start()]
             mentioned = rules.mention.search(before) is not None
             score = min(rule.score, _MENTIONED_SCORE) if mentioned else rule.score
             evidence = f"rule {rule.id}" + (", quoted" if mentioned else "")
             yield Finding(rule.category, score, span=(match.start(), match.end()), evidence=evidence)
+
+
+def readable(text: str) -> str:
+    """*text* with one character that RE2 can read for each lone surrogate."""
+    return text.encode("utf-8", "replace").decode("utf-8")

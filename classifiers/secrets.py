@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from classifiers._scan import Scanner, strongest
-from guard.classifier import Classifier, Readable, Unreadable
+from classifiers._growth import Growth, Turned
+from classifiers._scan import Scanner, encode, strongest
+from guard.classifier import Classifier, Readable, Reads, Unreadable
 from guard.content import View
 from guard.finding import Finding
 
@@ -65,6 +66,7 @@ class Secrets(Classifier[str]):
     categories = frozenset(
         {"secret.api_key", "secret.token", "secret.private_key", "secret.password", "secret.connection_string"}
     )
+    reads: Reads = "stretches"
     horizon = 8_320  # tokens and private keys of 8 kB
     window = 65_536
     batch_cost = 65_536
@@ -78,6 +80,7 @@ class Secrets(Classifier[str]):
         rows: list[dict[str, Any]] = table["form"]
         self._forms = [form for form in (_Form(**row) for row in rows) if form.score >= self.options.min_score]
         self._scanner = Scanner([form.pattern for form in self._forms])
+        self._growth = Growth([form.pattern for form in self._forms], horizon=self.horizon)
         self.classify(["warm up: password = Tr0ub4dor&3"])
 
     def prepare(self, part: Readable) -> str:
@@ -94,6 +97,12 @@ class Secrets(Classifier[str]):
     def classify(self, items: Sequence[str]) -> list[list[Finding]]:
         """Findings with spans, in the order of the text."""
         return [self._judge(text) for text in items]
+
+    def pending(self, text: str) -> int:
+        """Where what could be a secret begins that has not ended, a window back at most."""
+        start = max(0, len(text) - self.window)
+        shown = text[start:]
+        return start + self._growth.cut(Turned(shown), lambda: self._scanner.occurring(encode(shown)))
 
     def _judge(self, text: str) -> list[Finding]:
         forms, spans = [], []

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from guard.classifier import Classifier, Readable, Unreadable
+from guard.classifier import Classifier, Readable, Reads, Unreadable
 from guard.content import View
 from guard.finding import Finding
 
@@ -35,6 +35,7 @@ class Toxicity(Classifier[str]):
     """
 
     categories = frozenset(HEADS)
+    reads: Reads = "sentences"
     window = 256
     horizon = 64
     inline_cost = 220  # one text of 120 characters: some 75 µs

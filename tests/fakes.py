@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from guard import registry
-from guard.classifier import Classifier, Readable
+from guard.classifier import Classifier, Readable, Reads
 from guard.content import Modality, View
 from guard.finding import Finding
 
@@ -30,11 +30,16 @@ class CanaryClassifier(Classifier[str]):
 
     categories = frozenset({"custom.canary", "custom.entity"})
     modalities = frozenset({Modality.TEXT})
+    reads: Reads = "stretches"
     horizon = 64
     window: int | None = 2048
     inline_cost = 100_000
     pattern: ClassVar[re.Pattern[str]] = re.compile(re.escape(CANARY))
     entity: ClassVar[re.Pattern[str]] = re.compile(r"ENTITY-\d{4}")
+    growing: ClassVar[re.Pattern[str]] = re.compile(
+        "|".join([re.escape(CANARY[:n]) for n in range(1, len(CANARY))] + ["ENTITY-"[:n] for n in range(1, 8)])
+        + r"|ENTITY-\d{1,3}"
+    )
 
     def __init__(self, options: Any = None) -> None:
         super().__init__(options)
@@ -53,6 +58,11 @@ class CanaryClassifier(Classifier[str]):
         if self.trouble is not None:
             return self.trouble(items)  # type: ignore[no-any-return]
         return [self._findings(text) for text in items]
+
+    def pending(self, text: str) -> int:
+        """Where the canary or an entity begins that is not whole."""
+        nearly_whole = range(max(0, len(text) - len(CANARY) + 1), len(text))
+        return next((start for start in nearly_whole if self.growing.fullmatch(text, start)), len(text))
 
     def _findings(self, text: str) -> list[Finding]:
         found = [Finding("custom.canary", 0.99, span=m.span()) for m in self.pattern.finditer(text)]

@@ -19,6 +19,7 @@ from guard.classifier import Classifier, Readable, Unreadable
 from guard.content import AudioPart, ImagePart, Modality, View
 from guard.finding import Finding
 from guard.text.windows import windows
+from tests.classifiers.streamed import check_growth, texts
 
 HEAVY = ("torch", "transformers", "spacy", "presidio_analyzer", "onnxruntime", "open_clip", "sklearn")
 NEEDLES = {
@@ -138,6 +139,8 @@ def test_it_declares_what_it_is(name: str):
     assert classifier.version.strip()
     assert classifier.license.strip()
     assert classifier.modalities
+    assert classifier.reads in ("stretches", "sentences", "whole")
+    assert classifier.lookbehind >= 0
     assert classifier.horizon >= 0
     assert classifier.window is None or classifier.window > 2 * classifier.horizon
     assert classifier.batch_cost > 0
@@ -260,6 +263,19 @@ def test_a_needle_is_found_wherever_the_text_is_cut(name: str):
         views = windows(text, 0, classifier.window, classifier.horizon)
 
         assert any(f.score >= 0.5 for findings in classify(name, views) for f in findings), back
+
+
+@text_classifiers
+@given(text=texts(), data=st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_what_was_found_before_the_pending_place_stays_found_whatever_follows(
+    name: str, text: str, data: st.DataObject
+):
+    classifier, cut = loaded(name), data.draw(st.integers(0, len(text)))
+    if classifier.reads == "stretches":
+        check_growth(classifier, text, cut)
+    else:
+        assert 0 <= classifier.pending(text[:cut]) <= cut
 
 
 @image_classifiers

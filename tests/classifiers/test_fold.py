@@ -47,3 +47,22 @@ def test_a_long_run_of_marks_takes_no_quadratic_time():
     fold("a" + "\u0315\u0300" * 30_000)
 
     assert time.process_time() - began < 1.0
+
+
+@given(st.text(st.sampled_from("aé가か字ßﬁ①\u0301\u3099\u11a8"), max_size=12), st.data())
+def test_there_and_back_gives_the_beginning_of_the_same_character(text: str, data: st.DataObject):
+    folded = fold(text)
+    place = data.draw(st.integers(0, len(text)))
+    begin = folded.begin(folded.index(place))
+
+    assert begin <= place
+    assert folded.index(begin) == folded.index(place)
+
+
+@given(st.text(st.sampled_from("a字か\u0301\u0489"), max_size=12))
+def test_what_else_is_in_a_text_moves_no_place(text: str):
+    alone, among = fold(text), fold(text + "①")
+
+    assert [alone.origin(i, i + 1) for i in range(len(alone.text))] == [
+        among.origin(i, i + 1) for i in range(len(alone.text))
+    ]

@@ -148,6 +148,15 @@ def test_the_proved_entity_wins_where_forms_overlap():
     assert found("https://example.org/?mail=ana@example.org") == [("email", "ana@example.org")]
 
 
+def test_names_are_read_by_the_sentence_and_forms_held_all_the_same():
+    made = classifier("email", "person")
+
+    assert classifier("email").reads == "stretches"
+    assert made.reads == "sentences"
+    assert made.pending("Anna writes to ana@exam") == 15
+    assert made.pending("Anna writes to Ben. ") == 20
+
+
 def test_numbers_in_a_row_are_told_apart():
     numbers = ["212-736-5000", "212-736-5001", "212-736-5002"]
 

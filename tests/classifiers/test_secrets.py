@@ -11,6 +11,7 @@ from hypothesis import given, strategies as st
 from classifiers.secrets import Secrets, SecretsOptions, entropy
 from guard import registry, taxonomy
 from guard.errors import RegistryError
+from tests.classifiers.streamed import check_growth
 
 LETTERS = string.ascii_letters + string.digits
 
@@ -175,3 +176,19 @@ def test_no_text_takes_long(pattern: str):
     classifier().classify([text])
 
     assert time.process_time() - began < 1.0
+
+
+def test_a_private_key_is_held_until_it_ends():
+    key = "-----BEGIN PRIVATE KEY-----\n" + "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEA\n" * 12
+    end = "-----END PRIVATE KEY-----"
+    made = classifier()
+
+    assert {made.pending(("Here:\n" + key + end)[:cut]) for cut in range(7, 6 + len(key + end))} == {6}
+    assert made.pending("Here:\n" + key + end + "\nKeep it.\n") == len("Here:\n" + key + end + "\nKeep it.\n")
+
+
+@pytest.mark.parametrize("form", KEYS)
+def test_a_key_may_be_cut_anywhere(form: str):
+    text = f"api_key = {KEYS[form]}. Password: {KEYS[form]} is it"
+    for cut in range(len(text)):
+        check_growth(classifier(), text, cut)
