@@ -34,7 +34,7 @@ from guard.policy.options import build
 from guard.policy.serving import Catalog, Offers, needs, option_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from guard.decision import Action
@@ -43,13 +43,14 @@ ON_FAILURE = ("block", "allow", "flag")
 """What a policy may ask for when something could not be judged; the first is the default."""
 POLICY_KEYS = (
     "policy", "description", "match", "mode", "on_error", "on_timeout", "on_overload", "unknown_fields", "unscannable",
-    "classifiers", "rules",
+    "race_input", "classifiers", "rules",
 )  # fmt: skip
 RULE_KEYS = ("id", "message", "description", "directions", "modalities", "roles", "when", "then")
 OPERATORS: Mapping[str, tuple[str, ...]] = {
     "category": ("at_least", "at_most", "count"), "missing": (), "any": (), "all": (), "not": (),
 }  # fmt: skip
 """The operators of conditions, each with what may stand beside it."""
+_EDITS = frozenset({"redact", "replace", "label"})
 READABLE = tuple(m.value for m in Modality if m is not Modality.OPAQUE)
 KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 LOCALE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
@@ -107,6 +108,7 @@ class _Loader:
             on_timeout=self._on_failure(top.get("on_timeout")),
             on_overload=self._on_failure(top.get("on_overload")),
             unscannable=self._on_failure(top.get("unscannable")),
+            race_input=_races(top.get("race_input"), rules),
             classifiers=options,
             needs=needs(self._categories, options, offers),
             rules=rules,
@@ -214,6 +216,19 @@ class _Loader:
         if options.is_null:
             (options.key or field).fail(f"action `{name}` is given no options", f"write `then: {name}`")
         return build(self._actions[name], f"action `{name}`", options, options.entries())
+
+
+def _races(field: Field | None, rules: Iterable[Rule]) -> bool:
+    """Whether the generator is asked before the request is judged; no rule may change what it has been sent then."""
+    if field is None or not field.boolean():
+        return False
+    for rule in rules:
+        if Direction.INPUT in rule.directions and rule.then.name in _EDITS:
+            field.fail(
+                f"rule `{rule.id}` would change a request that the generator has already been sent",
+                "leave `race_input` out, or give that rule `directions: [output]`",
+            )
+    return True
 
 
 Default = TypeVar("Default")

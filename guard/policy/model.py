@@ -109,8 +109,9 @@ class Rule:
 class Policy:
     """Everything one policy file says.
 
-    *classifiers* holds the options written in the file, *needs* every classifier that has to run for the rules to
-    mean something, with its options. *revision* names the content: layout and comments do not change it.
+    With *race_input* the generator is asked while the request is still being judged. *classifiers* holds the options
+    written in the file, *needs* every classifier that has to run for the rules to mean something, with its options.
+    *revision* names the content: layout and comments do not change it.
     """
 
     name: str
@@ -123,6 +124,7 @@ class Policy:
     match: Match = Match()
     mode: Mode = Mode.ENFORCE
     unknown_fields: UnknownFields = UnknownFields.SCAN
+    race_input: bool = False
     classifiers: Mapping[str, Mapping[str, object]] = field(default_factory=dict, hash=False)
     needs: Mapping[str, Mapping[str, object]] = field(default_factory=dict, hash=False)
     path: str = field(default="", compare=False)

@@ -36,6 +36,7 @@ _SAID = {
     "on_timeout": "What to do when a classifier took too long.",
     "on_overload": "What to do when there is no capacity.",
     "unknown_fields": "Text in fields that no protocol names: scan it, or refuse the request.",
+    "race_input": "Ask the generator while the request is still being judged; nothing is released before.",
     "unscannable": "What to do with content that no classifier could read.",
     "classifiers": "Classifiers that always run for this policy, with their options.",
     "rules": "Every rule is looked at; the strongest action wins.",
@@ -62,6 +63,7 @@ def json_schema(actions: Mapping[str, type[Action]], catalog: Catalog) -> Schema
         "on_overload": failure,
         "unknown_fields": _one_of(UnknownFields),
         "unscannable": failure,
+        "race_input": {"type": "boolean"},
         "classifiers": _object({name: _classifier(name, catalog) for name in catalog.names()}),
         "rules": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/rule"}},
     }

@@ -59,13 +59,15 @@ class Answer:
 class Adapter(ABC):
     """One wire protocol. *routes* are the paths it serves, all by POST, with bodies of *media_types*.
 
-    *forwarded* are headers of the client that the generator needs besides those that every protocol forwards.
+    *forwarded* are headers of the client that the generator needs besides those that every protocol forwards;
+    *key_header* is where it looks for its key.
     """
 
     name: ClassVar[str]
     routes: ClassVar[tuple[str, ...]]
     media_types: ClassVar[frozenset[bytes]] = frozenset({JSON})
     forwarded: ClassVar[frozenset[bytes]] = frozenset()
+    key_header: ClassVar[bytes] = b"authorization"
 
     @abstractmethod
     def decode_request(self, body: bytes, content_type: bytes = JSON, route: str = "") -> Exchange:

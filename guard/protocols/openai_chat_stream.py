@@ -77,7 +77,6 @@ class ChatStream(AnswerStream):
         self._wants_usage = usage
         self._usage: Any = None
         self._unknown: dict[Path, int] = {}
-        self._failed = False
         self._spared = Walk()
 
     # Reading
@@ -126,7 +125,7 @@ class ChatStream(AnswerStream):
     def _error(self, chunk: dict[str, Any]) -> Event:
         walk = Walk()
         walk_unknown(chunk, walk, (), "/error", None, "error")
-        self.finished = self._failed = True
+        self.finished = self.broken = True
         return Event(("error", chunk), walk.content(Direction.OUTPUT), group=None, last=True)
 
     def _top(self, chunk: dict[str, Any]) -> Iterator[Item]:
@@ -294,7 +293,7 @@ class ChatStream(AnswerStream):
 
     def done(self) -> bytes:
         """The counts, if asked for, and ``[DONE]``; nothing after an error."""
-        if self._failed:
+        if self.broken:
             return b""
         usage = self._frame([], usage=self._usage) if self._wants_usage else b""
         return usage + write(b"[DONE]")

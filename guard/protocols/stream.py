@@ -35,6 +35,8 @@ class AnswerStream(ABC):
     finished: bool = False
     model: str | None = None
     """The name that the generator gives itself, once it did."""
+    broken: bool = False
+    """Whether the generator ended the answer by reporting an error."""
 
     @abstractmethod
     def read(self, data: bytes) -> Iterable[Item]:

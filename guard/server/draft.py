@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,9 @@ class Draft:
     attempts: int = 0
     timings: dict[str, float] = field(default_factory=dict)
     bytes_in: int = 0
+    bytes_out: int = 0
+    cut_off: Callable[[str, str], bytes] | None = None
+    """Makes the end of an answer that was being sent when the gateway was stopped."""
     masked: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What is to be restored in the answer. It ends with the request; no record has it."""
 
@@ -77,15 +80,27 @@ class Draft:
         """How many findings there are to tell of."""
         return sum(len(decision.findings) for decision in self.decisions())
 
-    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        """What every answer says of its decision."""
+    def headers(self, *, open_: bool = False) -> tuple[tuple[bytes, bytes], ...]:
+        """What every answer says of its decision; while it is *open_*, that it is pending."""
         headers = [(b"x-guard-id", self.id.encode())]
         decision = self.strongest()
-        if decision is not None:
+        if open_:
+            headers.append((b"x-guard-decision", b"pending"))
+        elif decision is not None:
             headers.append((b"x-guard-decision", decision.action.encode()))
         if self.policy is not None:
             headers.append((b"x-guard-policy", f"{self.policy.name}@{self.policy.revision}".encode()))
+        if decision is not None:
+            headers.append((b"x-guard-coverage", self._covered()))
         return tuple(headers)
+
+    def _covered(self) -> bytes:
+        """How many parts were checked, exempt and unscannable, in all decisions so far."""
+        coverages = [decision.coverage for decision in self.decisions()]
+        checked = sum(coverage.checked for coverage in coverages)
+        exempt = sum(count for coverage in coverages for _, count in coverage.exempt)
+        unscannable = sum(len(coverage.unscannable) for coverage in coverages)
+        return f"checked={checked}, exempt={exempt}, unscannable={unscannable}".encode()
 
     def record(self, reply: Reply) -> AuditRecord:
         """The terminal record of this request, if *reply* is what is sent."""
@@ -113,7 +128,7 @@ class Draft:
             attempts=self.attempts,
             timings=self.timings,
             bytes_in=self.bytes_in,
-            bytes_out=len(reply.body),
+            bytes_out=self.bytes_out + len(reply.body),
         )
 
 

@@ -20,11 +20,10 @@ from guard import telemetry
 from guard.audit import State
 from guard.decision import Judged, Refusal
 from guard.errors import AuditError, RequestError, UpstreamError
-from guard.placeholders import restore_content
 from guard.protocols.adapter import Adapter, GeneratorAdapter, JudgeAdapter
 from guard.server.draft import Draft, since
+from guard.server.generating import LARGE, Generating, House
 from guard.server.http import (
-    EVENTS,
     REFUSAL_STATUS,
     REQUEST_STATUS,
     UPSTREAM_STATUS,
@@ -47,12 +46,11 @@ if TYPE_CHECKING:
 
     from guard.audit import AuditSink
     from guard.config import Limits
-    from guard.content import Content
     from guard.pipeline import Pipeline
     from guard.policy.model import Policy
     from guard.policy.store import PolicyStore
     from guard.protocols.adapter import Exchange
-    from guard.upstream import Reply as Answered, Upstream
+    from guard.upstream import Upstream
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +60,6 @@ _RETRY_AFTER = (b"retry-after", b"1")
 _NO_RETRY = (b"x-should-retry", b"false")
 _UNRECORDED = 503
 """The status of a request that cannot be recorded, whatever its answer would have been."""
-_LARGE = 64 * 1024
-"""Bytes from which a body is decoded and encoded off the event loop, where nobody waits for it."""
 _BYTES_PER_FINDING = 256
 _CUT_OFF_S = 2.0
 """Seconds that requests which are cut off have to be recorded."""
@@ -97,12 +93,16 @@ class Handler:
         self._fallback = next(iter(self._routes.values()))
         self._store = store
         self._pipeline = pipeline
-        self._upstream = upstream
         self._sink = sink
         self.limits = limits
         self._tenants = tuple(tenants)
         self._vault = vault or Vault()
         self._in_flight: set[asyncio.Task[Any] | None] = set()
+        self._house = (
+            House(pipeline, upstream, limits, self._begin, self._record, self._refusal)
+            if upstream is not None
+            else None
+        )
 
     @property
     def routes(self) -> tuple[str, ...]:
@@ -121,7 +121,7 @@ class Handler:
         self._in_flight.add(task)
         telemetry.IN_FLIGHT.inc()
         try:
-            reply = await self._reply(scope, receive, draft, adapter)
+            reply = await self._reply(scope, receive, send, draft, adapter)
             if reply is not None:
                 await reply.send(send)
         finally:
@@ -142,10 +142,12 @@ class Handler:
             return None
         return self._routes.get(scope["path"])
 
-    async def _reply(self, scope: Scope, receive: Receive, draft: Draft, adapter: Adapter | None) -> Reply | None:
+    async def _reply(
+        self, scope: Scope, receive: Receive, send: Send, draft: Draft, adapter: Adapter | None
+    ) -> Reply | None:
         speaker = adapter or self._fallback
         try:
-            reply = await self._answer(scope, receive, draft, adapter)
+            reply = await self._answer(scope, receive, send, draft, adapter)
         except RequestError as error:
             reply = _error(draft, speaker, REQUEST_STATUS.get(error.code, 400), error.code, error.message, error.param)
         except UpstreamError as error:
@@ -155,16 +157,25 @@ class Handler:
             reply = _error(draft, speaker, UPSTREAM_STATUS.get(error.code, 502), code, error.message)
         except ClientGoneError:
             draft.state = State.CLIENT_GONE
-            await self._record(draft, Reply(0, b""))
+            await self._record(draft, Reply(200 if draft.bytes_out else 0, b""))
             return None
         except asyncio.CancelledError:  # not by the client, see `Presence`: the gateway is on its way out
             draft.state = State.ERROR_CLOSED
+            if draft.cut_off is not None:
+                await self._end_cut_off(draft, draft.cut_off, send)
+                return None
             reply = _error(draft, speaker, 503, "shutting_down", "The gateway is shutting down; nothing was released.")
         except Exception as error:  # noqa: BLE001  the edge: whatever is wrong here, nothing unjudged is sent
             log.error("request failed id=%s error=%s", draft.id, type(error).__name__)  # noqa: TRY400  no traceback: its frames hold content
             draft.state = State.ERROR_CLOSED
             reply = _error(draft, speaker, 503, "guard_error", "The gateway failed; nothing was released.")
-        return await self._finish(draft, speaker, reply)
+        return await self._finish(draft, speaker, reply) if reply is not None else None
+
+    async def _end_cut_off(self, draft: Draft, ending: Callable[[str, str], bytes], send: Send) -> None:
+        draft.error = "shutting_down"
+        await self._record(draft, Reply(200, b""))
+        data = ending(draft.error, "The gateway is shutting down; the rest was not released.")
+        await send({"type": "http.response.body", "body": data, "more_body": False})
 
     async def refuse(self, code: str, message: str) -> Reply:
         """The recorded answer to a request that could not even be read as HTTP."""
@@ -199,12 +210,23 @@ class Handler:
             telemetry.request_ended(draft.route or "other", state.value, str(status)).inc()
         return True
 
-    async def _answer(self, scope: Scope, receive: Receive, draft: Draft, adapter: Adapter | None) -> Reply:
+    async def _begin(self, draft: Draft) -> bool:
+        """Note durably that the answer is about to be sent; whether that is done."""
+        try:
+            await self._sink.begin(draft.record(Reply(200, b"")))
+        except AuditError as error:
+            log.error("opening not written id=%s error=%s", draft.id, error)  # noqa: TRY400
+            return False
+        return True
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, draft: Draft, adapter: Adapter | None
+    ) -> Reply | None:
         check_head(scope, self.limits)
         if adapter is None:
             served = ", ".join(self._routes)
             raise RequestError("unknown_route", f"This gateway serves no such endpoint; it serves {served}.")
-        check_post(scope)
+        content_type = check_post(scope, adapter.media_types)
         draft.tenant = self._authenticate(scope)
         if len(self._in_flight) > self.limits.in_flight:
             draft.state = State.SHED
@@ -212,7 +234,7 @@ class Handler:
         body = await read_body(scope, receive, self.limits)
         draft.bytes_in = len(body)
         async with Presence(scope, receive):
-            return await self._serve(scope, body, draft, adapter)
+            return await self._serve(scope, send, body, content_type, draft, adapter)
 
     def _authenticate(self, scope: Scope) -> str | None:
         """The tenant whose key the request carries, None where no keys are configured."""
@@ -225,105 +247,40 @@ class Handler:
             raise RequestError("unauthorized", "Send a key of this gateway as `Authorization: Bearer …`.")
         return matches[0]
 
-    async def _serve(self, scope: Scope, body: bytes, draft: Draft, adapter: Adapter) -> Reply:
-        exchange = await self._aside(len(body), adapter.decode_request, body)
+    async def _serve(
+        self, scope: Scope, send: Send, body: bytes, content_type: bytes, draft: Draft, adapter: Adapter
+    ) -> Reply | None:
+        exchange = await self._aside(len(body), adapter.decode_request, body, content_type, draft.route)
         locale = _locale(scope)
         if locale != "en":
             exchange.contents = tuple(
                 replace(content, locale=locale) if content.locale == "en" else content for content in exchange.contents
             )
-        if isinstance(adapter, GeneratorAdapter):
-            key = self._vault.key(exchange.content, draft.tenant)
-            exchange.contents = (replace(exchange.content, vault_key=key),)
         draft.stream = exchange.stream
         model = exchange.contents[0].model
         policy = draft.policy = self._store.select(draft.route, draft.tenant, model)
         refuse_unknown(policy, exchange)
+        if isinstance(adapter, GeneratorAdapter) and self._house is not None:
+            key = self._vault.key(exchange.content, draft.tenant)
+            exchange.contents = (replace(exchange.content, vault_key=key),)
+            headers = scope["headers"]
+            if self._tenants and header(scope, KEY_HEADER) is None:  # the key was the gateway's own: it goes no further
+                headers = [(name, value) for name, value in headers if name != b"authorization"]
+            return await Generating(self._house, draft, adapter, exchange, policy, headers, send).answer()
+        if not isinstance(adapter, JudgeAdapter):
+            raise TypeError(type(adapter).__name__)
         began = time.monotonic()
         deadline = began + self.limits.judge_timeout_s
         judged = await judge_all(self._pipeline, exchange.contents, policy, draft.id, deadline)
         draft.inputs = [one.decision for one in judged]
         draft.timings["input"] = since(began)
-        if isinstance(adapter, JudgeAdapter):
-            return await self._decisions(draft, adapter, exchange, judged, policy)
-        if not isinstance(adapter, GeneratorAdapter) or self._upstream is None:
-            raise TypeError(type(adapter).__name__)
-        if isinstance(judged[0].released, Refusal):
-            return self._refusal(draft, adapter, judged[0].released)
-        draft.masked = judged[0].released.masked
-        outgoing = await self._aside(len(body), adapter.encode_request, exchange, judged[0].released, stream=False)
-        return await self._generate(scope, outgoing, draft, adapter, exchange, policy)
+        return await self._decisions(draft, adapter, exchange, judged, policy)
 
     async def _aside(self, size: int, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """What *function* gives; where it has about *size* bytes to go through, worked out off the event loop."""
-        if size < _LARGE:
+        if size < LARGE:
             return function(*arguments, **named)
         return await self._pipeline.engine.aside(function, *arguments, **named)
-
-    async def _generate(
-        self, scope: Scope, body: bytes, draft: Draft, adapter: GeneratorAdapter, exchange: Exchange, policy: Policy
-    ) -> Reply:
-        upstream = self._upstream
-        if upstream is None:
-            raise TypeError(type(adapter).__name__)
-        began = time.monotonic()
-        headers = scope["headers"]
-        if self._tenants and header(scope, KEY_HEADER) is None:  # the key was the gateway's own: it goes no further
-            headers = [(name, value) for name, value in headers if name != b"authorization"]
-        draft.attempts = 1
-        try:
-            answered = await upstream.post(draft.route, headers, body)
-        finally:
-            draft.timings["upstream"] = since(began)
-        draft.upstream_status, draft.attempts = answered.status, answered.attempts
-        if answered.status != 200:
-            return await self._pass_failure(draft, adapter, answered, policy, exchange.content.locale)
-        try:
-            answer = await self._aside(len(answered.body), adapter.decode_response, exchange, answered.body)
-        except RequestError as error:
-            said = f"The upstream's answer cannot be read ({error.code})."
-            raise UpstreamError("protocol", said, attempts=answered.attempts) from None
-        draft.note_model(answer.content.model)
-        left = await self._judge_answer(answer.content, policy, draft, exchange.content.locale)
-        if isinstance(left, Refusal):
-            return self._refusal(draft, adapter, left)
-        draft.state = draft.answered()
-        released = await self._aside(len(answered.body), adapter.encode_response, exchange, answer, left)
-        media_type = EVENTS if exchange.stream else b"application/json"
-        return Reply(200, released, media_type, answered.headers)
-
-    async def _judge_answer(self, content: Content, policy: Policy, draft: Draft, locale: str) -> Content | Refusal:
-        """What may be released of what came back, as the generator wrote it; restored after that is decided."""
-        began = time.monotonic()
-        said = content if locale == "en" else replace(content, locale=locale)
-        deadline = began + self.limits.judge_timeout_s
-        judged = await self._pipeline.judge(said, policy, decision_id=draft.id, deadline=deadline)
-        draft.output = judged.decision
-        draft.timings["output"] = since(began)
-        if isinstance(judged.released, Refusal) or not draft.masked:
-            return judged.released
-        return await self._pipeline.engine.aside(restore_content, judged.released, draft.masked)
-
-    async def _pass_failure(
-        self, draft: Draft, adapter: GeneratorAdapter, answered: Answered, policy: Policy, locale: str
-    ) -> Reply:
-        """An upstream's own error: its status and headers stay; its words are judged, and replaced if need be."""
-        draft.state, draft.error = State.UPSTREAM_ERROR, f"upstream_{answered.status}"
-        status = answered.status if 400 <= answered.status < 600 else 502
-        why = "cannot be read"
-        try:
-            answer = await self._aside(len(answered.body), adapter.decode_failure, answered.body)
-        except RequestError:
-            pass
-        else:
-            left = await self._judge_answer(answer.content, policy, draft, locale)
-            if not isinstance(left, Refusal):
-                return Reply(status, adapter.encode_failure(answer, left), headers=answered.headers)
-            if left.code != "content_filter":
-                return self._refusal(draft, adapter, left)
-            why = "is not let through"
-        message = f"The upstream answered {answered.status}; what it said of it {why}."
-        return Reply(status, adapter.encode_error(draft.error, message), headers=answered.headers)
 
     async def _decisions(
         self, draft: Draft, adapter: JudgeAdapter, exchange: Exchange, judged: Sequence[Judged], policy: Policy

@@ -91,23 +91,25 @@ def check_head(scope: Scope, limits: Limits) -> None:
         raise RequestError("headers_too_large", f"The request has more than {bounds}.")
 
 
-def check_post(scope: Scope) -> None:
-    """Refuse what is no plain JSON by POST.
+def check_post(scope: Scope, media_types: frozenset[bytes] = frozenset({JSON})) -> bytes:
+    """The content type, parameters included, of a request by POST whose body is of one of *media_types*.
 
     Raises:
         RequestError: ``method_not_allowed`` or ``unsupported_media_type``.
     """
     if scope["method"] != "POST":
         raise RequestError("method_not_allowed", "This endpoint answers POST only.")
-    media_type, seen = b"", 0
+    media_type, content_type, seen = b"", b"", 0
     for name, value in scope["headers"]:
         if name == b"content-type":
-            media_type, seen = value.split(b";", 1)[0].strip().lower(), seen + 1
+            media_type, content_type, seen = value.split(b";", 1)[0].strip().lower(), value, seen + 1
         elif name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}:
             message = "Compressed request bodies are not read; send it without Content-Encoding."
             raise RequestError("unsupported_media_type", message)
-    if media_type != JSON or seen != 1:
-        raise RequestError("unsupported_media_type", "The body should be application/json, said in one Content-Type.")
+    if media_type not in media_types or seen != 1:
+        wanted = " or ".join(sorted(one.decode() for one in media_types))
+        raise RequestError("unsupported_media_type", f"The body should be {wanted}, said in one Content-Type.")
+    return content_type
 
 
 async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:

@@ -34,7 +34,7 @@ FORWARDED = frozenset(
 )
 """What travels to the generator, while it is one plain word. All else a client sends stays here: cookies, hop-by-hop
 headers, spoofed origins, free text."""
-CREDENTIALS = frozenset((b"authorization", b"api-key"))
+CREDENTIALS = frozenset((b"authorization", b"api-key", b"x-api-key"))
 """Travel as they are: only the generator can read them."""
 _JSON = b"application/json"
 _LINE = re.compile(rb"[^\r\n\0]*")
@@ -112,14 +112,20 @@ class Upstream:
         content_type: bytes = _JSON,
         accept: bytes = _JSON,
         method: str = "POST",
+        whole: bool = False,
+        forwarded: frozenset[bytes] = frozenset(),
+        key_header: bytes = b"authorization",
     ) -> Answering:
-        """Send *body* and wait for the head of the answer. The caller closes what it is given.
+        """Send *body* and wait for the head of the answer, or for all of it. The caller closes what it is given.
+
+        Headers called *forwarded* travel too, while they are one plain word. Our own key goes into *key_header*.
 
         Raises:
             UpstreamError: ``unreachable``, ``timeout``, ``redirect``, ``protocol`` or ``unavailable``.
         """
-        head = self._head(method, route, headers, len(body), content_type, accept)
-        return await self._call(head, body, Until.HEAD)
+        given = [one for one in headers if one[0] in forwarded and PLAIN.fullmatch(one[1])] if forwarded else []
+        head = self._head(method, route, headers, len(body), content_type, accept, key_header, given)
+        return await self._call(head, body, Until.WHOLE if whole else Until.HEAD)
 
     async def post(self, route: str, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> Reply:
         """Send *body*, which is JSON, and take the whole answer.
@@ -252,10 +258,15 @@ class Upstream:
         length: int,
         content_type: bytes,
         accept: bytes,
+        key_header: bytes = b"authorization",
+        more: Iterable[tuple[bytes, bytes]] = (),
     ) -> bytes:
-        """The head of the request. A base URL that ends in ``/v1`` already holds the first step of *route*."""
+        """The head of the request."""
         start = self._starts.get((method, route)) or self._start(method, route)
-        own = b"" if self._api_key is None else f"Authorization: Bearer {self._api_key}\r\n".encode()
+        own = b""
+        if self._api_key is not None:
+            scheme = b"Bearer " if key_header == b"authorization" else b""
+            own = key_header + b": " + scheme + self._api_key.encode() + b"\r\n"
         if not (_LINE.fullmatch(content_type) and _LINE.fullmatch(accept)):
             msg = "a media type is one line"
             raise ValueError(msg)
@@ -265,6 +276,7 @@ class Upstream:
             if (name in CREDENTIALS and not own and _LINE.fullmatch(value))
             or (name in FORWARDED and PLAIN.fullmatch(value))
         ]
+        lines += [name + b": " + value + b"\r\n" for name, value in more]
         about = (
             b"Content-Type: %b\r\nContent-Length: %d\r\n" % (content_type, length)
             if length or method in {"POST", "PUT", "PATCH"}
@@ -279,10 +291,9 @@ class Upstream:
             raise ValueError(msg)
         if len(self._starts) >= _MOST_STARTS:
             self._starts.clear()
-        tail = route.removeprefix("/v1") if self._prefix.endswith("/v1") else route
+        path = self._prefix.removesuffix("/v1") + route  # other routes than OpenAI's are not below it
         start = self._starts[method, route] = (
-            f"{method} {self._prefix}{tail} HTTP/1.1\r\nHost: {self._netloc}\r\n"
-            "Accept-Encoding: identity\r\nUser-Agent: guard\r\n"
+            f"{method} {path} HTTP/1.1\r\nHost: {self._netloc}\r\nAccept-Encoding: identity\r\nUser-Agent: guard\r\n"
         ).encode()
         return start
 

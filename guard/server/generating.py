@@ -1,0 +1,246 @@
+"""One request for the generator: judged on its way in, asked, and its answer judged on its way out.
+
+content ─judge→ released ─call→ answering ─┬ whole ──judge→ `Reply`
+                                           └ stream ─`guard.server.streamed`→ sent as it is decided
+
+With the policy's ``race_input`` the generator is asked while the request is still being judged; nothing of its answer
+is read before that is decided, and a block takes the call back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from guard.audit import State
+from guard.config import Limits
+from guard.decision import Refusal
+from guard.errors import RequestError, UpstreamError
+from guard.pipeline import Pipeline
+from guard.placeholders import restore_content
+from guard.protocols.adapter import GeneratorAdapter
+from guard.protocols.media_watch import MediaWatch
+from guard.server.draft import Draft, since
+from guard.server.http import EVENTS, JSON, Reply
+from guard.server.streamed import Streamed
+from guard.streaming import AnswerJudge, whole_only
+from guard.upstream import Upstream
+
+if TYPE_CHECKING:
+    from guard.content import Content
+    from guard.decision import Judged
+    from guard.policy.model import Policy
+    from guard.protocols.adapter import Exchange
+    from guard.protocols.stream import AnswerStream
+    from guard.server.http import Headers, Send
+    from guard.upstream import Answering
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+LARGE = 64 * 1024
+"""Bytes from which a body is decoded and encoded off the event loop, where nobody waits for it."""
+
+
+@dataclass(slots=True)
+class House:
+    """What every request is answered with. *begin* and *record* write the audit log; *refusal* makes a reply of one."""
+
+    pipeline: Pipeline
+    upstream: Upstream
+    limits: Limits
+    begin: Callable[[Draft], Awaitable[bool]]
+    record: Callable[[Draft, Reply], Awaitable[bool]]
+    refusal: Callable[[Draft, GeneratorAdapter, Refusal], Reply]
+
+    async def aside(self, size: int, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """What *function* gives; where it has about *size* bytes to go through, worked out off the event loop."""
+        if size < LARGE:
+            return function(*arguments, **named)
+        return await self.pipeline.engine.aside(function, *arguments, **named)
+
+    def deadline(self) -> float:
+        """When classifiers that are asked now are late."""
+        return time.monotonic() + self.limits.judge_timeout_s
+
+
+class Generating:
+    """Answers one request of a generator's protocol."""
+
+    def __init__(
+        self,
+        house: House,
+        draft: Draft,
+        adapter: GeneratorAdapter,
+        exchange: Exchange,
+        policy: Policy,
+        headers: Headers,
+        send: Send,
+    ) -> None:
+        self._house = house
+        self._draft = draft
+        self._adapter = adapter
+        self._exchange = exchange
+        self._policy = policy
+        self._headers = headers
+        self._send = send
+        self._codec: AnswerStream | None = None
+
+    async def answer(self) -> Reply | None:
+        """The reply, or None where the answer was sent and recorded already.
+
+        Raises:
+            UpstreamError: the generator gave no answer that could be read, and nothing was sent.
+        """
+        if self._exchange.stream and not whole_only(self._house.pipeline, self._policy):
+            self._codec = self._adapter.open_stream(self._exchange)
+        if self._policy.race_input:
+            answering = await self._race()
+        else:
+            released = await self._judge_request()
+            answering = released if isinstance(released, Refusal) else await self._call(released)
+        if isinstance(answering, Refusal):
+            return self._house.refusal(self._draft, self._adapter, answering)
+        try:
+            return await self._pass_on(answering)
+        finally:
+            answering.close()
+
+    # The request
+
+    async def _judge_request(self) -> Content | Refusal:
+        began = time.monotonic()
+        judged = await self._house.pipeline.judge(
+            self._exchange.content, self._policy, decision_id=self._draft.id, deadline=self._house.deadline()
+        )
+        self._draft.inputs = [judged.decision]
+        self._draft.timings["input"] = since(began)
+        if not isinstance(judged.released, Refusal):
+            self._draft.masked = judged.released.masked
+        return judged.released
+
+    async def _race(self) -> Answering | Refusal:
+        """Ask the generator and judge the request at the same time. The loader sees to it that nothing is changed."""
+        call = asyncio.ensure_future(self._call(self._exchange.content))
+        try:
+            released = await self._judge_request()
+        except BaseException:
+            await _take_back(call)
+            raise
+        if isinstance(released, Refusal):
+            await _take_back(call)
+            return released
+        try:
+            return await call
+        except asyncio.CancelledError:
+            await _take_back(call)
+            raise
+
+    async def _call(self, content: Content) -> Answering:
+        draft, exchange, adapter = self._draft, self._exchange, self._adapter
+        streams = self._codec is not None
+        began = time.monotonic()
+        body = await self._house.aside(draft.bytes_in, adapter.encode_request, exchange, content, stream=streams)
+        accept = self._codec.media_type.partition(b";")[0] if self._codec is not None else b"*/*"
+        try:
+            answering = await self._house.upstream.call(
+                draft.route,
+                self._headers,
+                body,
+                content_type=exchange.content_type,
+                accept=accept,
+                whole=not streams,
+                forwarded=adapter.forwarded,
+                key_header=adapter.key_header,
+            )
+        except UpstreamError as error:
+            draft.attempts = error.attempts
+            raise
+        finally:
+            draft.timings["upstream"] = since(began)
+        draft.upstream_status, draft.attempts = answering.status, answering.attempts
+        return answering
+
+    # The answer
+
+    async def _pass_on(self, answering: Answering) -> Reply | None:
+        if answering.status == 200 and self._codec is not None:
+            media_type = self._codec.media_type.partition(b";")[0]
+            if answering.media_type == media_type:
+                return await self._stream(answering, self._codec)
+            if answering.media_type != JSON:
+                said = "The upstream's answer is no stream of its protocol."
+                raise UpstreamError("protocol", said, attempts=answering.attempts)
+        began = time.monotonic()
+        body = await answering.read()
+        self._draft.timings["upstream"] += since(began)
+        if answering.status != 200:
+            return await self._pass_failure(answering, body)
+        adapter, exchange = self._adapter, self._exchange
+        try:
+            answer = await self._house.aside(len(body), adapter.decode_response, exchange, body, answering.media_type)
+        except RequestError as error:
+            said = f"The upstream's answer cannot be read ({error.code})."
+            raise UpstreamError("protocol", said, attempts=answering.attempts) from None
+        self._draft.note_model(answer.content.model)
+        left = await self._judge_answer(answer.content)
+        if isinstance(left, Refusal):
+            return self._house.refusal(self._draft, adapter, left)
+        self._draft.state = self._draft.answered()
+        released = await self._house.aside(len(body), adapter.encode_response, exchange, answer, left)
+        media_type = EVENTS if exchange.stream and answer.media_type == JSON else answer.media_type
+        return Reply(200, released, media_type, answering.headers)
+
+    async def _judge_answer(self, content: Content) -> Content | Refusal:
+        """What may be released of what came back, as the generator wrote it; restored after that is decided."""
+        began = time.monotonic()
+        locale = self._exchange.content.locale
+        said = content if locale == "en" else replace(content, locale=locale)
+        judged: Judged = await self._house.pipeline.judge(
+            said, self._policy, decision_id=self._draft.id, deadline=self._house.deadline()
+        )
+        self._draft.output = judged.decision
+        self._draft.timings["output"] = since(began)
+        if isinstance(judged.released, Refusal) or not self._draft.masked:
+            return judged.released
+        return await self._house.pipeline.engine.aside(restore_content, judged.released, self._draft.masked)
+
+    async def _pass_failure(self, answering: Answering, body: bytes) -> Reply:
+        """An upstream's own error: its status and headers stay; its words are judged, and replaced if need be."""
+        draft, adapter = self._draft, self._adapter
+        draft.state, draft.error = State.UPSTREAM_ERROR, f"upstream_{answering.status}"
+        status = answering.status if 400 <= answering.status < 600 else 502
+        why = "cannot be read"
+        try:
+            answer = await self._house.aside(len(body), adapter.decode_failure, body)
+        except RequestError:
+            pass
+        else:
+            left = await self._judge_answer(answer.content)
+            if not isinstance(left, Refusal):
+                return Reply(status, adapter.encode_failure(answer, left), headers=answering.headers)
+            if left.code != "content_filter":
+                return self._house.refusal(draft, adapter, left)
+            why = "is not let through"
+        message = f"The upstream answered {answering.status}; what it said of it {why}."
+        return Reply(status, adapter.encode_error(draft.error, message), headers=answering.headers)
+
+    async def _stream(self, answering: Answering, codec: AnswerStream) -> Reply | None:
+        draft = self._draft
+        judge = AnswerJudge(
+            self._house.pipeline, self._policy, decision_id=draft.id, locale=self._exchange.content.locale
+        )
+        streamed = Streamed(self._house, draft, codec, judge, self._send, answering.headers)
+        left = await streamed.run(answering.chunks(), MediaWatch())
+        return self._house.refusal(draft, self._adapter, left) if isinstance(left, Refusal) else left
+
+
+async def _take_back(call: asyncio.Future[Any]) -> None:
+    """Have a call end that nobody needs any more."""
+    call.cancel()
+    for answering in await asyncio.gather(call, return_exceptions=True):
+        if not isinstance(answering, BaseException):
+            answering.close()
