@@ -2,7 +2,7 @@
 
 What is cut once stays cut, whatever follows, so a stream and the whole text have the same sentences. These are units
 for reading and releasing, not grammar: a full stop after an abbreviation ends one too, and a very short sentence goes
-with the next.
+with the next. The space behind a sentence belongs to it: it shows that its last word is whole.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SHORTEST = 12
 """What a sentence weighs at least: a letter counts one, a Chinese character says as much as four."""
 
 _CLOSING = r"[\"'”’»›)\]}）】〕」』》〉]*"
-_END = re.compile(rf"\n|[。！？；…｡]+[。！？；…｡.!?]*{_CLOSING}|[.!?]+{_CLOSING}(?=\s)")
+_END = re.compile(rf"\n|[。！？；…｡]+[。！？；…｡.!?]*{_CLOSING}|[.!?]+{_CLOSING}\s")
 _CLAUSE = re.compile(r"[，、,;:：](?=\D)|\s")
 _DENSE = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
 _GAP = re.compile(r"\s+|[，。、！？；：…,;:]")
@@ -30,7 +30,7 @@ def boundary(text: str, start: int = 0, *, whole: bool = False) -> int | None:
     *whole* says that nothing follows. Linear in the sentence; never cuts a JSON escape or a placeholder in two.
 
     >>> boundary("It rains. So we stay in.  Or do we", 0)
-    24
+    25
     >>> boundary("他走了。我们也走吧", 0)
     4
     """
@@ -40,7 +40,7 @@ def boundary(text: str, start: int = 0, *, whole: bool = False) -> int | None:
         end = match.end()
         if end > limit:
             break
-        if end == len(text) and not whole and match[0] != "\n":
+        if end == len(text) and not whole and not match[0][-1].isspace():
             return None  # a closing mark or another full stop may follow
         if _weight(text, start, end) >= SHORTEST:
             return end

@@ -48,9 +48,9 @@ def test_a_character_more_than_the_longest_sentence_is_always_enough(text: str) 
 @pytest.mark.parametrize(
     ("text", "sentences"),
     [
-        ("The sky is blue. Grass is green.", ["The sky is blue.", " Grass is green."]),
+        ("The sky is blue. Grass is green.", ["The sky is blue. ", "Grass is green."]),
         ("It costs 3.50 at example.org today.", ["It costs 3.50 at example.org today."]),
-        ('"Is it late?" she asked him. He left.', ['"Is it late?"', " she asked him.", " He left."]),
+        ('"Is it late?" she asked him. He left.', ['"Is it late?" ', "she asked him. ", "He left."]),
         ("天气很好。我们去公园吧！好不好？", ["天气很好。", "我们去公园吧！", "好不好？"]),
         ("她说：“你去哪里？”他没有回答。", ["她说：“你去哪里？”", "他没有回答。"]),
         ("first line of it\nsecond line", ["first line of it\n", "second line"]),
