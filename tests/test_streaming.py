@@ -1,0 +1,377 @@
+"""Streamed or whole, cut here or there: the same text is released and the same is decided."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from guard.actions import ACTIONS
+from guard.classifier import Classifier, Readable
+from guard.content import Content, Direction, Lane, TextPart, View
+from guard.decision import Decision, Judged, Refusal
+from guard.finding import Finding
+from guard.pipeline import Engine, Pipeline
+from guard.policy.loader import parse_policy
+from guard.policy.model import Policy
+from guard.stream.gate import Out, Shown, Text
+from guard.stream.items import Delta, End, Event, Item, Pause
+from guard.streaming import AnswerJudge, whole_only
+from tests.fakes import CANARY, ENTITY, CanaryClassifier, FakeCatalog
+
+RULES = """
+policy: streams
+classifiers: {pii: {entities: [email, credit_card]}}
+rules:
+  - {id: block-canary, when: {category: custom.canary, at_least: 0.9}, then: block}
+  - id: mask
+    when: {any: [{category: custom.entity}, {category: pii.email}, {category: pii.credit_card}]}
+    then: redact
+"""
+LANE = Lane(("choices", 0, "message", "content"), "/choices/0/message/content")
+ARGUMENTS = Lane(
+    ("choices", 0, "message", "tool_calls", 0, "function", "arguments"),
+    "/choices/0/message/tool_calls/0/function/arguments",
+    "tool_arguments",
+)
+THINKING = Lane(("choices", 0, "message", "reasoning"), "/choices/0/message/reasoning", "reasoning")
+
+
+@dataclass
+class Streamed:
+    """What came of one streamed answer."""
+
+    texts: dict[Lane, str] = field(default_factory=dict)
+    pieces: list[str] = field(default_factory=list)
+    events: list[Any] = field(default_factory=list)
+    refusal: Refusal | None = None
+    _decision: Decision | None = None
+
+    @property
+    def decision(self) -> Decision:
+        assert self._decision is not None
+        return self._decision
+
+    def take(self, out: Sequence[Out]) -> None:
+        for one in out:
+            if isinstance(one, Text):
+                self.texts[one.lane] = self.texts.get(one.lane, "") + one.text
+                self.pieces.append(one.text)
+            else:
+                assert isinstance(one, Shown)
+                self.events.append(one.payload)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pieces)
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Iterator[Pipeline]:
+    engine = Engine(FakeCatalog(CanaryClassifier()))
+    yield Pipeline(engine)
+    engine.close()
+
+
+def policy_of(pipeline: Pipeline, text: str = RULES) -> Policy:
+    policy = parse_policy(text, actions=ACTIONS, catalog=FakeCatalog(CanaryClassifier()))
+    pipeline.engine.ensure([policy])
+    return policy
+
+
+def stream(pipeline: Pipeline, policy: Policy, rounds: Sequence[Sequence[Item]]) -> Streamed:
+    """The items of each round come together."""
+
+    async def run() -> Streamed:
+        judge = AnswerJudge(pipeline, policy, decision_id="d")
+        got = Streamed()
+        for items in rounds:
+            got.take(await judge.take(items, time.monotonic() + 20))
+            if judge.refusal is not None:
+                break
+        else:
+            got.take(await judge.close(time.monotonic() + 20))
+        got.refusal, got._decision = judge.refusal, judge.decision()
+        return got
+
+    return asyncio.run(run())
+
+
+def whole(pipeline: Pipeline, policy: Policy, *parts: TextPart) -> Judged:
+    content = Content(Direction.OUTPUT, parts)
+    return asyncio.run(pipeline.judge(content, policy, decision_id="d", deadline=time.monotonic() + 20))
+
+
+def cut(text: str, at: Sequence[int], lane: Lane = LANE) -> list[list[Item]]:
+    edges = [0, *sorted({place for place in at if 0 < place < len(text)}), len(text)]
+    return [[Delta(lane, text[a:b])] for a, b in pairwise(edges)] + [[End(lane)]]
+
+
+def same(found: Decision, wanted: Decision) -> None:
+    """Both decide the same for the same reasons, in whatever order these were found."""
+
+    def strong(decision: Decision) -> list[tuple[str, float, str, tuple[int, int] | None]]:
+        return sorted((f.category, f.score, f.part, f.span) for f in decision.findings if f.score >= 0.5)  # type: ignore[type-var]
+
+    assert (found.action, found.rules, found.cause) == (wanted.action, wanted.rules, wanted.cause)
+    assert strong(found) == strong(wanted)
+
+
+PIECES = st.sampled_from(
+    [
+        *(
+            "The sky is blue. ",
+            "we went home",
+            ", ",
+            "\n",
+            "天气很好。",
+            "我们去公园吧",
+            "！",
+            " ",
+            "“",
+            "”",
+            "?",
+            "...",
+        ),
+        *(ENTITY, "ENTITY-", "ENT", CANARY[:9], "ZORB", ENTITY + ENTITY, "<EMAIL_1>", "EMAIL_2", "e.g. ", "Dr. ", "@"),
+        *("ana@example.org", "bob@example.org", "write to ana", "4111 1111 1111 1111", "4111", "x" * 60, "字" * 50),
+        *('{"a": "', '"}', "\\n", "\\u0041"),
+    ]
+)
+TEXTS = st.lists(PIECES, min_size=1, max_size=24).map("".join)
+CUTS = st.lists(st.integers(1, 900), max_size=30)
+
+
+@settings(max_examples=150, deadline=None)
+@given(text=TEXTS, at=CUTS)
+def test_a_streamed_text_is_released_as_the_whole_one_would_be(pipeline: Pipeline, text: str, at: list[int]) -> None:
+    policy = policy_of(pipeline)
+    judged = whole(pipeline, policy, LANE.part(text))
+    got = stream(pipeline, policy, cut(text, at))
+    assert got.refusal is None
+    assert isinstance(judged.released, Content)
+    (part,) = judged.released.parts
+    assert isinstance(part, TextPart)
+    assert got.text == part.text
+    same(got.decision, judged.decision)
+
+
+@settings(max_examples=100, deadline=None)
+@given(before=TEXTS, after=TEXTS, at=CUTS, more=CUTS)
+def test_a_blocked_text_ends_in_the_same_place_however_it_was_cut(
+    pipeline: Pipeline, before: str, after: str, at: list[int], more: list[int]
+) -> None:
+    policy = policy_of(pipeline)
+    text = f"{before} {CANARY} {after}"
+    one, other = (stream(pipeline, policy, cut(text, places)) for places in (at, more))
+    assert one.pieces == other.pieces
+    assert one.refusal is not None
+    assert one.refusal == other.refusal == whole(pipeline, policy, LANE.part(text)).released
+    assert CANARY[:8] not in one.text.replace(CANARY[:9], "", before.count(CANARY[:9]))
+    assert (one.decision.action, one.decision.rules[:1]) == ("block", ("block-canary",))
+
+
+VALUES = st.sampled_from(
+    ["4111111111111111", '"ana@example.org"', '"plain"', "[1, 2]", f'"{ENTITY}"', '"a\\nana@example.org"', '{"b": "x"}']
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(keys=st.lists(VALUES, min_size=1, max_size=5), at=CUTS)
+def test_arguments_stay_json_and_are_changed_as_the_whole_would_be(
+    pipeline: Pipeline, keys: list[str], at: list[int]
+) -> None:
+    policy = policy_of(pipeline)
+    text = "{" + ", ".join(f'"k{n}": {value}' for n, value in enumerate(keys)) + "}"
+    judged = whole(pipeline, policy, ARGUMENTS.part(text))
+    got = stream(pipeline, policy, cut(text, at, ARGUMENTS))
+    if isinstance(judged.released, Refusal):
+        assert got.refusal == judged.released
+        return
+    (part,) = judged.released.parts
+    assert isinstance(part, TextPart)
+    assert got.text == part.text
+
+
+@pytest.mark.parametrize("size", range(1, 17))
+def test_no_part_of_the_canary_is_released_wherever_and_however_finely_it_is_cut(pipeline: Pipeline, size: int) -> None:
+    policy = policy_of(pipeline)
+    text = f"I will tell you. It is the {CANARY} of course. Ask me more."
+    for first in range(1, size + 1):
+        got = stream(pipeline, policy, cut(text, range(first, len(text), size)))
+        assert got.refusal is not None
+        assert got.text == "I will tell you. "
+
+
+def test_a_sentence_is_released_with_the_character_that_shows_its_end(pipeline: Pipeline) -> None:
+    policy = policy_of(pipeline)
+    rounds: list[list[Item]] = [[Delta(LANE, "It is raining today.")], [Delta(LANE, " ")], [Delta(LANE, "So")]]
+
+    async def run() -> list[list[Out]]:
+        judge = AnswerJudge(pipeline, policy, decision_id="d")
+        return [await judge.take(items, time.monotonic() + 20) for items in rounds]
+
+    assert asyncio.run(run()) == [[], [Text(LANE, "It is raining today. ")], []]
+
+
+def test_what_could_grow_over_the_end_of_the_thinking_is_read_with_the_answer(pipeline: Pipeline) -> None:
+    policy = policy_of(pipeline)
+    first, second = CANARY.split()
+    for gap in ("", " "):
+        rounds: list[list[Item]] = [
+            [Delta(THINKING, f"Let me think about it. It is {first}{gap}")],
+            [Pause(THINKING), Delta(LANE, f"{second} is the name of it. And so on. ")],
+            [End(THINKING), End(LANE)],
+        ]
+        got = stream(pipeline, policy, rounds)
+        assert got.refusal is not None
+        assert got.text == "Let me think about it. "
+    harmless = stream(
+        pipeline, policy, [*rounds[:1], [Pause(THINKING), Delta(LANE, "nothing of the kind. And so on. ")], rounds[2]]
+    )
+    assert harmless.texts == {
+        THINKING: f"Let me think about it. It is {first} ",
+        LANE: "nothing of the kind. And so on. ",
+    }
+    assert harmless.pieces[1:3] == [f"It is {first} ", "nothing of the kind. "]
+
+
+def test_an_event_waits_for_the_text_before_it_and_for_its_own_decision(pipeline: Pipeline) -> None:
+    policy = policy_of(pipeline)
+    said = Content(Direction.OUTPUT, (TextPart("harmless", "/name", ("name",), "name"),))
+    rounds: list[list[Item]] = [
+        [Delta(LANE, "It begins"), Event("named", said), Event("bare")],
+        [Delta(LANE, " here. ")],
+    ]
+    got = stream(pipeline, policy, [*rounds, [End(LANE), Event("end", last=True)]])
+    assert (got.text, got.events) == ("It begins here. ", ["named", "bare", "end"])
+    bad = Content(Direction.OUTPUT, (TextPart(CANARY, "/name", ("name",), "name"),))
+    blocked = stream(pipeline, policy, [[Delta(LANE, "It begins here. "), Event("named", bad), Delta(LANE, "More. ")]])
+    assert blocked.refusal is not None
+    assert (blocked.text, blocked.events) == ("It begins here. ", [])
+
+
+COUNTED = RULES.replace("rules:", "rules:\n  - {id: many, when: {category: custom.entity, count: 3}, then: block}")
+REPLACED = RULES.replace("then: redact", 'then: {replace: {text: "Removed."}}')
+SHADOW = RULES.replace("classifiers:", "mode: shadow\nclassifiers:")
+ABSENT = RULES.replace("rules:", "rules:\n  - {id: none, when: {not: {category: custom.entity}}, then: block}")
+
+
+def test_what_a_rule_on_several_findings_may_block_is_held_from_the_first_on(pipeline: Pipeline) -> None:
+    policy = policy_of(pipeline, COUNTED)
+    text = f"It begins now. One {ENTITY} here. Two ENTITY-1111 there. "
+    rounds = cut(text, range(5, len(text), 5))[:-1]
+    got = stream(pipeline, policy, [*rounds, [Delta(LANE, "Three ENTITY-2222 too. ")], [End(LANE)]])
+    assert got.refusal is not None
+    assert got.text == "It begins now. "
+    fewer = stream(pipeline, policy, [*rounds, [End(LANE)]])
+    assert fewer.refusal is None
+    assert fewer.text == "It begins now. One <ENTITY_1> here. Two <ENTITY_2> there. "
+
+
+def test_a_text_that_a_rule_may_replace_is_held_to_its_end(pipeline: Pipeline) -> None:
+    policy = policy_of(pipeline, REPLACED)
+    rounds: list[list[Item]] = [
+        [Delta(THINKING, "It is fine. Really.")],
+        [End(THINKING)],
+        [Delta(LANE, f"Or {ENTITY}? ")],
+    ]
+    got = stream(pipeline, policy, [*rounds, [Delta(LANE, "Who knows. "), End(LANE)]])
+    assert got.texts == {THINKING: "It is fine. Really.", LANE: "Removed."}
+    same(
+        got.decision,
+        whole(pipeline, policy, THINKING.part("It is fine. Really."), LANE.part(f"Or {ENTITY}? Who knows. ")).decision,
+    )
+
+
+def test_in_shadow_mode_everything_goes_on_and_the_decision_says_what_would_have_been(pipeline: Pipeline) -> None:
+    policy = policy_of(pipeline, SHADOW)
+    text = f"Write to ana@example.org. It is the {CANARY}. "
+    got = stream(pipeline, policy, cut(text, [3, 30]))
+    assert (got.text, got.refusal) == (text, None)
+    assert (got.decision.action, got.decision.enforced) == ("block", False)
+
+
+def test_a_rule_that_asks_for_what_is_not_there_needs_the_whole_answer(pipeline: Pipeline) -> None:
+    assert "`none`" in whole_only(pipeline, policy_of(pipeline, ABSENT))
+    assert whole_only(pipeline, policy_of(pipeline)) == ""
+
+
+class Sentences(Classifier[str]):
+    """Scores sentences that hold "bad" 0.9, all of what it reads, and counts the characters."""
+
+    categories = frozenset({"custom.canary"})
+    reads = "sentences"
+    horizon = 32
+    window = 256
+
+    def __init__(self, options: Any = None) -> None:
+        super().__init__(options)
+        self.read = 0
+
+    def prepare(self, part: Readable) -> str:
+        assert isinstance(part, View)
+        self.read += len(part.text)
+        return part.text
+
+    def cost(self, item: str) -> int:
+        return max(1, len(item))
+
+    def classify(self, items: Sequence[str]) -> list[list[Finding]]:
+        return [[Finding("custom.canary", 0.9 if "bad" in text else 0.1)] for text in items]
+
+
+class SentenceCatalog(FakeCatalog):
+    """The sentence classifier in the canary's place."""
+
+    def create(self, name: str, options: Any = None) -> Classifier[Any]:
+        return self.sentences if name == "canary" else super().create(name, options)
+
+    def __init__(self) -> None:
+        super().__init__(CanaryClassifier())
+        self.sentences = Sentences()
+
+
+REDACTED = """
+policy: sentences
+rules: [{id: mask, when: {category: custom.canary, at_least: 0.5}, then: redact}]
+"""
+
+
+SENTENCES = st.sampled_from(["It is bad. ", "It is good. ", "很好很好。", "bad", " and ", "so it goes on, "])
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=st.lists(SENTENCES, min_size=1, max_size=40).map("".join), at=CUTS)
+def test_scores_of_sentences_redact_the_same_sentences_streamed_or_whole(text: str, at: list[int]) -> None:
+    engine = Engine(SentenceCatalog())
+    pipeline = Pipeline(engine)
+    policy = parse_policy(REDACTED, actions=ACTIONS, catalog=FakeCatalog(CanaryClassifier()))
+    engine.ensure([policy])
+    judged = whole(pipeline, policy, LANE.part(text))
+    got = stream(pipeline, policy, cut(text, at))
+    engine.close()
+    assert isinstance(judged.released, Content)
+    assert got.text == getattr(judged.released.parts[0], "text", None)
+    same(got.decision, judged.decision)
+
+
+def test_each_sentence_is_read_once_however_finely_the_stream_is_cut() -> None:
+    catalog = SentenceCatalog()
+    engine = Engine(catalog)
+    pipeline = Pipeline(engine)
+    policy = parse_policy(REDACTED, actions=ACTIONS, catalog=FakeCatalog(CanaryClassifier()))
+    engine.ensure([policy])
+    text = "The weather was fine that day, and we walked. " * 200
+    whole(pipeline, policy, LANE.part(text))
+    at_once, catalog.sentences.read = catalog.sentences.read, 0
+    stream(pipeline, policy, cut(text, range(3, len(text), 3)))
+    engine.close()
+    assert catalog.sentences.read == at_once
+    assert at_once < 2 * len(text)
