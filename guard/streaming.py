@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from guard import telemetry
 from guard.actions import enforce
+from guard.actions.label import closing
 from guard.asking import Prepared, heard
 from guard.content import Content, Direction, Modality, TextPart
 from guard.decision import Cause, Coverage, Decision, Detection, Effect, Failure, Refusal
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from guard.stream.items import Item
     from guard.stream.thread import Piece, Thread
 
-_PASSIVE = frozenset({"allow", "flag"})
+_PASSIVE = frozenset({"allow", "flag", "label"})
 _NOTEWORTHY = 0.5
 _MOST_TEXT_AT_ONCE = 16_384
 """Characters that are judged together: more would keep what comes first waiting for what comes last."""
@@ -113,7 +114,9 @@ class AnswerJudge:
         self._needs = needs_of(policy)
         self._stations = _stations(pipeline, policy)
         reach = max((max(s.classifier.horizon, s.classifier.lookbehind) for s in self._stations), default=0)
-        self._gate = Gate(redacts=self._needs.changes, reach=reach, keep=self._needs.replaces)
+        self._gate = Gate(
+            redacts=self._needs.changes, reach=reach, keep=self._needs.replaces, labels=self._needs.labels
+        )
         self._scans: dict[tuple[Growing, str], Scan] = {}
         self._found = _Found()
         self._evidence: list[Finding] = []
@@ -138,20 +141,26 @@ class AnswerJudge:
             self._joint.clear()
             for marked in self._late:
                 marked.decided = True
+            effects = self._decided_all().effects if self._needs.labels else ()
             for growing in self._gate.threads.values():
                 self._reconsider(growing)
+                _label(growing, effects, self._locale)
+            self._gate.close()
         return out + self._release()
 
     def decision(self) -> Decision:
         """The decision on all that came, for the record."""
-        texts = sum(bool(one.thread.end) for one in self._gate.threads.values())
-        decision = decide(self._policy, self._found.detection(texts, read=bool(self._stations)), self._id)
+        decision = self._decided_all()
         telemetry.decided(decision.policy, decision.direction.value, decision.action).inc()
         for failure in decision.failures:
             telemetry.FAILURES.labels(failure.classifier, failure.kind.value).inc()
         if decision.coverage.unscannable:
             telemetry.UNSCANNABLE.labels(decision.policy).inc(len(decision.coverage.unscannable))
         return decision
+
+    def _decided_all(self) -> Decision:
+        texts = sum(len(one.thread.pieces) for one in self._gate.threads.values())
+        return decide(self._policy, self._found.detection(texts, read=bool(self._stations)), self._id)
 
     async def _rounds(self, entries: list[Entry], deadline: float) -> list[Out]:
         """Judge *entries*, not too many at once; and one by one where one of them ends the answer.
@@ -225,7 +234,7 @@ class AnswerJudge:
             asked += [
                 Asked(growing, growing.thread, scan, scan.window(growing.thread, classifier, group))
                 for group in ([[one] for one in some] if classifier.reads == "sentences" else [some])
-                if group[-1].end > min(scan.known, group[0].start)
+                if group[-1].end > group[0].start or (group[-1].last and scan.known < group[-1].end)
             ]
         for group in self._gate.groups.values():
             for first, second in pairwise(one for one in group if one.thread.pieces[0].lane.kind in PROSE):
@@ -476,6 +485,15 @@ def _is_refusal(decision: Decision) -> bool:
     if not decision.enforced or decision.action in _PASSIVE:
         return False
     return decision.action == "block" or all(effect.action.name != decision.action for effect in decision.effects)
+
+
+def _label(growing: Growing, effects: Sequence[Effect], locale: str) -> None:
+    """Have the last piece of *growing* end in the labels that *effects* ask for."""
+    piece = growing.thread.pieces[-1]
+    low = piece.start if piece.lane.pointer in growing.documents else max(piece.start, growing.thread.base)
+    growing.closing[piece.lane.pointer] = closing(
+        piece.lane.part(growing.thread.slice(low, growing.thread.end)), effects, locale
+    )
 
 
 def _blocked(decision: Decision) -> Decision:

@@ -303,6 +303,31 @@ def test_a_rule_that_asks_for_what_is_not_there_needs_the_whole_answer(pipeline:
     assert whole_only(pipeline, policy_of(pipeline)) == ""
 
 
+LABELLED = RULES.replace(
+    "rules:",
+    "rules:\n  - {id: mark, directions: [output], when: {not: {category: custom.canary}}, "
+    "then: {label: {text: AI made}}}",
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(text=TEXTS, at=CUTS)
+def test_an_answer_is_labelled_at_its_end_as_the_whole_one_would_be(
+    pipeline: Pipeline, text: str, at: list[int]
+) -> None:
+    policy = policy_of(pipeline, LABELLED)
+    judged = whole(pipeline, policy, LANE.part(text))
+    got = stream(pipeline, policy, [*cut(text, at), [Event("stop")], [Event("end", last=True)]])
+    assert isinstance(judged.released, Content)
+    assert got.text == getattr(judged.released.parts[0], "text", None)
+    assert got.events == ["stop", "end"]
+
+
+def test_a_label_at_the_beginning_needs_the_whole_answer(pipeline: Pipeline) -> None:
+    policy = policy_of(pipeline, LABELLED.replace("AI made}", "AI made, place: start}"))
+    assert "`mark`" in whole_only(pipeline, policy)
+
+
 class Sentences(Classifier[str]):
     """Scores sentences that hold "bad" 0.9, all of what it reads, and counts the characters."""
 

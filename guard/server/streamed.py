@@ -12,11 +12,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from guard.audit import State
 from guard.errors import AuditError, RequestError, UpstreamError
-from guard.placeholders import reads_as_json, restore_content, restore_text
+from guard.placeholders import incomplete, reads_as_json, restore_content, restore_text
 from guard.server.draft import since
 from guard.server.http import REFUSAL_STATUS, ClientGoneError, Reply
 from guard.stream.gate import Text
@@ -24,6 +25,7 @@ from guard.stream.gate import Text
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from guard.content import Lane
     from guard.decision import Refusal
     from guard.protocols.media_watch import MediaWatch
     from guard.protocols.stream import AnswerStream
@@ -37,6 +39,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _UNRECORDED = "The decision could not be recorded, so the rest was not released."
+
+
+@dataclass(slots=True)
+class _Tail:
+    """What of a lane waits to be a whole placeholder, and whether the lane is JSON."""
+
+    json: bool
+    text: str = ""
 
 
 class Streamed:
@@ -62,6 +72,7 @@ class Streamed:
         self._judging = 0.0
         self._started = False
         self._last: list[Shown] = []
+        self._tails: dict[Lane, _Tail] = {}
 
     async def run(self, chunks: AsyncIterator[bytes], watch: MediaWatch) -> Reply | Refusal | None:
         """Pass the answer on. What is returned is still to be recorded and sent; None if all is done.
@@ -135,16 +146,33 @@ class Streamed:
         pieces: list[bytes] = []
         for one in out:
             if isinstance(one, Text):
-                masked = self._draft.masked
-                text = one.text
-                if masked:
-                    text = restore_text(text, masked, json=reads_as_json(one.lane.kind, text))
-                pieces.append(self._codec.text(one.lane, text))
+                pieces.append(self._codec.text(one.lane, self._restored(one.lane, one.text)))
             elif one.last and not last:
                 self._last.append(one)
             else:
+                pieces.append(self._flushed())
                 after = restore_content(one.after, self._draft.masked) if one.after is not None else None
                 pieces.append(self._codec.event(one.payload, one.before, after))
+        return b"".join(pieces)
+
+    def _restored(self, lane: Lane, text: str) -> str:
+        """*text* with the values that were masked in the request, but for a placeholder that is not whole."""
+        masked = self._draft.masked
+        if not masked:
+            return text
+        tail = self._tails.get(lane)
+        if tail is None:
+            tail = self._tails[lane] = _Tail(reads_as_json(lane.kind, text))
+        text = tail.text + text
+        whole = incomplete(text, masked)
+        tail.text = text[whole:]
+        return restore_text(text[:whole], masked, json=tail.json)
+
+    def _flushed(self) -> bytes:
+        """What looked like the beginning of a placeholder and was none."""
+        pieces = [self._codec.text(lane, tail.text) for lane, tail in self._tails.items() if tail.text]
+        for tail in self._tails.values():
+            tail.text = ""
         return b"".join(pieces)
 
     async def _write(self, data: bytes) -> None:
@@ -167,7 +195,7 @@ class Streamed:
 
     async def _finish(self, out: Sequence[Out]) -> Reply | None:
         """Record that the answer was whole, then send its end."""
-        rest = self._encoded(out) + self._encoded(self._last, last=True) + self._codec.done()
+        rest = self._encoded(out) + self._flushed() + self._encoded(self._last, last=True) + self._codec.done()
         self._draft.state = State.UPSTREAM_ERROR if self._codec.broken else self._draft.answered()
         if not self._started:
             return Reply(200, rest, self._codec.media_type, self._headers)

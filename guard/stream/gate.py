@@ -20,6 +20,7 @@ from guard.stream.thread import Sentence, Thread
 if TYPE_CHECKING:
     from guard.content import Path
     from guard.stream.items import Item
+    from guard.stream.thread import Piece
 
 
 @dataclass(slots=True, eq=False)
@@ -27,7 +28,8 @@ class Growing:
     """A thread and how far it is: all that begins before *settled* is judged, all before *released* is sent.
 
     From *held* on nothing is released. *cutters* redact, one a piece. *documents* are the pieces that look like JSON,
-    which can only be changed as a whole; *changed* is what is left to send of those, and of others that were.
+    which can only be changed as a whole; *changed* is what is left to send of those, and of others that were;
+    *closing* is to be added to their ends.
     """
 
     thread: Thread = field(default_factory=Thread)
@@ -37,6 +39,7 @@ class Growing:
     cutters: dict[str, Cutter] = field(default_factory=dict)
     documents: set[str] = field(default_factory=set)
     changed: dict[str, str] = field(default_factory=dict)
+    closing: dict[str, str] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -110,9 +113,15 @@ Out = Text | Shown
 class Gate:
     """Holds back what is not decided. One answer's; not for use by several threads."""
 
-    def __init__(self, *, redacts: bool, reach: int, keep: bool = False) -> None:
-        """*redacts*: whether texts may be cut; *reach*: how much of the past classifiers want; *keep*: all of it."""
+    def __init__(self, *, redacts: bool, reach: int, keep: bool = False, labels: bool = False) -> None:
+        """What to be prepared for.
+
+        *redacts*: texts may be cut; *reach*: how much of the past classifiers want; *keep*: all of it; *labels*: a
+        message may get a last line, so its end waits until it is known to be the last.
+        """
         self._redacts = redacts
+        self._labels = labels
+        self._over = False
         self._reach = reach
         self._keep = keep
         self.threads: dict[Path, Growing] = {}
@@ -133,11 +142,12 @@ class Gate:
             sentences = growing.thread.grow(item.lane, item.text)
             if self._redacts:
                 growing.cutters.setdefault(item.lane.pointer, Cutter())
+            if self._redacts or self._labels:
                 growing.look(item.lane)
         elif isinstance(item, Pause):
             sentences = growing.thread.pause()
         else:
-            sentences = growing.thread.close()
+            sentences = [*growing.thread.close(), Sentence(growing.thread.end, growing.thread.end, last=False)]
         entries: list[Entry] = [Said(growing, sentence, item.lane.group) for sentence in sentences]
         self._queue(entries)
         return entries
@@ -172,6 +182,10 @@ class Gate:
         self._queue(entries)
         return entries
 
+    def close(self) -> None:
+        """All is judged and labelled: ends need not wait any more."""
+        self._over = True
+
     def release(self, before: Entry | None = None) -> list[Out]:
         """What may be sent now, in order; of what waits *before* that entry, if given."""
         out: list[Out] = []
@@ -203,6 +217,8 @@ class Gate:
         if end > growing.settled or (growing.held is not None and end > growing.held):
             return None
         piece = growing.thread.lane_at(start if start < end else end - 1)
+        if start == end:
+            return self._give_end(growing, piece)
         rest = growing.changed.get(piece.lane.pointer)
         if rest is not None:
             growing.released = end
@@ -225,3 +241,12 @@ class Gate:
             text = cut
         growing.released = end
         return [Text(piece.lane, text)] if text else []
+
+    def _give_end(self, growing: Growing, piece: Piece) -> list[Out] | None:
+        """The end of *piece*, which may still get a label."""
+        if not self._labels or growing.thread.pieces[-1] is not piece:
+            return []
+        if not self._over:
+            return None
+        label = growing.closing.pop(piece.lane.pointer, "")
+        return [Text(piece.lane, label)] if label else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from guard.actions.label import Label
 from guard.actions.replace import Replace
 from guard.content import Direction, Modality
 from guard.policy.model import AllOf, CategoryIs, Missing, Mode, Not, Policy, Rule, walk
@@ -25,13 +26,14 @@ class Needs:
 
     *whole* says why nothing can be released early, "" if it can. *joint* rules fire on several findings together, so
     everything is held from the first of them on. With *replaces* each text is held to its end. *changes* says whether
-    texts may be cut.
+    texts may be cut, *labels* whether messages may get a last line.
     """
 
     whole: str
     joint: tuple[Rule, ...]
     replaces: bool
     changes: bool
+    labels: bool
 
     def is_evidence(self, finding: Finding) -> bool:
         """Whether *finding* could be a part of what a joint rule fires on."""
@@ -41,21 +43,34 @@ class Needs:
 def needs_of(policy: Policy) -> Needs:
     """What *policy* needs for the text of an answer."""
     rules = list(_changing(policy))
-    absent = next((rule.id for rule in rules if _asks_for_absence(rule)), "")
+    labels = [rule for rule in _enforced(policy) if isinstance(rule.then, Label)]
     return Needs(
-        whole=f"rule `{absent}` asks for what is not there" if absent else "",
+        whole=_why_whole(rules, labels),
         joint=tuple(rule for rule in rules if _is_joint(rule)),
         replaces=any(isinstance(rule.then, Replace) for rule in rules),
         changes=any(rule.then.strength < Replace.strength for rule in rules),
+        labels=bool(labels),
     )
 
 
-def _changing(policy: Policy) -> Iterable[Rule]:
+def _why_whole(rules: Iterable[Rule], labels: Iterable[Rule]) -> str:
+    for rule in rules:
+        if _asks_for_absence(rule):
+            return f"rule `{rule.id}` asks for what is not there"
+    for rule in labels:
+        if isinstance(rule.then, Label) and rule.then.place == "start":
+            return f"rule `{rule.id}` labels the beginning"
+    return ""
+
+
+def _enforced(policy: Policy) -> list[Rule]:
     if policy.mode is Mode.SHADOW:
-        return
-    for rule in policy.rules:
-        if Direction.OUTPUT in rule.directions and Modality.TEXT in rule.modalities and rule.then.strength >= _CHANGES:
-            yield rule
+        return []
+    return [rule for rule in policy.rules if Direction.OUTPUT in rule.directions and Modality.TEXT in rule.modalities]
+
+
+def _changing(policy: Policy) -> Iterable[Rule]:
+    return (rule for rule in _enforced(policy) if rule.then.strength >= _CHANGES)
 
 
 def _asks_for_absence(rule: Rule) -> bool:
