@@ -109,13 +109,53 @@ def completion(*texts: str, **message: Any) -> dict[str, Any]:
     }
 
 
+def chunks(document: dict[str, Any], size: int = 5) -> list[dict[str, Any]]:
+    """The chunks in which a generator streams a chat completion: *size* characters at a time, field after field."""
+    base = {key: document[key] for key in ("id", "created", "model") if key in document}
+    base["object"] = "chat.completion.chunk"
+    found: list[dict[str, Any]] = []
+
+    def emit(number: int, delta: Any, finish: str | None = None, **more: Any) -> None:
+        found.append({**base, "choices": [{"index": number, "delta": delta, "finish_reason": finish, **more}]})
+
+    for place, choice in enumerate(document["choices"]):
+        number, message = choice.get("index", place), choice["message"]
+        emit(number, {"role": message.get("role", "assistant"), "content": ""})
+        for delta in _deltas({key: value for key, value in message.items() if key != "role"}, size):
+            emit(number, delta)
+        extra = {k: v for k, v in choice.items() if k not in ("index", "message", "finish_reason")}
+        emit(number, {}, choice.get("finish_reason") or "stop", **extra)
+    known = {*base, "choices", "usage", "object"}
+    found[0] |= {key: value for key, value in document.items() if key not in known}
+    return [*found, {**base, "choices": [], "usage": document.get("usage")}]
+
+
+def _deltas(value: dict[str, Any], size: int) -> Iterator[dict[str, Any]]:
+    for key, item in value.items():
+        if isinstance(item, str) and key not in ("id", "type"):
+            yield from ({key: item[at : at + size]} for at in range(0, len(item), size))
+        elif isinstance(item, dict):
+            yield from ({key: delta} for delta in _deltas(item, size))
+        elif isinstance(item, list) and item and key == "tool_calls":
+            for number, one in enumerate(item):
+                yield from ({key: [{"index": number, **delta}]} for delta in _deltas(one, size))
+        elif item is not None:
+            yield {key: item}
+
+
+def events(frames: Sequence[Any]) -> bytes:
+    """*frames* as server-sent events, with the end that OpenAI's streams have."""
+    return b"".join(b"data: " + json.dumps(one).encode() + b"\n\n" for one in frames) + b"data: [DONE]\n\n"
+
+
 @dataclass
 class StubUpstream:
     """A real HTTP server on loopback that stores every byte it receives and answers what *answer* holds.
 
-    *answer* is the body (JSON-encoded unless bytes); *raw*, if set, is sent in place of any HTTP answer. *delay* is
-    seconds before the answer, *drip* between each byte of it. *script*, if set, is given a request's body and says
-    which of answer, status, headers and delay are others for that request.
+    *answer* is the body (JSON-encoded unless bytes); a chat completion is streamed to whom asks for a stream. *raw*, if
+    set, is sent in place of any HTTP answer. *delay* is seconds before the answer, *drip* between each byte of it,
+    *pause* between the events of a stream. *script*, if set, is given a request's body and says which of answer,
+    status, headers and delay are others for that request.
     """
 
     answer: Any = field(default_factory=lambda: completion("all is well"))
@@ -124,6 +164,7 @@ class StubUpstream:
     raw: bytes | None = None
     delay: float = 0.0
     drip: float = 0.0
+    pause: float = 0.0
     script: Callable[[bytes], dict[str, Any]] | None = None
     received: list[bytes] = field(default_factory=list)
     cancelled: int = 0
@@ -159,7 +200,10 @@ class StubUpstream:
                     if done:
                         self.cancelled += 1
                         return
-                answer = self.raw if self.raw is not None else turn._http()
+                answer = self.raw if self.raw is not None else turn._http(body)
+                if self.pause and self.raw is None:
+                    await self._trickle(answer, reader, writer)
+                    continue
                 for byte in answer if self.drip else b"":
                     writer.write(bytes([byte]))
                     await asyncio.sleep(self.drip)
@@ -172,9 +216,24 @@ class StubUpstream:
         finally:
             writer.close()
 
-    def _http(self) -> bytes:
+    async def _trickle(self, answer: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Event by event, for as long as somebody listens."""
+        gone = asyncio.ensure_future(reader.read(1))
+        for event in re.split(rb"(?<=\n\n)", answer):
+            writer.write(event)
+            await writer.drain()
+            if (await asyncio.wait([gone], timeout=self.pause))[0]:
+                self.cancelled += 1
+                raise ConnectionResetError
+        gone.cancel()
+
+    def _http(self, asked: bytes = b"") -> bytes:
+        kind = "application/json"
         body = self.answer if isinstance(self.answer, bytes) else json.dumps(self.answer).encode()
-        headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **self.headers}
+        whole = isinstance(self.answer, dict) and self.answer.get("object") == "chat.completion"
+        if whole and self.status == 200 and b'"stream":true' in asked:
+            body, kind = events(chunks(self.answer)), "text/event-stream"
+        headers = {"Content-Type": kind, "Content-Length": str(len(body)), **self.headers}
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         return f"HTTP/1.1 {self.status} X\r\n{lines}\r\n".encode() + body
 

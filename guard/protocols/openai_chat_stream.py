@@ -186,7 +186,7 @@ class ChatStream(AnswerStream):
             elif isinstance(item, str):
                 yield from self._text(choice, Lane(place, where, _KINDS.get(key, "unknown"), group=choice.index), item)
             elif key == "content":
-                raise refuse("invalid_type", where, "the content of a delta should be text")
+                yield from self._parts(choice, item, place, where)
             elif key == "audio" and isinstance(item, dict) and item.get("data"):
                 part = OpaquePart("sound in a stream that was not asked for", f"{where}/data", place, "assistant")
                 yield Event(None, Content(Direction.OUTPUT, (part,)), choice.index)
@@ -203,6 +203,16 @@ class ChatStream(AnswerStream):
                 walk = Walk()
                 walk_unknown(item, walk, place, where, "assistant")
                 yield from self._judged(walk, ("delta", choice.index, place, item), choice.index)
+
+    def _parts(self, choice: _Choice, parts: Any, path: Path, pointer: str) -> Iterator[Item]:
+        """Text in parts, as some generators stream it: passed on as the text that it is."""
+        if not isinstance(parts, list):
+            raise refuse("invalid_type", pointer, "the content of a delta should be text or a list of texts")
+        for part in parts:
+            if not isinstance(part, dict) or set(part) != {"type", "text"} or not isinstance(part["text"], str):
+                raise refuse("invalid_type", pointer, "a part of the content of a delta should be a text")
+            if part["text"]:
+                yield from self._text(choice, Lane(path, pointer, "message", group=choice.index), part["text"])
 
     def _number(self, place: Path) -> int:
         """What a key that no contract names is called in pointers: it is text, and not shown."""

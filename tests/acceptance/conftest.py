@@ -131,7 +131,7 @@ class House:
     def begin(self) -> None:
         """As good as new: the stub and the canary classifier behave, and what was recorded until now is the past."""
         fresh = StubUpstream()
-        for name in ("answer", "status", "headers", "raw", "delay", "drip", "received", "cancelled"):
+        for name in ("answer", "status", "headers", "raw", "delay", "drip", "pause", "received", "cancelled"):
             setattr(self.upstream, name, getattr(fresh, name))
         self.canary.trouble = None
         self.canary.read.clear()

@@ -44,14 +44,24 @@ def messages_of(chunks: Iterable[dict[str, Any]]) -> dict[int, dict[str, Any]]:
     """What a client puts together from *chunks*: the message of each choice, by its index."""
     whole: dict[int, dict[str, Any]] = {}
     for choice in (choice for chunk in chunks for choice in chunk["choices"]):
-        message = whole.setdefault(choice["index"], {})
-        for key, value in choice["delta"].items():
-            if key == "tool_calls":
-                calls = [{k: v for k, v in call.items() if k != "index"} for call in value]
-                message[key] = message.get(key, []) + calls
-            else:
-                message[key] = message.get(key, "") + value if isinstance(value, str) else value
+        _add(whole.setdefault(choice["index"], {}), choice["delta"])
     return whole
+
+
+def _add(whole: dict[str, Any], delta: dict[str, Any]) -> None:
+    for key, value in delta.items():
+        if isinstance(value, dict):
+            _add(whole.setdefault(key, {}), value)
+        elif isinstance(value, list) and all(isinstance(item, dict) and "index" in item for item in value):
+            known = whole.setdefault(key, [])
+            for item in value:
+                known += [{}] * (item["index"] + 1 - len(known))
+                known[item["index"]] = dict(known[item["index"]])
+                _add(known[item["index"]], {name: inner for name, inner in item.items() if name != "index"})
+        elif isinstance(value, str) and key not in ("type", "id"):
+            whole[key] = whole.get(key, "") + value
+        else:
+            whole[key] = value
 
 
 @dataclass
@@ -88,14 +98,26 @@ class Bench:
         *action* is what the policy decided: a redaction that cannot be written back is a block too.
         """
         answer = self.send(body, path)
-        assert (answer.status, answer.headers["x-should-retry"]) == (400, "false"), answer.body
-        assert answer.json["error"] | {"message": ""} == BLOCKED | {"message": ""}
-        assert answer.headers["content-type"] == "application/json"
+        if asked and answer.status == 200:
+            assert isinstance(body, dict)
+            assert body["stream"]
+            self._ends_filtered(answer)
+        else:
+            assert (answer.status, answer.headers["x-should-retry"]) == (400, "false"), answer.body
+            assert answer.json["error"] | {"message": ""} == BLOCKED | {"message": ""}
+            assert answer.headers["content-type"] == "application/json"
         assert len(self.house.upstream.received) == asked
         assert self.house.leaks(answer) == []
         record = self.record()
-        assert (record.state, record.status, record.action) == (State.BLOCKED, 400, action)
+        assert (record.state, record.status, record.action) == (State.BLOCKED, answer.status, action)
         return answer
+
+    def _ends_filtered(self, answer: Answer) -> None:
+        """The stream ends as its protocol ends one that was filtered, and holds no beginning of the canary."""
+        chunks = deltas(answer.body)
+        assert chunks[-1]["choices"][0]["finish_reason"] == "content_filter"
+        said = "".join(json.dumps(message, ensure_ascii=False) for message in messages_of(chunks).values())
+        assert CANARY[:8] not in said
 
     def refuses(self, body: Any, code: str, path: str = CHAT, status: int = 400) -> Answer:
         """*body* is refused before anything is judged, with a message that says why."""
@@ -123,27 +145,40 @@ class Bench:
             self.blocks(case(CANARY) | {"stream": stream})
             self.passes(case(HARMLESS) | {"stream": stream})
 
-    def guards_answer(self, case: Case) -> None:
-        """The canary in an answer is stopped, its twin comes back field by field; the same for a stream."""
+    def guards_answer(self, case: Case, **asked: Any) -> None:
+        """The canary in an answer is stopped, its twin comes back field by field; the same for a stream.
+
+        *asked* are fields of a request for a stream that has to ask for what *case* answers.
+        """
         for stream in (False, True):
+            body = ask("hello", stream=stream, **(asked if stream else {}))
             self.house.upstream.answer = case(CANARY)
-            self.blocks(ask("hello", stream=stream), asked=True)
+            self.blocks(body, asked=True)
             self.house.upstream.answer = benign = case(HARMLESS)
-            answer = self.passes(ask("hello", stream=stream))
+            answer = self.passes(body)
             if not stream:
                 assert answer.json == benign
                 continue
             said = {choice["index"]: choice["message"] for choice in benign["choices"]}
-            assert messages_of(deltas(answer.body)) == {
-                index: {"content": ""} | {k: v for k, v in message.items() if v is not None}
-                for index, message in said.items()
-            }
+            assert _without_empty(messages_of(deltas(answer.body))) == _without_empty(said)
+
+
+def _without_empty(messages: dict[int, Any]) -> dict[int, Any]:
+    """*messages* without the fields that add nothing; a list of texts is what they say together."""
+    return {
+        index: {
+            key: "".join(part["text"] for part in value) if key == "content" and isinstance(value, list) else value
+            for key, value in message.items()
+            if value is not None and value != ""
+        }
+        for index, message in messages.items()
+    }
 
 
 def forwarded(body: dict[str, Any]) -> dict[str, Any]:
-    """What the generator should be asked: the same, in one piece."""
+    """What the generator should be asked: the same; in one piece where its tokens or sounds are asked for too."""
     wanted = copy.deepcopy(body)
-    if wanted.get("stream"):
+    if wanted.get("stream") and (wanted.get("logprobs") or wanted.get("audio")):
         wanted["stream"] = False
         wanted.pop("stream_options", None)
     return wanted

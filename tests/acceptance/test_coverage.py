@@ -440,15 +440,28 @@ OUTPUTS: dict[str, Case] = {
     ),
     "unknown field of a token": lambda p: in_choice(logprobs={"content": [{"token": "x", "note": p}]}),
     "probability of a token": lambda p: in_choice(logprobs={"content": [{"token": "x", "logprob": p}]}),
-    "alternatives of an alternative": lambda p: in_choice(
+    "alternatives of an alternative token": lambda p: in_choice(
         logprobs={"content": [{"token": "x", "top_logprobs": [{"token": "y", "top_logprobs": [{"token": p}]}]}]}
     ),
 }
 
 
+UNASKED: dict[str, Any] = {"usage": {"stream_options": {"include_usage": True}}, "token": {"logprobs": True}}
+"""What a stream holds only if it is asked for, by words of the names of places."""
+
+
 @pytest.mark.parametrize("place", OUTPUTS)
 def test_s20_canary_in_any_field_of_an_answer_is_blocked(bench: Bench, place: str) -> None:
-    bench.guards_answer(OUTPUTS[place])
+    asked = next((fields for word, fields in UNASKED.items() if word in place), {})
+    bench.guards_answer(OUTPUTS[place], **asked)
+
+
+@pytest.mark.parametrize("place", [place for place in OUTPUTS if any(word in place for word in UNASKED)])
+def test_s20_what_nobody_asked_for_is_not_in_a_stream(bench: Bench, place: str) -> None:
+    bench.house.upstream.answer = OUTPUTS[place](CANARY)
+    answer = bench.send(ask("hello", stream=True))
+    assert answer.status == 200
+    assert bench.house.leaks(answer) == []
 
 
 @pytest.mark.parametrize("stream", [False, True])
