@@ -87,7 +87,9 @@ class Adapter(ABC):
 
 
 class GeneratorAdapter(Adapter):
-    """A protocol with a generator behind it."""
+    """A protocol with a generator behind it; *accept* is what its whole answers are."""
+
+    accept: ClassVar[bytes] = JSON
 
     @abstractmethod
     def encode_request(self, exchange: Exchange, content: Content, *, stream: bool) -> bytes:

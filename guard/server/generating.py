@@ -144,7 +144,8 @@ class Generating:
         streams = self._codec is not None
         began = time.monotonic()
         body = await self._house.aside(draft.bytes_in, adapter.encode_request, exchange, content, stream=streams)
-        accept = self._codec.media_type.partition(b";")[0] if self._codec is not None else b"*/*"
+        accept = self._codec.media_type.partition(b";")[0] if self._codec is not None else adapter.accept
+        draft.attempts = 1
         try:
             answering = await self._house.upstream.call(
                 draft.route,

@@ -71,7 +71,8 @@ def events(document: dict[str, Any]) -> bytes:
         sent += [{"type": "content_block_delta", "index": index, "delta": piece} for piece in pieces]
         sent.append({"type": "content_block_stop", "index": index})
     ending = {"stop_reason": document["stop_reason"], "stop_sequence": document["stop_sequence"]}
-    sent += [{"type": "message_delta", "delta": ending, "usage": {"output_tokens": 5}}, {"type": "message_stop"}]
+    counts = {"output_tokens": document["usage"]["output_tokens"]}
+    sent += [{"type": "message_delta", "delta": ending, "usage": counts}, {"type": "message_stop"}]
     return b"".join(f"event: {one['type']}\ndata: {json.dumps(one)}\n\n".encode() for one in sent)
 
 

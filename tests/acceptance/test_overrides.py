@@ -127,7 +127,8 @@ def test_s27_no_header_changes_a_decision_or_travels_on(bench: Bench, name: str,
         start, *lines = head.split(b"\r\n")
         assert start == b"post /v1/chat/completions http/1.1"
         assert {line.partition(b":")[0] for line in lines} == OWN_HEADERS
-        assert {b"accept: application/json", b"user-agent: guard"} <= set(lines)
+        wanted = b"text/event-stream" if stream else b"application/json"
+        assert {b"accept: " + wanted, b"user-agent: guard"} <= set(lines)
 
     bench.house.upstream.answer = completion(CANARY)
     assert bench.send(ask("hello"), headers={name: value}).status == 400

@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import logging
+import re
 import socket
 import urllib.request
 from collections.abc import Iterator
@@ -274,7 +275,8 @@ def test_s49_a_failure_of_the_gateway_itself_names_its_kind_and_no_content(
 def test_s49_the_guards_headers_hold_ids_and_names_of_the_policy_alone(guarded: House) -> None:
     answer = guarded.chat(f"{CANARY} {SECRETS['e-mail']}")
     mine = {name: value for name, value in answer.headers.items() if name.startswith("x-guard-")}
-    assert set(mine) == {"x-guard-id", "x-guard-decision", "x-guard-policy"}
+    assert set(mine) == {"x-guard-id", "x-guard-decision", "x-guard-policy", "x-guard-coverage"}
+    assert re.fullmatch(r"checked=\d+, exempt=\d+, unscannable=\d+", mine["x-guard-coverage"])
     policy, _, revision = mine["x-guard-policy"].partition("@")
     assert policy == "acceptance"
     assert len(revision) == 16
