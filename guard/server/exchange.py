@@ -22,6 +22,7 @@ from guard.decision import Judged, Refusal
 from guard.errors import AuditError, RequestError, UpstreamError
 from guard.protocols.adapter import Adapter, GeneratorAdapter, JudgeAdapter
 from guard.server.draft import Draft, since
+from guard.server.head import KEY_HEADER
 from guard.server.http import (
     EVENTS,
     REFUSAL_STATUS,
@@ -54,8 +55,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-KEY_HEADER = b"x-guard-key"
-"""Carries a key of the gateway where ``Authorization`` is for the upstream."""
 _RETRY_AFTER = (b"retry-after", b"1")
 _NO_RETRY = (b"x-should-retry", b"false")
 _UNRECORDED = 503
@@ -213,7 +212,9 @@ class Handler:
         """The tenant whose key the request carries, None where no keys are configured."""
         if not self._tenants:
             return None
-        given = header(scope, KEY_HEADER) or (header(scope, b"authorization") or b"").removeprefix(b"Bearer ")
+        given = header(scope, KEY_HEADER)
+        if given is None:
+            given = (header(scope, b"authorization") or b"").removeprefix(b"Bearer ")
         digest = hashlib.sha256(given).digest()
         matches = [name for name, known in self._tenants if hmac.compare_digest(digest, known)]
         if not matches:

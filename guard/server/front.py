@@ -1,4 +1,4 @@
-"""The connection, before there is a request: what is no HTTP, too large or too slow is refused **and recorded**.
+"""The connection around its requests: what is no HTTP, too large or too slow is refused **and recorded**.
 
 uvicorn's parser (httptools) refuses ambiguous framing by itself, but answers on its own, waits for a head without end
 and keeps any amount of it. Here its refusals go through the gateway's handler like every other answer, each once:
@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from guard.errors import RequestError
+from guard.server.head import check
 from guard.server.http import BROKEN
+from guard.server.parser import Parser
 
 if TYPE_CHECKING:
     from guard.server.exchange import Handler
@@ -31,10 +34,16 @@ class Front(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self._reader = Parser(self)
+        self.parser = self._reader  # type: ignore[assignment]  # it has all that uvicorn asks of httptools'
         self._handler: Handler = self.app
         self._head_bytes = 0
         self._in_head = True
         self._in_body = False
+        self._begun = 0  # heads in what is being fed
+        self._body_went_on = False  # in it
+        self._beside_body = 0  # bytes since: of chunk extensions and trailers, which nothing else bounds
+        self._running: RequestResponseCycle | None = None  # uvicorn's `cycle` is the latest that was read
         self._timer: asyncio.TimerHandle | None = None
         self._broken = False  # nothing that comes after can be read
         self._refusal: tuple[str, str] | None = None  # waits for earlier answers
@@ -45,35 +54,69 @@ class Front(HttpToolsProtocol):
         self._start_timer(self._handler.limits.head_timeout_s, self._too_slow)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer; a refusal that nobody will hear is still recorded."""
+        """Tell the request that is being answered, and forget the timer; a refusal nobody will hear is recorded."""
         self._stop_timer()
+        running = self._running
+        if running is not None and not running.response_complete:
+            running.disconnected = True
+            running.message_event.set()
+        self._reader.close()
         super().connection_lost(exc)
         self._give_refusal()
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser, and count what belongs to a head that has not ended."""
+        """Feed the parser, and count what belongs to a head that has not ended, or in a body is none of it."""
         if self._broken:
             return
+        between = not self._in_body and not (self._in_head and self._head_bytes)
+        self._begun = 0
+        self._body_went_on = False
         super().data_received(data)
-        if self._in_head and not self._broken:
-            self._head_bytes += len(data)
-            if self._head_bytes > self._handler.limits.header_bytes + self._handler.limits.url_bytes:
+        self._count(len(data), most=1 if between else 0)
+
+    def _count(self, size: int, *, most: int) -> None:
+        """Count *size* bytes. If more than *most* heads began in them, only their end belongs to the last one.
+
+        How much that is the parser does not say; it is one packet at the most.
+        """
+        if self._broken:
+            return
+        limits = self._handler.limits
+        if self._in_head:
+            self._head_bytes += size if self._begun <= most else 1
+            if self._head_bytes > limits.header_bytes + limits.url_bytes:
                 self._refuse("headers_too_large", "The head of the request is too large.")
+        elif self._in_body:
+            self._beside_body = 0 if self._body_went_on else self._beside_body + size
+            if self._beside_body > limits.header_bytes:
+                self._refuse("invalid_http", "The chunk extensions or trailers of the body are too large.")
 
     def on_message_begin(self) -> None:
         """A head begins."""
         super().on_message_begin()
+        self._begun += 1
         self._in_head = True
         self._head_bytes = 0
         if self._timer is None:
             self._start_timer(self._handler.limits.head_timeout_s, self._too_slow)
 
     def on_headers_complete(self) -> None:
-        """A head is whole."""
+        """A head is whole: from here on it is a request, if it can be read in one way only."""
         self._in_head = False
         self._stop_timer()
+        try:
+            check(self.parser.get_method(), self.parser.get_http_version(), self.url, self.headers)
+        except RequestError as error:
+            self._refuse(error.code, error.message)
+            raise  # so that the parser ends here
         super().on_headers_complete()
         self._in_body = True
+        self._beside_body = 0
+
+    def on_body(self, body: bytes) -> None:
+        """Part of a body."""
+        self._body_went_on = True
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """A body is whole."""
@@ -91,6 +134,10 @@ class Front(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Called by uvicorn for whatever the parser refuses."""
         self._refuse("invalid_http", msg)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _start_timer(self, seconds: float, then: Any) -> None:
         self._timer = self.loop.call_later(seconds, then)
@@ -142,7 +189,9 @@ class Front(HttpToolsProtocol):
         reply = await self._handler.refuse(code, message)
         if not self.transport.is_closing():
             self.transport.write(_bytes(reply))
-            self.transport.close()
+            self.transport.write_eof()
+            self.flow.resume_reading()  # to no purpose but that the client, still sending, gets to read its answer
+            self._start_timer(LINGER_S, self.transport.close)
 
 
 def _bytes(reply: Reply) -> bytes:
