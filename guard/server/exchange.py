@@ -21,6 +21,7 @@ from guard.audit import State
 from guard.decision import Judged, Refusal
 from guard.errors import AuditError, RequestError, UpstreamError
 from guard.protocols.adapter import Adapter, GeneratorAdapter, JudgeAdapter
+from guard.server.bodies import read_body
 from guard.server.draft import Draft, since
 from guard.server.head import KEY_HEADER
 from guard.server.http import (
@@ -36,7 +37,6 @@ from guard.server.http import (
     check_head,
     check_post,
     header,
-    read_body,
 )
 from guard.server.judging import judge_all, no_answer, refuse_unknown
 from guard.server.presence import Presence
