@@ -13,6 +13,7 @@ import hmac
 import logging
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -37,6 +38,7 @@ from guard.server.http import (
     check_head,
     check_post,
     header,
+    outlet,
 )
 from guard.server.judging import judge_all, no_answer, refuse_unknown
 from guard.server.presence import Presence
@@ -118,7 +120,8 @@ class Handler:
         try:
             reply = await self._reply(scope, receive, draft, adapter)
             if reply is not None:
-                await reply.send(send)
+                with suppress(ClientGoneError):  # its record is written; that nobody read it to the end is not in it
+                    await reply.send(outlet(scope, send))
         finally:
             self._in_flight.discard(task)
             telemetry.IN_FLIGHT.dec()

@@ -5,19 +5,23 @@ and keeps any amount of it. Here its refusals go through the gateway's handler l
 
 - a body whose framing breaks is told to the request it belongs to, which answers and records it;
 - a broken head is a refusal of its own, written when every earlier answer of the connection has been sent.
+
+And a client that does not read is one that left: uvicorn would keep its answer for it for ever.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http
+import socket
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from guard.errors import RequestError
 from guard.server.head import check
-from guard.server.http import BROKEN
+from guard.server.http import BROKEN, GONE, PIECE
 from guard.server.parser import Parser
 
 if TYPE_CHECKING:
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
 LINGER_S = 2.0
 """Seconds that the rest of a body may still take after its request was refused: closing at once could take the answer
 from a client that is still sending (RFC 9112 section 9.6), and waiting without end would let it drip for ever."""
+_PROGRESS = 4 * 2**10
+"""Bytes of `PIECE` that must be sent for the next to follow; a client that reads fewer in the time for it is gone."""
 
 
 class Front(HttpToolsProtocol):
@@ -45,19 +51,31 @@ class Front(HttpToolsProtocol):
         self._beside_body = 0  # bytes since: of chunk extensions and trailers, which nothing else bounds
         self._running: RequestResponseCycle | None = None  # uvicorn's `cycle` is the latest that was read
         self._timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
         self._broken = False  # nothing that comes after can be read
         self._refusal: tuple[str, str] | None = None  # waits for earlier answers
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Give the first head its time."""
+        """Give the first head its time, and bound what waits to be sent: here, and in the kernel as far as it lets us.
+
+        The kernel would else take megabytes for a slow client, and be silent for minutes until a third of it is sent.
+        """
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=PIECE, low=PIECE - _PROGRESS)
+        connection = transport.get_extra_info("socket")
+        if hasattr(socket, "TCP_NOTSENT_LOWAT") and connection.family in {socket.AF_INET, socket.AF_INET6}:
+            with contextlib.suppress(OSError):  # it is closed again already
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, PIECE)
         self._start_timer(self._handler.limits.head_timeout_s, self._too_slow)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the request that is being answered, and forget the timer; a refusal nobody will hear is recorded."""
+        """Tell the request that is being answered, and forget the timers; a refusal nobody will hear is recorded."""
         self._stop_timer()
+        self._stop_write_timer()
         running = self._running
         if running is not None and not running.response_complete:
+            scope: Scope = running.scope  # type: ignore[assignment]  # a mapping that keeps what it is given
+            scope[GONE] = True
             running.disconnected = True
             running.message_event.set()
         self._reader.close()
@@ -129,7 +147,18 @@ class Front(HttpToolsProtocol):
         super().on_response_complete()
         if self._in_body and self._is_answered():
             self._start_timer(LINGER_S, self.transport.close)
+        self._watch_writing()
         self._give_refusal()
+
+    def pause_writing(self) -> None:
+        """The client reads slower than it is written to, or not at all."""
+        super().pause_writing()
+        self._watch_writing()
+
+    def resume_writing(self) -> None:
+        """It read."""
+        self._stop_write_timer()
+        super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
         """Called by uvicorn for whatever the parser refuses."""
@@ -146,6 +175,27 @@ class Front(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _watch_writing(self) -> None:
+        """Nothing more is written for now: what waits to be sent has to become less."""
+        self._stop_write_timer()
+        waiting = self.transport.get_write_buffer_size()
+        if waiting:
+            seconds = self._handler.limits.write_timeout_s
+            self._write_timer = self.loop.call_later(seconds, self._check_writing, waiting)
+
+    def _check_writing(self, before: int) -> None:
+        if not self.flow.write_paused and not self._is_answered():
+            return  # the next answer is being written
+        if self.transport.get_write_buffer_size() == before:
+            self.transport.abort()
+        else:
+            self._watch_writing()
+
+    def _stop_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
 
     def _too_slow(self) -> None:
         self._timer = None
@@ -192,6 +242,7 @@ class Front(HttpToolsProtocol):
             self.transport.write_eof()
             self.flow.resume_reading()  # to no purpose but that the client, still sending, gets to read its answer
             self._start_timer(LINGER_S, self.transport.close)
+            self._watch_writing()
 
 
 def _bytes(reply: Reply) -> bytes:

@@ -43,6 +43,10 @@ UPSTREAM_STATUS = {"timeout": 504}
 """Statuses of `UpstreamError` codes; every other code is 502."""
 BROKEN = "guard.broken"
 """Where a scope says what is wrong with the framing of its body, once something is: the connection puts it there."""
+GONE = "guard.gone"
+"""Set in a scope once nobody hears its answer any more: the client left, or did not read for `write_timeout_s`."""
+PIECE = 64 * 2**10
+"""Bytes of an answer that are written at once: as much again is written when these are nearly sent."""
 JSON = b"application/json"
 EVENTS = b"text/event-stream; charset=utf-8"
 
@@ -61,7 +65,11 @@ class Reply:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
     async def send(self, send: Send) -> None:
-        """Send it in one piece."""
+        """Send it, as fast as it is read.
+
+        Raises:
+            ClientGoneError: *send* is an `outlet`'s, and nobody reads.
+        """
         headers = [
             (b"content-type", self.media_type),
             (b"content-length", str(len(self.body)).encode()),
@@ -69,7 +77,50 @@ class Reply:
             *self.headers,
         ]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body})
+        await _send_body(send, self.body)
+
+
+async def _send_body(send: Send, body: bytes) -> None:
+    for start in range(0, len(body) or 1, PIECE):
+        more = start + PIECE < len(body)
+        await send({"type": "http.response.body", "body": body[start : start + PIECE], "more_body": more})
+
+
+def outlet(scope: Scope, send: Send) -> Send:
+    """*send*, for a handler: it waits while the client does not read, and says so if nobody does any more.
+
+    An answer to HTTP/1.0, which knows no chunks, is held until its length is known.
+
+    Raises:
+        ClientGoneError: from the *send* that comes back, where ASGI servers drop what they are given in silence.
+    """
+
+    async def heard(message: Message) -> None:
+        await send(message)
+        if scope.get(GONE):
+            raise ClientGoneError("The client left, or read nothing for too long.")
+
+    return heard if scope.get("http_version") != "1.0" else _measured(heard)
+
+
+def _measured(send: Send) -> Send:
+    """*send*, given the whole answer at once."""
+    head: Message = {}
+    held: list[bytes] = []
+
+    async def hold(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            head.update(message)
+            return
+        held.append(message.get("body", b""))
+        if message.get("more_body", False):
+            return
+        body = b"".join(held)
+        named = [(name, value) for name, value in head["headers"] if name != b"content-length"]
+        await send({**head, "headers": [*named, (b"content-length", str(len(body)).encode())]})
+        await _send_body(send, body)
+
+    return hold
 
 
 def check_head(scope: Scope, limits: Limits) -> None:
