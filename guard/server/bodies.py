@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from guard.coding import Damaged, Decoder, TooLarge, UnknownCoding
 from guard.errors import RequestError
-from guard.server.http import BROKEN, ClientGoneError
+from guard.server.http import BROKEN, CONNECTION, ClientGoneError
 
 if TYPE_CHECKING:
     from guard.config import Limits
@@ -36,32 +36,39 @@ async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
         if name == b"content-length" and (not value.isdigit() or int(value) > limits.body_bytes):
             raise _too_large(limits)
     decoder = _decoder(headers, limits)
-    chunks: list[bytes] = []
-    size, more = 0, True
+    connection = scope.get(CONNECTION)
     try:
+        if connection is not None and connection.has_all_of(scope):  # nearly always: there is nothing to wait for
+            return await _gather(scope, receive, limits, decoder)
         async with asyncio.timeout(limits.body_timeout_s):
-            while more:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientGoneError("The client left while sending its request.")
-                if BROKEN in scope:
-                    raise RequestError("invalid_http", scope[BROKEN])
-                data = message.get("body", b"")
-                size += len(data)
-                if size > limits.body_bytes:
-                    raise _too_large(limits)
-                more = message.get("more_body", False)
-                if decoder is None:
-                    chunks.append(data)
-                else:
-                    await _decode(decoder, data, chunks, last=not more)
+            return await _gather(scope, receive, limits, decoder)
     except TimeoutError:
         raise RequestError("body_timeout", f"The body did not arrive in {limits.body_timeout_s:g} s.") from None
     except TooLarge:
         raise _too_large(limits) from None
     except Damaged as error:
-        message_ = f"The body is not what its Content-Encoding says: {error}."
-        raise RequestError("invalid_encoding", message_) from None
+        message = f"The body is not what its Content-Encoding says: {error}."
+        raise RequestError("invalid_encoding", message) from None
+
+
+async def _gather(scope: Scope, receive: Receive, limits: Limits, decoder: Decoder | None) -> bytes:
+    chunks: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError("The client left while sending its request.")
+        if BROKEN in scope:
+            raise RequestError("invalid_http", scope[BROKEN])
+        data = message.get("body", b"")
+        size += len(data)
+        if size > limits.body_bytes:
+            raise _too_large(limits)
+        more = message.get("more_body", False)
+        if decoder is None:
+            chunks.append(data)
+        else:
+            await _decode(decoder, data, chunks, last=not more)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 

@@ -208,7 +208,7 @@ class Handler:
             return self._refusal(draft, adapter, Refusal("guard_overloaded", "The gateway is at its limit; try again."))
         body = await read_body(scope, receive, self.limits)
         draft.bytes_in = len(body)
-        async with Presence(receive):
+        async with Presence(scope, receive):
             return await self._serve(scope, body, draft, adapter)
 
     def _authenticate(self, scope: Scope) -> str | None:

@@ -21,10 +21,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from guard.errors import RequestError
 from guard.server.head import check
-from guard.server.http import BROKEN, GONE, PIECE
+from guard.server.http import BROKEN, CONNECTION, GONE, PIECE
 from guard.server.parser import Parser
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from guard.server.exchange import Handler
     from guard.server.http import Reply, Scope
 
@@ -54,6 +56,7 @@ class Front(HttpToolsProtocol):
         self._write_timer: asyncio.TimerHandle | None = None
         self._broken = False  # nothing that comes after can be read
         self._refusal: tuple[str, str] | None = None  # waits for earlier answers
+        self._when_lost: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give the first head its time, and bound what waits to be sent: here, and in the kernel as far as it lets us.
@@ -80,6 +83,10 @@ class Front(HttpToolsProtocol):
             running.message_event.set()
         self._reader.close()
         super().connection_lost(exc)
+        if self.scope is not None:
+            self._own_scope().pop(CONNECTION, None)  # each holds the other
+        if self._when_lost is not None:
+            self._when_lost()
         self._give_refusal()
 
     def data_received(self, data: bytes) -> None:
@@ -101,6 +108,8 @@ class Front(HttpToolsProtocol):
             return
         limits = self._handler.limits
         if self._in_head:
+            if self._timer is None:
+                self._start_timer(limits.head_timeout_s, self._too_slow)
             self._head_bytes += size if self._begun <= most else 1
             if self._head_bytes > limits.header_bytes + limits.url_bytes:
                 self._refuse("headers_too_large", "The head of the request is too large.")
@@ -115,8 +124,6 @@ class Front(HttpToolsProtocol):
         self._begun += 1
         self._in_head = True
         self._head_bytes = 0
-        if self._timer is None:
-            self._start_timer(self._handler.limits.head_timeout_s, self._too_slow)
 
     def on_headers_complete(self) -> None:
         """A head is whole: from here on it is a request, if it can be read in one way only."""
@@ -128,6 +135,7 @@ class Front(HttpToolsProtocol):
             self._refuse(error.code, error.message)
             raise  # so that the parser ends here
         super().on_headers_complete()
+        self._own_scope()[CONNECTION] = self
         self._in_body = True
         self._beside_body = 0
 
@@ -163,6 +171,22 @@ class Front(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Called by uvicorn for whatever the parser refuses."""
         self._refuse("invalid_http", msg)
+
+    # Asked by those who answer a request of this connection
+
+    def has_all_of(self, scope: Scope) -> bool:
+        """Whether the body of the request *scope* has arrived."""
+        return self.cycle.scope is scope and not self.cycle.more_body
+
+    def watch(self, then: Callable[[], None] | None) -> None:
+        """Call *then* when the connection is lost; None to stop."""
+        self._when_lost = then
+        if then is not None:
+            self.flow.resume_reading()  # or its end would not be seen
+
+    def _own_scope(self) -> Scope:
+        """The scope of the request that is being read or was read last: a mapping that keeps what it is given."""
+        return self.scope  # type: ignore[return-value]
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
@@ -221,8 +245,7 @@ class Front(HttpToolsProtocol):
         elif self._is_answered():
             self.transport.close()
         else:
-            scope: Scope = self.cycle.scope  # type: ignore[assignment]  # a mapping that keeps what it is given
-            scope[BROKEN] = message
+            self._own_scope()[BROKEN] = message
             self.cycle.keep_alive = False
             self.cycle.message_event.set()
 

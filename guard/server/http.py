@@ -43,6 +43,8 @@ UPSTREAM_STATUS = {"timeout": 504}
 """Statuses of `UpstreamError` codes; every other code is 502."""
 BROKEN = "guard.broken"
 """Where a scope says what is wrong with the framing of its body, once something is: the connection puts it there."""
+CONNECTION = "guard.connection"
+"""Where a scope has the connection that its request came in by, while that stands; other servers leave it out."""
 GONE = "guard.gone"
 """Set in a scope once nobody hears its answer any more: the client left, or did not read for `write_timeout_s`."""
 PIECE = 64 * 2**10
