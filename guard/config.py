@@ -109,6 +109,7 @@ class Limits:
     head_timeout_s: float = 10.0
     body_timeout_s: float = 30.0
     judge_timeout_s: float = 10.0
+    write_timeout_s: float = 30.0
     in_flight: int = 512
 
 
@@ -278,7 +279,7 @@ def _vault(value: Field) -> VaultConfig:
 
 def _limits(value: Field) -> Limits:
     sizes = ("body_bytes", "header_bytes", "headers", "url_bytes", "in_flight")
-    times = ("head_timeout_s", "body_timeout_s", "judge_timeout_s")
+    times = ("head_timeout_s", "body_timeout_s", "judge_timeout_s", "write_timeout_s")
     found = value.members((*sizes, *times))
     limits = Limits()
     for name, one in found.items():

@@ -28,7 +28,7 @@ upstream: {{url: "https://api.example.org/v1", api_key_env: UPSTREAM_KEY, timeou
 policies: policies
 audit: {{sink: jsonl, path: log/records.jsonl}}
 limits: {{body_bytes: 1000, header_bytes: 2000, headers: 10, url_bytes: 300, in_flight: 4, body_timeout_s: 1.5,
-         judge_timeout_s: 0.25}}
+         judge_timeout_s: 0.25, write_timeout_s: 7}}
 tenants: {{acme: {{key_sha256: {DIGEST}}}, zenith: {{key_sha256: {DIGEST.upper()}}}}}
 """
 
@@ -51,6 +51,7 @@ def test_a_whole_file_says_everything(tmp_path: Path) -> None:
     assert (config.limits.body_bytes, config.limits.in_flight, config.limits.headers) == (1000, 4, 10)
     assert (config.limits.header_bytes, config.limits.url_bytes) == (2000, 300)
     assert (config.limits.body_timeout_s, config.limits.judge_timeout_s) == (1.5, 0.25)
+    assert config.limits.write_timeout_s == 7.0
     assert config.audit.sink == "jsonl"
     assert [name for name, _ in config.tenants] == ["acme", "zenith"]
     assert {digest for _, digest in config.tenants} == {hashlib.sha256(b"key").digest()}

@@ -26,6 +26,7 @@ class AnthropicMessages(GeneratorAdapter):
     name = "anthropic"
     routes: ClassVar[tuple[str, ...]] = ("/v1/messages",)
     forwarded: ClassVar[frozenset[bytes]] = frozenset((b"anthropic-version", b"anthropic-beta"))
+    key_header: ClassVar[bytes] = b"x-api-key"
 
     def decode_request(self, body: bytes, content_type: bytes = JSON, route: str = "") -> Exchange:  # noqa: ARG002
         """The system prompt, every turn, block, tool and unknown field become parts."""

@@ -13,7 +13,9 @@ import hmac
 import logging
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from guard import telemetry
@@ -21,8 +23,10 @@ from guard.audit import State
 from guard.decision import Judged, Refusal
 from guard.errors import AuditError, RequestError, UpstreamError
 from guard.protocols.adapter import Adapter, GeneratorAdapter, JudgeAdapter
+from guard.server.bodies import read_body
 from guard.server.draft import Draft, since
 from guard.server.generating import LARGE, Generating, House
+from guard.server.head import KEY_HEADER
 from guard.server.http import (
     REFUSAL_STATUS,
     REQUEST_STATUS,
@@ -35,7 +39,7 @@ from guard.server.http import (
     check_head,
     check_post,
     header,
-    read_body,
+    outlet,
 )
 from guard.server.judging import judge_all, no_answer, refuse_unknown
 from guard.server.presence import Presence
@@ -54,8 +58,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-KEY_HEADER = b"x-guard-key"
-"""Carries a key of the gateway where ``Authorization`` is for the upstream."""
+_KEYS = frozenset({b"authorization", b"x-api-key"})
+"""Where clients put a key, the gateway's too, unless it has a header of its own."""
+_USUAL = "/v1/chat/completions"
+"""The protocol in which what belongs to none is answered."""
 _RETRY_AFTER = (b"retry-after", b"1")
 _NO_RETRY = (b"x-should-retry", b"false")
 _UNRECORDED = 503
@@ -90,7 +96,7 @@ class Handler:
             if upstream is not None or isinstance(adapter, JudgeAdapter)
             for route in adapter.routes
         }
-        self._fallback = next(iter(self._routes.values()))
+        self._fallback = self._routes.get(_USUAL) or next(iter(self._routes.values()))
         self._store = store
         self._pipeline = pipeline
         self._sink = sink
@@ -121,9 +127,11 @@ class Handler:
         self._in_flight.add(task)
         telemetry.IN_FLIGHT.inc()
         try:
-            reply = await self._reply(scope, receive, send, draft, adapter)
+            heard = outlet(scope, send)
+            reply = await self._reply(scope, receive, heard, draft, adapter)
             if reply is not None:
-                await reply.send(send)
+                with suppress(ClientGoneError):  # its record is written; that nobody read it to the end is not in it
+                    await reply.send(heard)
         finally:
             self._in_flight.discard(task)
             telemetry.IN_FLIGHT.dec()
@@ -142,10 +150,22 @@ class Handler:
             return None
         return self._routes.get(scope["path"])
 
+    def _speaker(self, path: str) -> Adapter:
+        """Whose words an unknown *path* is refused in: those of the route that begins most like it."""
+        steps = path.split("/")
+
+        def alike(route: str) -> int:
+            return sum(
+                1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(route.split("/"), steps, strict=False))
+            )
+
+        near = max(self._routes, key=alike)
+        return self._routes[near] if alike(near) > alike(_USUAL) else self._fallback
+
     async def _reply(
         self, scope: Scope, receive: Receive, send: Send, draft: Draft, adapter: Adapter | None
     ) -> Reply | None:
-        speaker = adapter or self._fallback
+        speaker = adapter or self._speaker(scope["path"])
         try:
             reply = await self._answer(scope, receive, send, draft, adapter)
         except RequestError as error:
@@ -155,6 +175,8 @@ class Handler:
             draft.attempts = error.attempts
             code = f"upstream_{error.code}"
             reply = _error(draft, speaker, UPSTREAM_STATUS.get(error.code, 502), code, error.message)
+            if error.retry_after_s is not None:
+                reply.headers += ((b"retry-after", str(error.retry_after_s).encode()),)
         except ClientGoneError:
             draft.state = State.CLIENT_GONE
             await self._record(draft, Reply(200 if draft.bytes_out else 0, b""))
@@ -240,7 +262,9 @@ class Handler:
         """The tenant whose key the request carries, None where no keys are configured."""
         if not self._tenants:
             return None
-        given = header(scope, KEY_HEADER) or (header(scope, b"authorization") or b"").removeprefix(b"Bearer ")
+        given = header(scope, KEY_HEADER)
+        if given is None:
+            given = header(scope, b"x-api-key") or (header(scope, b"authorization") or b"").removeprefix(b"Bearer ")
         digest = hashlib.sha256(given).digest()
         matches = [name for name, known in self._tenants if hmac.compare_digest(digest, known)]
         if not matches:
@@ -265,7 +289,7 @@ class Handler:
             exchange.contents = (replace(exchange.content, vault_key=key),)
             headers = scope["headers"]
             if self._tenants and header(scope, KEY_HEADER) is None:  # the key was the gateway's own: it goes no further
-                headers = [(name, value) for name, value in headers if name != b"authorization"]
+                headers = [(name, value) for name, value in headers if name not in _KEYS]
             return await Generating(self._house, draft, adapter, exchange, policy, headers, send).answer()
         if not isinstance(adapter, JudgeAdapter):
             raise TypeError(type(adapter).__name__)

@@ -1,11 +1,10 @@
-"""HTTP at the edge: what a request may look like, how a body is read, which status says what.
+"""HTTP at the edge: how large a head may be, which status says what, how an answer is sent.
 
 Status codes live here alone. A block is 400 and never 408, 409, 429 or 5xx, which clients send again by themselves.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -46,6 +45,10 @@ BROKEN = "guard.broken"
 """Where a scope says what is wrong with the framing of its body, once something is: the connection puts it there."""
 CONNECTION = "guard.connection"
 """Where a scope has the connection that its request came in by, while that stands; other servers leave it out."""
+GONE = "guard.gone"
+"""Set in a scope once nobody hears its answer any more: the client left, or did not read for `write_timeout_s`."""
+PIECE = 64 * 2**10
+"""Bytes of an answer that are written at once: as much again is written when these are nearly sent."""
 JSON = b"application/json"
 EVENTS = b"text/event-stream; charset=utf-8"
 
@@ -64,7 +67,11 @@ class Reply:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
     async def send(self, send: Send) -> None:
-        """Send it in one piece."""
+        """Send it, as fast as it is read.
+
+        Raises:
+            ClientGoneError: *send* is an `outlet`'s, and nobody reads.
+        """
         headers = [
             (b"content-type", self.media_type),
             (b"content-length", str(len(self.body)).encode()),
@@ -72,7 +79,50 @@ class Reply:
             *self.headers,
         ]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body})
+        await _send_body(send, self.body)
+
+
+async def _send_body(send: Send, body: bytes) -> None:
+    for start in range(0, len(body) or 1, PIECE):
+        more = start + PIECE < len(body)
+        await send({"type": "http.response.body", "body": body[start : start + PIECE], "more_body": more})
+
+
+def outlet(scope: Scope, send: Send) -> Send:
+    """*send*, for a handler: it waits while the client does not read, and says so if nobody does any more.
+
+    An answer to HTTP/1.0, which knows no chunks, is held until its length is known.
+
+    Raises:
+        ClientGoneError: from the *send* that comes back, where ASGI servers drop what they are given in silence.
+    """
+
+    async def heard(message: Message) -> None:
+        await send(message)
+        if scope.get(GONE):
+            raise ClientGoneError("The client left, or read nothing for too long.")
+
+    return heard if scope.get("http_version") != "1.0" else _measured(heard)
+
+
+def _measured(send: Send) -> Send:
+    """*send*, given the whole answer at once."""
+    head: Message = {}
+    held: list[bytes] = []
+
+    async def hold(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            head.update(message)
+            return
+        held.append(message.get("body", b""))
+        if message.get("more_body", False):
+            return
+        body = b"".join(held)
+        named = [(name, value) for name, value in head["headers"] if name != b"content-length"]
+        await send({**head, "headers": [*named, (b"content-length", str(len(body)).encode())]})
+        await _send_body(send, body)
+
+    return hold
 
 
 def check_head(scope: Scope, limits: Limits) -> None:
@@ -99,58 +149,11 @@ def check_post(scope: Scope, media_types: frozenset[bytes] = frozenset({JSON})) 
     """
     if scope["method"] != "POST":
         raise RequestError("method_not_allowed", "This endpoint answers POST only.")
-    media_type, content_type, seen = b"", b"", 0
-    for name, value in scope["headers"]:
-        if name == b"content-type":
-            media_type, content_type, seen = value.split(b";", 1)[0].strip().lower(), value, seen + 1
-        elif name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}:
-            message = "Compressed request bodies are not read; send it without Content-Encoding."
-            raise RequestError("unsupported_media_type", message)
-    if media_type not in media_types or seen != 1:
+    content_type = header(scope, b"content-type") or b""
+    if content_type.split(b";", 1)[0].strip().lower() not in media_types:
         wanted = " or ".join(sorted(one.decode() for one in media_types))
         raise RequestError("unsupported_media_type", f"The body should be {wanted}, said in one Content-Type.")
     return content_type
-
-
-async def read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
-    """The whole body, refused as soon as it is known to be too large: at the length it announces, or at the limit.
-
-    Raises:
-        RequestError: ``body_too_large``, ``body_timeout``, or ``invalid_http`` where the body's framing breaks.
-        ClientGoneError: the client left while sending.
-    """
-    for name, value in scope["headers"]:
-        if name == b"content-length" and (not value.isdigit() or int(value) > limits.body_bytes):
-            raise _too_large(limits)
-    connection = scope.get(CONNECTION)
-    if connection is not None and connection.has_all_of(scope):  # nearly always: there is nothing to wait for
-        return await _gather(scope, receive, limits)
-    try:
-        async with asyncio.timeout(limits.body_timeout_s):
-            return await _gather(scope, receive, limits)
-    except TimeoutError:
-        raise RequestError("body_timeout", f"The body did not arrive in {limits.body_timeout_s:g} s.") from None
-
-
-async def _gather(scope: Scope, receive: Receive, limits: Limits) -> bytes:
-    chunks: list[bytes] = []
-    size, more = 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError("The client left while sending its request.")
-        if BROKEN in scope:
-            raise RequestError("invalid_http", scope[BROKEN])
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-        if size > limits.body_bytes:
-            raise _too_large(limits)
-        more = message.get("more_body", False)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-def _too_large(limits: Limits) -> RequestError:
-    return RequestError("body_too_large", f"The body is larger than {limits.body_bytes} bytes.")
 
 
 def header(scope: Scope, wanted: bytes) -> bytes | None:

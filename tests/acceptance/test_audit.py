@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import socket
@@ -85,8 +86,22 @@ ENDINGS = {
         415, State.REJECTED_PROTOCOL, posting(PATH, HELLO, Content_Type="text/plain"), "unsupported_media_type"
     ),
     "gzip": Ending(
-        415, State.REJECTED_PROTOCOL, posting(PATH, HELLO, Content_Encoding="gzip"), "unsupported_media_type"
+        200, State.ALLOWED, posting(PATH, gzip.compress(json.dumps(HELLO).encode()), Content_Encoding="gzip")
     ),
+    "no gzip": Ending(400, State.REJECTED_PROTOCOL, posting(PATH, HELLO, Content_Encoding="gzip"), "invalid_encoding"),
+    "an unknown coding": Ending(
+        415, State.REJECTED_PROTOCOL, posting(PATH, HELLO, Content_Encoding="compress"), "unsupported_media_type"
+    ),
+    "a bomb": Ending(
+        413,
+        State.REJECTED_PROTOCOL,
+        posting(PATH, gzip.compress(b" " * 60_000), Content_Encoding="gzip"),
+        "body_too_large",
+    ),
+    "two hosts": Ending(400, State.REJECTED_PROTOCOL, raw(f"POST {PATH} HTTP/1.1\r\nHost: x"), "invalid_host"),
+    "another host": Ending(400, State.REJECTED_PROTOCOL, raw(f"POST http://elsewhere{PATH} HTTP/1.1"), "invalid_host"),
+    "a fragment": Ending(400, State.REJECTED_PROTOCOL, raw(f"POST {PATH}#x HTTP/1.1"), "invalid_target"),
+    "a twin": Ending(400, State.REJECTED_PROTOCOL, raw(f"POST {PATH} HTTP/1.1\r\nx_guard_key: x"), "invalid_header"),
     "long headers": Ending(
         431, State.REJECTED_PROTOCOL, posting(PATH, HELLO, X_Long="x" * 40_000), "headers_too_large"
     ),

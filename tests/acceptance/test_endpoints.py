@@ -185,7 +185,7 @@ def test_s21_any_other_spelling_of_a_path_is_another_path(guarded: House, target
     assert guarded.upstream.received == []
 
 
-@pytest.mark.parametrize("target", ["/v1/chat/completions?stream=true&x=%2e", "http://elsewhere/v1/chat/completions"])
+@pytest.mark.parametrize("target", ["/v1/chat/completions?stream=true&x=%2e", "http://localhost/v1/chat/completions"])
 def test_s21_what_stands_around_a_served_path_changes_nothing(guarded: House, target: str) -> None:
     answer = ask(guarded, "POST", target)
     assert (answer.status, answer.json["error"]["code"]) == (400, "content_filter")

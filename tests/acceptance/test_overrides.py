@@ -176,13 +176,15 @@ def test_s27_a_callers_words_do_not_choose_the_tenant(tmp_path: Path) -> None:
         for headers in (
             {"x-tenant": "acme"},
             {"Authorization": "Bearer acme"},
-            {"Authorization": "Bearer sk-acme\r\nAuthorization: Bearer sk-other"},
             {"x-guard-key": "wrong", "Authorization": "Bearer sk-acme"},
             {"Authorization": "Basic sk-acme"},
         ):
             assert bench.send(ask(HARMLESS, tenant="acme"), headers=headers).status == 401
             assert one.upstream.received == []
             assert bench.record().tenant is None
+        two = {"Authorization": "Bearer sk-acme\r\nAuthorization: Bearer sk-other"}
+        assert bench.send(ask(HARMLESS, tenant="acme"), headers=two).status == 400
+        assert one.upstream.received == []
 
         known = {"Authorization": "Bearer sk-acme", "x-tenant": "other"}
         assert bench.send(ask(HARMLESS, tenant="other"), headers=known).status == 200
