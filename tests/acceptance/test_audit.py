@@ -126,16 +126,16 @@ ENDINGS = {
 @pytest.fixture(scope="module")
 def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A gateway that can end a request in every way there is: the message says in which."""
-    limits = {"body_bytes": 50_000, "body_timeout_s": 0.5, "judge_timeout_s": 0.5}
+    limits = {"body_bytes": 50_000, "body_timeout_s": 0.5, "judge_timeout_s": 1.5}
     folder = tmp_path_factory.mktemp("scripted")
-    with house(folder, FLAGGING, timeout_s=1.0, inline=False, **limits) as one:
+    with house(folder, FLAGGING, timeout_s=2.5, inline=False, **limits) as one:
         judge = one.canary._findings
 
         def trouble(items: Any) -> Any:
             if any("classifier raise" in item for item in items):
                 raise RuntimeError
             if any("classifier hang" in item for item in items):
-                time.sleep(0.7)
+                time.sleep(2.0)
             return [judge(item) for item in items]
 
         one.canary.trouble = trouble
@@ -151,7 +151,7 @@ def script(body: bytes) -> dict[str, Any]:
         "answer 429": {"status": 429, "answer": {"error": {"message": "slow down"}}, "headers": {"Retry-After": "3"}},
         "answer 500": {"status": 500, "answer": {"error": {"message": "broken"}}},
         "answer nonsense": {"answer": b"<html>"},
-        "answer late": {"delay": 3.0},
+        "answer late": {"delay": 5.0},
     }.get(text, {})
 
 
