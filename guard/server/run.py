@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 DRAIN_S = 30
 """Seconds that requests in flight have to finish after SIGTERM; a second signal ends it at once."""
 
-_FULL_COLLECTION_EVERY = 1000
+_YOUNG = 5000
+"""Objects that are new since the last collection of the young: what a few dozen requests in flight hold, so that most
+are gone by then and need no looking at."""
+_FULL_COLLECTION_EVERY = 140
 """Collections of the middle generation between full ones."""
 
 
@@ -127,7 +130,7 @@ def _spare_the_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(gc.get_threshold()[0], gc.get_threshold()[1], _FULL_COLLECTION_EVERY)
+    gc.set_threshold(_YOUNG, gc.get_threshold()[1], _FULL_COLLECTION_EVERY)
 
 
 @contextlib.contextmanager
