@@ -88,13 +88,14 @@ def sent_head(one: House) -> list[str]:
     return sorted(line for line in head if not line.startswith(("Host: 127.0.0.1:", "Content-Length: ")))
 
 
-OUR_HEAD = [
-    f"POST {CHAT} HTTP/1.1",
-    "Content-Type: application/json",
-    "Accept: application/json",
-    "Accept-Encoding: identity",
-    "User-Agent: guard",
-]
+def our_head(stream: bool) -> list[str]:
+    return [
+        f"POST {CHAT} HTTP/1.1",
+        "Content-Type: application/json",
+        f"Accept: {'text/event-stream' if stream else 'application/json'}",
+        "Accept-Encoding: identity",
+        "User-Agent: guard",
+    ]
 
 
 @streams
@@ -108,7 +109,7 @@ def test_s10_what_is_said_of_the_connection_or_of_others_changes_nothing(keyed: 
     assert b" 101 " not in answer.raw
     assert "upgrade" not in answer.headers
     assert keyed.records()[0].tenant == "acme"
-    assert sent_head(keyed) == sorted(OUR_HEAD)
+    assert sent_head(keyed) == sorted(our_head(stream))
 
 
 @streams
@@ -141,7 +142,7 @@ def test_s10_of_all_headers_at_once_only_the_named_ones_travel(keyed: House, str
 
     assert keyed.records()[0].tenant == "acme"
     passed = [f"{name.lower()}: {value}" for name, _, value in (line.partition(": ") for line in PASSED)]
-    assert sent_head(keyed) == sorted([*OUR_HEAD, *passed, "authorization: Bearer sk-upstream"])
+    assert sent_head(keyed) == sorted([*our_head(stream), *passed, "authorization: Bearer sk-upstream"])
 
 
 @pytest.mark.parametrize("lines", [("x-guard-key: ", KEY), ("x-guard-key:", KEY), ("x-guard-key: nobody's", KEY)])
@@ -169,7 +170,7 @@ def test_s10_trailers_are_no_headers(keyed: House, text: str, stream: bool) -> N
     (record,) = keyed.records()
     assert record.tenant == "acme"
     assert b"key-acme" not in keyed.upstream.everything
-    assert keyed.upstream.received == [] if text == CANARY else sent_head(keyed) == sorted(OUR_HEAD)
+    assert keyed.upstream.received == [] if text == CANARY else sent_head(keyed) == sorted(our_head(stream))
     assert keyed.leaks(answer) == []
 
 
