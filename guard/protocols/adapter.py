@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from guard.content import Content
 from guard.protocols.contract import apply_parts
@@ -18,13 +18,21 @@ from guard.protocols.strict_json import dump
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from guard.decision import Judged, Refusal
+    from guard.decision import Decision, Judged, Refusal
     from guard.protocols.stream import AnswerStream
 
 JSON = b"application/json"
 
 MOST_CONTENTS = 1000
 """How many decisions one request may ask for: each is as long as the answer to a request of its own."""
+
+
+class Inline(NamedTuple):
+    """A client's wish to have request and answer scored by *model*, and blocked where a rule fires on them."""
+
+    model: str
+    blocks_input: bool
+    blocks_output: bool
 
 
 @dataclass(slots=True)
@@ -39,6 +47,7 @@ class Exchange:
     stream: bool = False
     content_type: bytes = JSON
     """What the request that goes to the generator is."""
+    inline: Inline | None = None
 
     @property
     def content(self) -> Content:
@@ -54,6 +63,8 @@ class Answer:
     document: Any
     media_type: bytes = JSON
     """What is sent to the client."""
+    moderation: dict[str, Any] | None = None
+    """What is to be said of request and answer in it, where the client asked for inline moderation."""
 
 
 class Adapter(ABC):
@@ -121,6 +132,14 @@ class GeneratorAdapter(Adapter):
         Then the answer is asked for in one piece, and a stream for the client is written by `encode_response`.
         """
         return None
+
+    def describe_inline(self, decision: Decision, content: Content, model: str) -> tuple[dict[str, Any], bool]:
+        """What an answer says of *decision* on *content* where that was asked for, and whether it was flagged."""
+        raise NotImplementedError(self.name)
+
+    def encode_filtered(self, exchange: Exchange, answer: Answer) -> bytes:
+        """*answer*, of which only who gave it and its `moderation` is left."""
+        raise NotImplementedError(self.name)
 
     def encode_failure(self, answer: Answer, content: Content) -> bytes:
         """The error body as *content* says it may be released."""

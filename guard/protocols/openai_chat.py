@@ -29,9 +29,11 @@ from guard.protocols.contract import (
 from guard.protocols.logprobs import Logprobs
 from guard.protocols.openai_chat_stream import ChatStream
 from guard.protocols.openai_common import USAGE, OpenAIAdapter, asks_for_stream, model_of, read_object, with_stream
+from guard.protocols.openai_inline import is_flagged, listed, outcome, read_inline
 from guard.protocols.strict_json import dump, parse
 
 if TYPE_CHECKING:
+    from guard.decision import Decision
     from guard.protocols.stream import AnswerStream
 
 _WORD, _NUMBER, _TYPE = Constrained(), Scalar(), Constrained()
@@ -189,12 +191,16 @@ class OpenAIChat(OpenAIAdapter):
         stream = asks_for_stream(document)
         walk = Walk()
         REQUEST.walk(document, walk, (), "", None)
-        return Exchange((walk.content(Direction.INPUT, model_of(document)),), document, stream=stream)
+        content = walk.content(Direction.INPUT, model_of(document))
+        return Exchange((content,), document, stream=stream, inline=read_inline(document))
 
     def encode_request(self, exchange: Exchange, content: Content, *, stream: bool) -> bytes:
         """The checked document again."""
         document = apply_parts(exchange.document, exchange.content.parts, content.parts)
-        return dump(with_stream(document, stream=stream))
+        document = with_stream(document, stream=stream)
+        if exchange.inline is not None:  # answered here: few generators know the field
+            document = {key: value for key, value in document.items() if key != "moderation"}
+        return dump(document)
 
     def decode_response(self, exchange: Exchange, body: bytes, media_type: bytes = JSON) -> Answer:  # noqa: ARG002
         """Every choice, with reasoning, refusals, calls and token lists."""
@@ -214,10 +220,19 @@ class OpenAIChat(OpenAIAdapter):
         """JSON, or the whole stream."""
         document = apply_parts(answer.document, answer.content.parts, content.parts)
         _drop_stale_tokens(document, answer.content, content)
-        if not exchange.stream:
-            return dump(document)
-        options = exchange.document.get("stream_options") or {}
-        return _as_stream(document, usage=options.get("include_usage") is True)
+        return _written(exchange, document, answer)
+
+    def describe_inline(self, decision: Decision, content: Content, model: str) -> tuple[dict[str, Any], bool]:
+        """One result in a list."""
+        found = outcome(decision, content, model)
+        return listed(found), is_flagged(found)
+
+    def encode_filtered(self, exchange: Exchange, answer: Answer) -> bytes:
+        """One choice that says nothing but why."""
+        message = {"role": "assistant", "content": None, "refusal": None}
+        choice = {"index": 0, "message": message, "finish_reason": "content_filter", "logprobs": None}
+        base = {key: answer.document[key] for key in ("id", "created", "model") if key in answer.document}
+        return _written(exchange, {**base, "object": "chat.completion", "choices": [choice]}, answer)
 
     def open_stream(self, exchange: Exchange) -> AnswerStream | None:
         """Chunk by chunk; whole where the answer holds sounds, or its tokens a second time."""
@@ -226,6 +241,16 @@ class OpenAIChat(OpenAIAdapter):
             return None
         options = asked.get("stream_options") or {}
         return ChatStream(usage=options.get("include_usage") is True)
+
+
+def _written(exchange: Exchange, document: dict[str, Any], answer: Answer) -> bytes:
+    """*document* as JSON, or as the whole stream that was asked for."""
+    if answer.moderation is not None:
+        document["moderation"] = answer.moderation
+    if not exchange.stream:
+        return dump(document)
+    options = exchange.document.get("stream_options") or {}
+    return _as_stream(document, usage=options.get("include_usage") is True)
 
 
 def _drop_stale_tokens(document: Any, before: Content, after: Content) -> None:
@@ -262,6 +287,8 @@ def _as_stream(document: Any, *, usage: bool) -> bytes:
         for index, call in enumerate(calls):
             emit(number, {"tool_calls": [{**call, "index": index}]})
         emit(number, {}, choice.get("finish_reason") or "stop")
+    if document.get("moderation") is not None:
+        frames.append({**base, "choices": [], "moderation": document["moderation"]})
     if usage:
         frames = [{**frame, "usage": None} for frame in frames]
         frames.append({**base, "choices": [], "usage": document.get("usage")})

@@ -305,8 +305,9 @@ class ChatStream(AnswerStream):
         """The counts, if asked for, and ``[DONE]``; nothing after an error."""
         if self.broken:
             return b""
+        moderation = self._frame([], moderation=self.moderation) if self.moderation is not None else b""
         usage = self._frame([], usage=self._usage) if self._wants_usage else b""
-        return usage + write(b"[DONE]")
+        return moderation + usage + write(b"[DONE]")
 
     def refused(self, refusal: Refusal) -> bytes:
         """Every choice that is not at its end is finished by the content filter, in the policy's words."""

@@ -70,7 +70,9 @@ class OpenAIModerations(JudgeAdapter):
 
     def encode_decisions(self, exchange: Exchange, judged: Sequence[Judged]) -> bytes:
         """The moderation object."""
-        results = [_result(item.decision, content) for item, content in zip(judged, exchange.contents, strict=True)]
+        results = [
+            moderation_result(item.decision, content) for item, content in zip(judged, exchange.contents, strict=True)
+        ]
         identifier = f"modr-{judged[0].decision.id}"
         return dump({"id": identifier, "model": exchange.contents[0].model or MODEL, "results": results})
 
@@ -89,7 +91,8 @@ def _content(given: Any, pointer: str, model: str | None) -> Content:
     return walk.content(Direction.INPUT, model)
 
 
-def _result(decision: Decision, content: Content) -> dict[str, Any]:
+def moderation_result(decision: Decision, content: Content) -> dict[str, Any]:
+    """What OpenAI's 13 categories are by *decision* on *content*: flagged, true or false, scored, read in what."""
     scores: dict[str, float] = dict.fromkeys(OPENAI_CATEGORIES, 0.0)
     applied: dict[str, list[str]] = defaultdict(list)
     present = {part.modality.value for part in content.parts}

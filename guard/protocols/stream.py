@@ -35,6 +35,8 @@ class AnswerStream(ABC):
     finished: bool = False
     model: str | None = None
     """The name that the generator gives itself, once it did."""
+    moderation: dict[str, Any] | None = None
+    """What `done` is to say of request and answer, where the client asked for inline moderation."""
     broken: bool = False
     """Whether the generator ended the answer by reporting an error."""
 
