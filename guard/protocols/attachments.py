@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from guard.content import AudioPart, ImagePart, OpaquePart, Path, TextPart
-from guard.protocols.contract import Field, add_data_url, refuse
-from guard.protocols.embedded import decode_base64
+from guard.protocols.contract import Field, add_data_url, refuse, walk_unknown
+from guard.protocols.embedded import decode_base64, sniff
 
 if TYPE_CHECKING:
     from guard.protocols.contract import Walk
@@ -32,6 +33,8 @@ class MediaUrl(Field):
 class StoredFile(Field):
     """The id of something that the generator keeps and will read: judged as text, and the thing is unscannable."""
 
+    reason: str = "a stored file cannot be seen; send its bytes"
+
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """Two parts, for nobody here saw what the id stands for."""
         if value is None:
@@ -40,7 +43,7 @@ class StoredFile(Field):
         if not isinstance(value, str):
             raise refuse("invalid_type", pointer, "it should be a string holding an id")
         walk.add(TextPart(value, pointer, path, "name", role))
-        walk.add(OpaquePart("a stored file cannot be seen; send its bytes", f"{pointer}#", path, role))
+        walk.add(OpaquePart(self.reason, f"{pointer}#", path, role))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +68,38 @@ class Blob(Field):
             walk.add(ImagePart(data, pointer, path, None, role))
         else:
             walk.add(OpaquePart(f"no reader for {self.modality}", pointer, path, role))
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed(Field):
+    """What the generator encrypted for itself, to be given back as it is: exempt as ``encrypted`` while it is that.
+
+    It is, while it is base64 of bytes that are neither text nor the beginning of a file; else it is judged.
+    """
+
+    posture: str = "exempt: encrypted"
+
+    def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
+        """Exempt, or judged as what it is."""
+        if isinstance(value, str) and _is_sealed(value):
+            walk.spare("encrypted")
+        else:
+            walk_unknown(value, walk, path, pointer, role)
+
+
+_SEALED = re.compile(r"[A-Za-z0-9+/_\-]{64,}+={0,2}")
+_LEGIBLE = re.compile(rb"[\t\n\r\x20-\x7e]{24,}")
+"""So many printable characters in a row that they may say something: one of 10^10 stretches of encrypted bytes is."""
+
+
+def _is_sealed(text: str) -> bool:
+    if not _SEALED.fullmatch(text):
+        return False
+    data = decode_base64(text)
+    if data is None or sniff(data) is not None:
+        return False
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return _LEGIBLE.search(data) is None
+    return False

@@ -35,15 +35,34 @@ class Logprobs(Field):
         for key, tokens in value.items():
             if key not in {"content", "refusal"} or not isinstance(tokens, list | None):
                 raise refuse("invalid_type", pointer, "it should hold the lists `content` and `refusal` only")
-            readings, extras = _spelled(tokens or [], pointer)
-            loose = Walk(walk.max_parts)
-            walk_unknown(extras, loose, path, pointer, role)
-            readings.append("\n".join(part.text for part in loose.parts if isinstance(part, TextPart)))
-            for number, text in enumerate(dict.fromkeys(filter(None, readings))):
-                walk.add(TextPart(text, f"{pointer}/{key}~{number}", path, "logprobs", role))
-            for part in loose.parts:
-                if not isinstance(part, TextPart):
-                    walk.add(part)
+            _walk_tokens(tokens or [], walk, path, pointer, f"{pointer}/{key}", role)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenList(Field):
+    """One such list, without an object around it."""
+
+    def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
+        """As above."""
+        if value is None:
+            walk.spare("scalar")
+        elif isinstance(value, list):
+            _walk_tokens(value, walk, path, pointer, pointer, role)
+        else:
+            raise refuse("invalid_type", pointer, "it should be a list of tokens or null")
+
+
+def _walk_tokens(tokens: list[Any], walk: Walk, path: Path, pointer: str, name: str, role: str | None) -> None:
+    """One part per reading that differs, all at *path*; *name* is what their pointers begin with."""
+    readings, extras = _spelled(tokens, pointer)
+    loose = Walk(walk.max_parts)
+    walk_unknown(extras, loose, path, pointer, role)
+    readings.append("\n".join(part.text for part in loose.parts if isinstance(part, TextPart)))
+    for number, text in enumerate(dict.fromkeys(filter(None, readings))):
+        walk.add(TextPart(text, f"{name}~{number}", path, "logprobs", role))
+    for part in loose.parts:
+        if not isinstance(part, TextPart):
+            walk.add(part)
 
 
 def _spelled(tokens: list[Any], pointer: str) -> tuple[list[str], list[Any]]:
