@@ -47,19 +47,34 @@ class StoredFile(Field):
 
 
 @dataclass(frozen=True, slots=True)
+class Opaque(Field):
+    """Something that cannot be read here, whatever it is; null is nothing."""
+
+    reason: str
+
+    def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
+        """One part; strings are judged as text too."""
+        walk_unknown(value, walk, path, pointer, role)
+        if value is not None:
+            walk.add(OpaquePart(self.reason, f"{pointer}#", path, role))
+
+
+@dataclass(frozen=True, slots=True)
 class Blob(Field):
     """Base64 bytes of a medium."""
 
     modality: str = "audio"
 
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
-        """Decoded, or opaque."""
+        """Decoded, or opaque and judged as the text that it is."""
         if value is None:
             walk.spare("scalar")
             return
         if not isinstance(value, str):
             raise refuse("invalid_type", pointer, "it should be a string holding base64")
         data = decode_base64(value)
+        if data is None or " " in value:  # words whose spaces are left out may well be base64
+            walk.add(TextPart(value, f"{pointer}#text", path, "name", role))
         if data is None:
             walk.add(OpaquePart("not base64", pointer, path, role))
         elif self.modality == "audio":

@@ -28,7 +28,16 @@ from guard.protocols.contract import (
 )
 from guard.protocols.logprobs import Logprobs
 from guard.protocols.openai_chat_stream import ChatStream
-from guard.protocols.openai_common import USAGE, OpenAIAdapter, asks_for_stream, model_of, read_object, with_stream
+from guard.protocols.openai_common import (
+    USAGE,
+    OpenAIAdapter,
+    asks_for_stream,
+    check_numbered,
+    model_of,
+    number_of,
+    read_object,
+    with_stream,
+)
 from guard.protocols.openai_inline import is_flagged, listed, outcome, read_inline
 from guard.protocols.strict_json import dump, parse
 
@@ -211,9 +220,7 @@ class OpenAIChat(OpenAIAdapter):
             raise refuse("missing_field", "/choices", "an answer has at least one choice")
         if not all("message" in choice for choice in document["choices"]):
             raise refuse("missing_field", "/choices", "each choice has a message")
-        numbers = sorted(_number(choice, place) for place, choice in enumerate(document["choices"]))
-        if numbers != list(range(len(numbers))):  # clients put a stream together by them: two would become one
-            raise refuse("invalid_value", "/choices", "the choices are numbered from 0, each once")
+        check_numbered(document["choices"])
         return Answer(walk.content(Direction.OUTPUT, model_of(document)), document)
 
     def encode_response(self, exchange: Exchange, answer: Answer, content: Content) -> bytes:
@@ -275,7 +282,7 @@ def _as_stream(document: Any, *, usage: bool) -> bytes:
         entry = {"index": number, "delta": delta, "finish_reason": finish, **more}
         frames.append({**base, "choices": [entry]})
 
-    numbered = [(_number(choice, place), choice) for place, choice in enumerate(document["choices"])]
+    numbered = [(number_of(choice, place), choice) for place, choice in enumerate(document["choices"])]
     for number, choice in sorted(numbered, key=lambda one: one[0]):  # openai-python wants the first choice first
         message = {k: v for k, v in choice["message"].items() if v is not None and k != "role"}
         emit(number, {"role": choice["message"].get("role", "assistant"), "content": ""})
@@ -293,11 +300,6 @@ def _as_stream(document: Any, *, usage: bool) -> bytes:
         frames = [{**frame, "usage": None} for frame in frames]
         frames.append({**base, "choices": [], "usage": document.get("usage")})
     return b"".join(b"data: " + dump(frame) + b"\n\n" for frame in frames) + b"data: [DONE]\n\n"
-
-
-def _number(choice: dict[str, Any], place: int) -> int:
-    index = choice.get("index")
-    return index if type(index) is int else place
 
 
 ADAPTER = OpenAIChat()

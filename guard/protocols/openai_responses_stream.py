@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from guard.content import Content, Direction, Part, Path
-from guard.errors import RequestError
 from guard.protocols.contract import Walk, apply_parts, walk_unknown
-from guard.protocols.openai_common import model_of
+from guard.protocols.openai_common import index, invalid, model_of, read_event
 from guard.protocols.openai_responses_contract import ANNOTATION, AUDIO, ECHOED, EVENT, PART, RESPONSE, Item
 from guard.protocols.openai_responses_events import (
     GROWING,
@@ -24,10 +23,9 @@ from guard.protocols.openai_responses_events import (
     put,
     reach,
 )
-from guard.protocols.openai_responses_texts import Text, Texts, index, invalid, pointer
+from guard.protocols.openai_responses_texts import Text, Texts, pointer
 from guard.protocols.sse import EventReader, ServerEvent
 from guard.protocols.stream import AnswerStream
-from guard.protocols.strict_json import parse
 from guard.stream.items import Event, Item as StreamItem
 
 if TYPE_CHECKING:
@@ -102,12 +100,7 @@ class ResponsesStream(AnswerStream):
             return
         if data.startswith(b"[DONE]"):
             raise invalid(_BROKEN)
-        try:
-            document = parse(data)
-        except RequestError:
-            raise invalid("An event of the stream is not acceptable JSON.") from None
-        if not isinstance(document, dict):
-            raise invalid("An event of the stream is no object.")
+        document = read_event(data)
         kind = document.get("type")
         if kind == "error" or document.get("error"):  # clients raise on either
             self._error(document)

@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from guard.content import Lane, Path
-from guard.errors import RequestError
+from guard.protocols.openai_common import index, invalid
 from guard.protocols.openai_responses_events import Growing
 from guard.stream.items import Delta, End, Item, Pause
-
-_HIGHEST = 10**6
 
 
 @dataclass(slots=True, eq=False)
@@ -105,23 +103,6 @@ class Texts:
             self.end(text)
 
 
-def index(document: dict[str, Any], name: str) -> int:
-    """The index *name* of an event, 0 where it is left out.
-
-    Raises:
-        RequestError: it is no small whole number.
-    """
-    value = document.get(name, 0)
-    if type(value) is not int or not 0 <= value < _HIGHEST:
-        raise invalid("An index of the stream is no small number.")
-    return value
-
-
 def pointer(path: Path) -> str:
     """What a record may say of *path*: nothing where it is no place of the answer."""
     return "/?" if path[2] == "events" else "/" + "/".join(map(str, path))
-
-
-def invalid(why: str) -> RequestError:
-    """A refusal of a stream that is none of this protocol."""
-    return RequestError("invalid_stream", why)

@@ -70,7 +70,8 @@ class Gate:
             self.ended.append(item.lane)
             return self._let_go(item.lane)
         if isinstance(item, Event):
-            out = b"".join([self._let_go(lane) for lane in list(self._held)])
+            before = [lane for lane in self._held if item.group in {None, lane.group}]
+            out = b"".join([self._let_go(lane) for lane in before])
             self.judged += item.content.parts if item.content else ()
             for rule, count in item.content.exempt if item.content else ():
                 self.exempt[rule] = self.exempt.get(rule, 0) + count
