@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
+import httpx
+
 from guard import registry
 from guard.classifier import Classifier, Readable, Reads
 from guard.content import Modality, View
@@ -146,6 +148,12 @@ def _deltas(value: dict[str, Any], size: int) -> Iterator[dict[str, Any]]:
 def events(frames: Sequence[Any]) -> bytes:
     """*frames* as server-sent events, with the end that OpenAI's streams have."""
     return b"".join(b"data: " + json.dumps(one).encode() + b"\n\n" for one in frames) + b"data: [DONE]\n\n"
+
+
+def form(*files: tuple[str, tuple[str, bytes]], **fields: str) -> tuple[str, bytes]:
+    """A form of *fields* and *files* as a real client writes it: its content type, and its bytes."""
+    request = httpx.Request("POST", "http://x/", data=fields, files=files or None)
+    return request.headers["content-type"], request.read()
 
 
 @dataclass

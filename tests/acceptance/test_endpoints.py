@@ -23,7 +23,7 @@ from guard.protocols import ADAPTERS
 from guard.protocols.adapter import GeneratorAdapter
 from tests.acceptance.census import minimal, planted
 from tests.acceptance.conftest import POLICY, Answer, House, house
-from tests.fakes import CANARY, HARMLESS, completion
+from tests.fakes import CANARY, HARMLESS, completion, form
 
 MESSAGES = [{"role": "user", "content": CANARY}]
 SERVED: dict[str, Any] = {
@@ -36,6 +36,12 @@ SERVED: dict[str, Any] = {
     "/v1/responses": {"model": "m", "input": CANARY},
     "/v1/completions": {"model": "m", "prompt": CANARY},
     "/v1/embeddings": {"model": "m", "input": CANARY},
+    "/v1/images/generations": {"model": "m", "prompt": CANARY},
+    "/v1/images/edits": form(("image", ("a.png", b"\x89PNG")), prompt=CANARY),
+    "/v1/images/variations": form(("image", ("a.png", b"\x89PNG")), user=CANARY),
+    "/v1/audio/speech": {"model": "m", "voice": "alloy", "input": CANARY},
+    "/v1/audio/transcriptions": form(("file", ("a.wav", b"RIFF")), model="m", prompt=CANARY),
+    "/v1/audio/translations": form(("file", ("a.wav", b"RIFF")), model="m", prompt=CANARY),
     "/guard/v1/check": {"text": CANARY},
 }
 """Every route that is served, with a request that its policy blocks. A new adapter needs its line here."""
@@ -73,8 +79,9 @@ def _code(answer: Answer) -> Any:
 
 
 def ask(house: House, method: str, target: str, body: Any = None) -> Any:
-    data = json.dumps(SERVED["/v1/chat/completions"] if body is None else body).encode()
-    head = f"{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    body = SERVED["/v1/chat/completions"] if body is None else body
+    kind, data = body if isinstance(body, tuple) else ("application/json", json.dumps(body).encode())
+    head = f"{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nConnection: close\r\n"
     return house.raw(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data)
 
 
@@ -121,12 +128,8 @@ def test_s21_every_endpoint_of_the_sdk_that_is_not_served_is_refused(guarded: Ho
     [
         lambda c: c.responses.retrieve("resp_1"),
         lambda c: c.post("/responses/compact", body={"model": "m", "input": CANARY}, cast_to=object),
-        lambda c: c.images.generate(prompt=CANARY),
-        lambda c: c.images.edit(image=b"\x89PNG", prompt=CANARY),
-        lambda c: c.post("/images/variations", body={"image": CANARY}, cast_to=object),
-        lambda c: c.audio.speech.create(model="m", voice="alloy", input=CANARY),
-        lambda c: c.audio.transcriptions.create(model="m", file=b"RIFF"),
-        lambda c: c.post("/audio/translations", body={"file": CANARY}, cast_to=object),
+        lambda c: c.post("/videos", body={"prompt": CANARY}, cast_to=object),
+        lambda c: c.post("/audio/voices", body={"name": CANARY}, cast_to=object),
         lambda c: c.files.create(file=CANARY.encode(), purpose="batch"),
         lambda c: c.files.list(),
         lambda c: c.files.content("file-1"),

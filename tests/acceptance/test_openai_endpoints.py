@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import typing
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import openai
 import pytest
-from openai.types import Completion, CreateEmbeddingResponse, completion_create_params, embedding_create_params
+from openai.types import (
+    Completion,
+    CreateEmbeddingResponse,
+    ImagesResponse,
+    completion_create_params,
+    embedding_create_params,
+    image_create_variation_params,
+    image_edit_params,
+    image_generate_params,
+)
+from openai.types.audio import transcription_create_params, translation_create_params
 from openai.types.responses import Response, ResponseStreamEvent, response_create_params
 
 from guard.audit import State
 from guard.errors import RequestError
+from guard.protocols.multipart import read_form
 from guard.protocols.openai_responses_stream import ResponsesStream
 from tests.acceptance.census import planted
-from tests.acceptance.conftest import House
-from tests.fakes import CANARY, HARMLESS
+from tests.acceptance.conftest import POLICY, House, house
+from tests.fakes import CANARY, HARMLESS, form as form_of
 from tests.protocols.gates import Gate, frames
 
 RESPONSES, COMPLETIONS, EMBEDDINGS = "/v1/responses", "/v1/completions", "/v1/embeddings"
+IMAGES, EDITS = "/v1/images/generations", "/v1/images/edits"
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(60)
+WAV = b"RIFF\0\0\0\0WAVE" + bytes(40)
+FORMS: tuple[tuple[str, Any, dict[str, str], str], ...] = (
+    (EDITS, image_edit_params.ImageEditParamsBase, {"prompt": "x"}, "image"),
+    ("/v1/images/variations", image_create_variation_params.ImageCreateVariationParams, {}, "image"),
+    ("/v1/audio/transcriptions", transcription_create_params.TranscriptionCreateParamsBase, {"model": "m"}, "file"),
+    ("/v1/audio/translations", translation_create_params.TranslationCreateParams, {"model": "m"}, "file"),
+)
+"""By route: the type of its requests, the texts and the file that each of them needs."""
 
 
 def response(*texts: str) -> dict[str, Any]:
@@ -66,9 +89,23 @@ ENDPOINTS: dict[str, tuple[Any, dict[str, Any], Any, dict[str, Any]]] = {
         CreateEmbeddingResponse,
         embedded(0.25, -0.5),
     ),
+    IMAGES: (
+        image_generate_params.ImageGenerateParamsNonStreaming,
+        {"model": "gpt-image-2", "prompt": "hi"},
+        ImagesResponse,
+        {"created": 1, "data": []},
+    ),
+    EDITS: (  # in JSON: the SDK's own type is of forms
+        image_generate_params.ImageGenerateParamsNonStreaming,
+        {"model": "gpt-image-2", "prompt": "hi"},
+        ImagesResponse,
+        {"created": 1, "data": []},
+    ),
 }
 """By route: the type of its requests, what each of them needs, the type of its answers, and one."""
-LEAST = {RESPONSES: (1500, 0.5), COMPLETIONS: (20, 0.6), EMBEDDINGS: (8, 0.5)}
+OF_STREAMS = frozenset(("stream", "partial_images"))
+"""Fields that the gateway leaves out where it asks for one piece."""
+LEAST = {RESPONSES: (1500, 0.5), COMPLETIONS: (20, 0.6), EMBEDDINGS: (8, 0.5), IMAGES: (20, 0.6), EDITS: (20, 0.6)}
 """How many places a route's request type has at least, and the share of them where the canary's own rule blocks."""
 
 
@@ -99,9 +136,8 @@ def test_s21_census_a_canary_in_any_field_of_a_request_never_gets_through(guarde
         passed = guarded.post(route, twin)
         if passed.status == 200:  # else it was refused for what it is, not for what it says
             blocked += 1
-            assert guarded.upstream.last_body == {k: v for k, v in twin.items() if k != "stream"} | {
-                k: v for k, v in guarded.upstream.last_body.items() if k == "stream"
-            }, place
+            told = {key: value for key, value in guarded.upstream.last_body.items() if key not in OF_STREAMS}
+            assert told == {key: value for key, value in twin.items() if key not in OF_STREAMS}, place
         guarded.upstream.received.clear()
     assert guarded.leaks(answer) == []
     least, share = LEAST[route]
@@ -221,6 +257,145 @@ def test_s21_the_real_client_gets_its_vectors_in_either_form(guarded: House) -> 
         for refused in (CANARY, [CANARY], [4, 7]):
             with pytest.raises(openai.BadRequestError):
                 client.embeddings.create(model="m", input=refused)
+
+
+PICTURES: dict[str, Callable[[Any, str], Any]] = {
+    "generate": lambda c, text: c.images.generate(model="dall-e-3", prompt=text),
+    "edit": lambda c, text: c.images.edit(model="dall-e-2", image=("a.png", PNG), prompt=text),
+    "edit of two": lambda c, text: c.images.edit(model="m", image=[("a.png", PNG), ("b.png", PNG)], prompt=text),
+    "edit with a mask": lambda c, text: c.images.edit(
+        model="m", image=("a.png", PNG), mask=("m.png", PNG), prompt=text
+    ),
+    "vary": lambda c, text: c.images.create_variation(model="m", image=("a.png", PNG), user=text),
+}
+
+
+@pytest.fixture(scope="module")
+def lenient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A gateway whose policy lets through what no classifier can read."""
+    policy = POLICY.read_text(encoding="utf-8") + "unscannable: allow\n"
+    with house(tmp_path_factory.mktemp("lenient"), policy) as one:
+        yield one
+
+
+def fields_of(request: bytes) -> dict[str, Any]:
+    """The fields of a form that the upstream got."""
+    head, _, body = request.partition(b"\r\n\r\n")
+    kind = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-type:"))
+    return {field["name"]: field["value"] for field in read_form(body, kind.partition(b":")[2].strip())}
+
+
+@pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
+@pytest.mark.parametrize("name", PICTURES)
+def test_s21_the_real_client_gets_pictures_and_an_error_for_what_may_not_be_said(lenient: House, name: str) -> None:
+    lenient.begin()
+    call = PICTURES[name]
+    with lenient.client() as client:
+        picture = {"b64_json": base64.b64encode(PNG).decode(), "revised_prompt": "for ana@example.org"}
+        lenient.upstream.answer = {"created": 1, "data": [picture]}
+        (got,) = call(client, f"{HARMLESS}, ana@example.org").data
+        assert (got.b64_json, got.revised_prompt) == (picture["b64_json"], "for <EMAIL_1>")
+        asked = lenient.upstream.last_body if name == "generate" else fields_of(lenient.upstream.received[-1])
+        assert asked["response_format"] == "b64_json"
+        assert f"{HARMLESS}, <EMAIL_1>" in asked.values()
+        if name != "generate":
+            assert PNG in asked.values()
+        for question, told in ((CANARY, HARMLESS), ("hello", CANARY)):
+            lenient.upstream.answer = {"created": 1, "data": [{**picture, "revised_prompt": told}]}
+            with pytest.raises(openai.BadRequestError) as refused:
+                call(client, question)
+            assert refused.value.code == "content_filter"
+
+
+@pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
+def test_s15_pictures_and_sound_that_nothing_reads_are_blocked_both_ways(guarded: House) -> None:
+    guarded.upstream.answer = {"created": 1, "data": [{"b64_json": base64.b64encode(PNG).decode()}]}
+    with guarded.client() as client:
+        for call in (
+            lambda: client.images.generate(model="m", prompt="x"),
+            lambda: client.images.create_variation(model="m", image=("a.png", PNG)),
+            lambda: client.audio.transcriptions.create(model="m", file=("a.wav", WAV)),
+        ):
+            with pytest.raises(openai.BadRequestError) as refused:
+                call()
+            assert refused.value.code == "content_filter"
+        guarded.upstream.answer = WAV
+        guarded.upstream.headers = {"Content-Type": "audio/wav"}
+        with pytest.raises(openai.BadRequestError):
+            client.audio.speech.create(model="m", voice="alloy", input="x")
+    assert len(guarded.upstream.received) == 2
+
+
+def test_s21_the_real_client_gets_a_stream_of_whole_pictures(lenient: House) -> None:
+    lenient.begin()
+    lenient.upstream.answer = {"created": 1, "data": [{"b64_json": base64.b64encode(PNG).decode()}]}
+    with lenient.client() as client:
+        (event,) = client.images.generate(model="gpt-image-2", prompt="x", stream=True, partial_images=2)
+    assert event.type == "image_generation.completed"
+    assert lenient.upstream.last_body == {"model": "gpt-image-2", "prompt": "x"}
+
+
+def test_s21_the_real_client_hears_what_is_said(lenient: House) -> None:
+    lenient.begin()
+    lenient.upstream.answer = WAV
+    lenient.upstream.headers = {"Content-Type": "audio/wav"}
+    with lenient.client() as client:
+        got = client.audio.speech.create(model="m", voice="alloy", input=f"{HARMLESS}, ana@example.org")
+        assert got.content == WAV
+        assert got.response.headers["content-type"] == "audio/wav"
+        assert lenient.upstream.last_body["input"] == f"{HARMLESS}, <EMAIL_1>"
+        with pytest.raises(openai.BadRequestError):
+            client.audio.speech.create(model="m", voice="alloy", input=CANARY)
+
+
+@pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
+@pytest.mark.parametrize("task", ["transcriptions", "translations"])
+@pytest.mark.parametrize(
+    ("form", "media_type"),
+    [("json", "application/json"), ("verbose_json", "application/json"), ("text", "text/plain"), ("vtt", "text/vtt")],
+)
+def test_s21_the_real_client_reads_what_was_heard(lenient: House, task: str, form: str, media_type: str) -> None:
+    lenient.begin()
+    lenient.upstream.headers = {"Content-Type": media_type}
+
+    def hear(text: str, prompt: str = "x") -> Any:
+        lenient.upstream.answer = (
+            {"text": text, "duration": 1.234567891, "language": "en"} if "json" in form else text.encode()
+        )
+        with lenient.client() as client:
+            got = getattr(client.audio, task).create(
+                model="m", file=("a.wav", WAV), response_format=form, prompt=prompt
+            )
+        return got if isinstance(got, str) else got.text
+
+    assert hear(f"{HARMLESS}, ana@example.org") == f"{HARMLESS}, <EMAIL_1>"
+    assert fields_of(lenient.upstream.received[-1])["file"] == WAV
+    for text, prompt in ((CANARY, "x"), ("x", CANARY)):
+        with pytest.raises(openai.BadRequestError) as refused:
+            hear(text, prompt)
+        assert refused.value.code == "content_filter"
+    assert CANARY.encode() not in lenient.upstream.everything
+
+
+def test_s21_census_a_canary_in_any_field_of_a_form_never_gets_through(lenient: House) -> None:
+    """Every field that openai's types know, as the SDK would write it, with the canary in its name or value."""
+    lenient.begin()
+    lenient.upstream.answer = {"created": 1, "data": [], "text": "x"}
+    count = blocked = 0
+    for route, hint, base, upload in FORMS:
+        for name in sorted({*typing.get_type_hints(hint), "undeclared", "list[]"} - {upload}):
+            for phrase in (CANARY, HARMLESS):
+                kind, body = form_of((upload, ("a.bin", PNG)), **{**base, name: phrase})
+                answer = lenient.post(route, body, {"Content-Type": kind})
+                if phrase == CANARY:
+                    count += 1
+                    assert answer.status == 400, (route, name)
+                    assert CANARY.encode() not in lenient.upstream.everything + answer.raw, (route, name)
+                    blocked += answer.json["error"]["code"] == "content_filter"
+        kind, body = form_of((upload, (CANARY, PNG)), **base)
+        assert lenient.post(route, body, {"Content-Type": kind}).status == 400
+    assert count > 40
+    assert blocked > 0.7 * count
 
 
 @pytest.mark.parametrize(
