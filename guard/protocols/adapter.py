@@ -102,6 +102,10 @@ class GeneratorAdapter(Adapter):
 
     accept: ClassVar[bytes] = JSON
 
+    def upstream_path(self, route: str) -> str:
+        """The path at the generator for what came to *route*: the same, in every protocol that is one."""
+        return route
+
     @abstractmethod
     def encode_request(self, exchange: Exchange, content: Content, *, stream: bool) -> bytes:
         """The request as *content* says it may be forwarded; its answer asked for as a *stream*, or in one piece."""

@@ -199,7 +199,7 @@ class Object(Field):
                     "case_variant_key", pointer, "a key differs from a known one in case; write it in lower case"
                 )
             else:
-                _walk_entry(key, item, walk, path, f"{pointer}/?{index}", role, "unknown")
+                walk_entry(key, item, walk, path, f"{pointer}/?{index}", role, "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +269,7 @@ def walk_unknown(value: Any, walk: Walk, path: Path, pointer: str, role: str | N
         _walk_string(value, walk, path, pointer, role, kind)
     elif isinstance(value, dict):
         for index, (key, item) in enumerate(value.items()):
-            _walk_entry(key, item, walk, path, f"{pointer}/?{index}", role, kind)
+            walk_entry(key, item, walk, path, f"{pointer}/?{index}", role, kind)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             if item is None or (isinstance(item, int) and -_SMALL < item < _SMALL):
@@ -299,7 +299,7 @@ def add_data_url(value: str, walk: Walk, path: Path, pointer: str, role: str | N
     walk.add(decode_data_url(value, pointer, path, role))
 
 
-def _walk_entry(key: str, item: Any, walk: Walk, path: Path, pointer: str, role: str | None, kind: str) -> None:
+def walk_entry(key: str, item: Any, walk: Walk, path: Path, pointer: str, role: str | None, kind: str) -> None:
     """A key that no contract names is text a person chose: judged, and never shown in a pointer.
 
     Below a known field it is of that field's making, not an unknown field.

@@ -180,7 +180,7 @@ class Generating:
         draft.attempts = 1
         try:
             answering = await self._house.upstream.call(
-                draft.route,
+                adapter.upstream_path(draft.route),
                 self._headers,
                 body,
                 content_type=exchange.content_type,

@@ -159,6 +159,7 @@ def house(
     inline: bool = True,
     vault: Scope = Scope.REQUEST,
     calls: UpstreamConfig = _ONE_CALL,
+    protocols: tuple[str, ...] = (),
     **limits: Any,
 ) -> Iterator[House]:
     """A whole gateway under *policy* (the acceptance policy, if None) in front of a stub.
@@ -179,6 +180,7 @@ def house(
             admin=Address("127.0.0.1", 0),
             upstream=replace(calls, url=stub.url, timeout_s=timeout_s),
             policies=str(file),
+            protocols=protocols,
             audit=AuditConfig(path=str(log)),
             limits=replace(Limits(), **limits),
             tenants=tenants,
