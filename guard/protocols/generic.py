@@ -110,11 +110,15 @@ class Tree(Field):
                     self.below[ANY].walk(item, walk, (*path, key), place, role)
                 else:
                     walk_entry(key, item, walk, path, place, role, "unknown")
-        elif isinstance(value, list) and ANY in self.below:
+        elif isinstance(value, list):
             for index, item in enumerate(value):
-                self.below[ANY].walk(item, walk, (*path, index), f"{pointer}/{index}", role)
+                known = self.below.get(str(index)) or self.below.get(ANY) or _UNNAMED
+                known.walk(item, walk, (*path, index), f"{pointer}/{index}", role)
         else:
             walk_unknown(value, walk, path, pointer, role)
+
+
+_UNNAMED = Tree()
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,8 +273,9 @@ def _matches(document: Any, steps: Steps) -> Iterator[tuple[Path, Any]]:
             if isinstance(value, dict):
                 keys = list(value) if step == ANY else [step] if step in value else []
                 deeper += (((*path, key), value[key]) for key in keys)
-            elif isinstance(value, list) and step == ANY:
-                deeper += (((*path, index), item) for index, item in enumerate(value))
+            elif isinstance(value, list):
+                numbered = enumerate(value)
+                deeper += (((*path, index), item) for index, item in numbered if step in {ANY, str(index)})
         found = deeper
     yield from found
 

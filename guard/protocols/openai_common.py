@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from guard.content import Direction
@@ -11,7 +12,7 @@ from guard.protocols.contract import WORD, Constrained, Object, Scalar, Walk, re
 from guard.protocols.strict_json import dump, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from guard.content import Content
     from guard.protocols.contract import Field
@@ -159,6 +160,17 @@ def index(document: dict[str, Any], name: str) -> int:
     if type(value) is not int or not 0 <= value < _HIGHEST:
         raise invalid("An index of the stream is no small number.")
     return value
+
+
+@contextmanager
+def refused_as_stream() -> Iterator[None]:
+    """Whatever is refused of an event is a refusal of the stream: ``invalid_stream``."""
+    try:
+        yield
+    except RequestError as error:
+        if error.code == "invalid_stream":
+            raise
+        raise invalid(f"An event of the stream cannot be read ({error.code}).") from None
 
 
 def failure_event(code: str, message: str) -> dict[str, Any]:

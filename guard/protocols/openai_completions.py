@@ -39,6 +39,7 @@ from guard.protocols.openai_common import (
     number_of,
     read_event,
     read_object,
+    refused_as_stream,
     with_stream,
 )
 from guard.protocols.stream import AnswerStream
@@ -177,7 +178,9 @@ class CompletionStream(AnswerStream):
                     items += self._end(number)
                 self.finished = True
             elif text:
-                items += self._chunk(read_event(text))
+                chunk = read_event(text)
+                with refused_as_stream():
+                    items += self._chunk(chunk)
             if self.finished:
                 break
         return items

@@ -105,8 +105,8 @@ RESPONSE = Object(
     },
     nullable=False,
 )
-_ALWAYS_BYTES = ("gpt-image", "chatgpt-image")
-"""Models that answer bytes, and take no ``response_format``."""
+_ALWAYS_BYTES = "gpt-image"
+"""In the names of models that answer bytes, and take no ``response_format``."""
 
 
 class OpenAIImages(OpenAIAdapter):
@@ -190,7 +190,7 @@ def _names(document: Any) -> set[str]:
 def _wants_bytes(document: Any, model: str | None) -> bool:
     """Whether bytes are to be asked for: of a model that may answer addresses, if the client does not say."""
     said = value_of(document, "response_format") if isinstance(document, list) else document.get("response_format")
-    return model is not None and not model.startswith(_ALWAYS_BYTES) and not said
+    return model is not None and _ALWAYS_BYTES not in model and not said
 
 
 def _events(kind: str, document: dict[str, Any]) -> list[bytes]:

@@ -94,6 +94,7 @@ def _parts(kind: str) -> OneOf:
             "refusal": Object({**cached, "refusal": Guarded("refusal")}),
             "reasoning_text": Object({**cached, "text": _REASONING}),
             "summary_text": Object({**cached, "text": _REASONING}),
+            "output_audio": Object({**cached, "data": Blob("audio"), "transcript": Guarded("transcript")}),
             "computer_screenshot": Object({**cached, "image_url": _MEDIUM, "file_id": StoredFile()}),
         }
     )

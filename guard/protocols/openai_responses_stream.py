@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from guard.content import Content, Direction, Part, Path
 from guard.protocols.contract import Walk, apply_parts, walk_unknown
-from guard.protocols.openai_common import index, invalid, model_of, read_event
+from guard.protocols.openai_common import index, invalid, model_of, read_event, refused_as_stream
 from guard.protocols.openai_responses_contract import ANNOTATION, AUDIO, ECHOED, EVENT, PART, RESPONSE, Item
 from guard.protocols.openai_responses_events import (
     GROWING,
@@ -102,12 +102,13 @@ class ResponsesStream(AnswerStream):
             raise invalid(_BROKEN)
         document = read_event(data)
         kind = document.get("type")
-        if kind == "error" or document.get("error"):  # clients raise on either
-            self._error(document)
-        elif isinstance(kind, str):
-            self._dispatch(document, kind)
-        else:
-            raise invalid("An event of the stream has no type.")
+        with refused_as_stream():
+            if kind == "error" or document.get("error"):  # clients raise on either
+                self._error(document)
+            elif isinstance(kind, str):
+                self._dispatch(document, kind)
+            else:
+                raise invalid("An event of the stream has no type.")
 
     def _dispatch(self, document: dict[str, Any], kind: str) -> None:
         stem, _, stage = kind.rpartition(".")

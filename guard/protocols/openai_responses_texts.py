@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from guard.content import Lane, Path
+from guard.protocols.contract import MOST_PARTS, WORD
 from guard.protocols.openai_common import index, invalid
 from guard.protocols.openai_responses_events import Growing
 from guard.stream.items import Delta, End, Item, Pause
@@ -61,11 +62,16 @@ class Texts:
         known = self.known.get(path)
         if known is not None:
             return known
+        if len(self.known) >= MOST_PARTS:
+            raise invalid(f"The answer has more than {MOST_PARTS} texts.")
         lane = Lane(path, pointer(path), growing.kind, thread=growing.thread)
         text = self.known[path] = Text(lane, growing, at, silent)
         text.base = {"type": f"{growing.stem}.delta"} | {
-            name: document[name] for name in ("item_id", "output_index", *growing.indices) if name in document
+            name: document[name] for name in ("output_index", *growing.indices) if name in document
         }
+        item_id = document.get("item_id")
+        known_word = isinstance(item_id, str) and WORD.fullmatch(item_id)  # any other is judged before it is written
+        text.base["item_id"] = item_id if known_word else ""
         if growing.thread is not None:
             if growing.thread in self._of_thread:
                 self.end(self._of_thread[growing.thread])
