@@ -42,6 +42,8 @@ class Draft:
     timings: dict[str, float] = field(default_factory=dict)
     bytes_in: int = 0
     bytes_out: int = 0
+    recorded: bool = False
+    """Whether its terminal record is with the audit log: there is one, whatever happens to the request after that."""
     cut_off: Callable[[str, str], bytes] | None = None
     """Makes the end of an answer that was being sent when the gateway was stopped."""
     masked: Mapping[str, str] = field(default_factory=dict, repr=False)
