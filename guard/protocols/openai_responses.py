@@ -12,12 +12,14 @@ from guard.content import Content, Direction
 from guard.protocols.adapter import JSON, Answer, Exchange
 from guard.protocols.contract import Walk, apply_parts, refuse
 from guard.protocols.openai_common import OpenAIAdapter, asks_for_stream, changed, model_of, read_object, with_stream
+from guard.protocols.openai_inline import is_flagged, outcome, read_inline
 from guard.protocols.openai_responses_contract import ECHOED, REQUEST, RESPONSE
 from guard.protocols.openai_responses_events import as_stream
 from guard.protocols.openai_responses_stream import ResponsesStream
 from guard.protocols.strict_json import dump, parse
 
 if TYPE_CHECKING:
+    from guard.decision import Decision
     from guard.protocols.stream import AnswerStream
 
 
@@ -41,12 +43,14 @@ class OpenAIResponses(OpenAIAdapter):
             raise refuse("missing_field", "/model", "it should name a model")
         walk = Walk()
         REQUEST.walk(document, walk, (), "", None)
-        return Exchange((walk.content(Direction.INPUT, model_of(document)),), document, stream=stream)
+        content = walk.content(Direction.INPUT, model_of(document))
+        return Exchange((content,), document, stream=stream, inline=read_inline(document))
 
     def encode_request(self, exchange: Exchange, content: Content, *, stream: bool) -> bytes:
         """The checked document again."""
         document = apply_parts(exchange.document, exchange.content.parts, content.parts)
-        return dump(with_stream(document, stream=stream))
+        document = with_stream(document, stream=stream)
+        return dump(document if exchange.inline is None else {k: v for k, v in document.items() if k != "moderation"})
 
     def decode_response(self, exchange: Exchange, body: bytes, media_type: bytes = JSON) -> Answer:  # noqa: ARG002
         """Every item, with reasoning, refusals, calls, annotations and token lists, and all that it repeats."""
@@ -63,6 +67,29 @@ class OpenAIResponses(OpenAIAdapter):
         """JSON, or the whole stream."""
         document = apply_parts(answer.document, answer.content.parts, content.parts)
         _drop_stale_tokens(document, answer.content, content)
+        if answer.moderation is not None:
+            document["moderation"] = answer.moderation
+        return as_stream(document) if exchange.stream else dump(document)
+
+    def describe_inline(self, decision: Decision, content: Content, model: str) -> tuple[dict[str, Any], bool]:
+        """One result."""
+        found = outcome(decision, content, model)
+        return found, is_flagged(found)
+
+    def encode_filtered(self, exchange: Exchange, answer: Answer) -> bytes:
+        """An answer without output, incomplete for the content filter."""
+        kept = ("id", "created_at", "model")
+        document = {
+            **{key: answer.document[key] for key in kept if key in answer.document},
+            "object": "response",
+            "status": "incomplete",
+            "incomplete_details": {"reason": "content_filter"},
+            "output": [],
+            "parallel_tool_calls": False,
+            "tool_choice": "auto",
+            "tools": [],
+            "moderation": answer.moderation,
+        }
         return as_stream(document) if exchange.stream else dump(document)
 
     def open_stream(self, exchange: Exchange) -> AnswerStream | None:

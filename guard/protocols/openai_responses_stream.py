@@ -399,6 +399,8 @@ class ResponsesStream(AnswerStream):
             return b""
         if payload.name:
             event = {**event, payload.name: self._keep(payload)}
+        if self.moderation is not None and event.get("type") in _ENDINGS and isinstance(event.get("response"), dict):
+            event["response"] = {**event["response"], "moderation": self.moderation}
         return self._writer.write(event)
 
     def _keep(self, payload: _Payload) -> Any:
