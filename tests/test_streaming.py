@@ -400,3 +400,39 @@ def test_each_sentence_is_read_once_however_finely_the_stream_is_cut() -> None:
     engine.close()
     assert catalog.sentences.read == at_once
     assert at_once < 2 * len(text)
+
+
+HASTY = """
+policy: hasty
+release_below: 0.5
+classifiers: {pii: {entities: [email]}}
+rules:
+  - {id: bad, when: {category: custom.canary, at_least: 0.5}, then: block}
+  - {id: mask, when: {category: pii.email}, then: redact}
+"""
+
+
+def test_what_a_policy_lets_out_early_is_still_masked_and_counted_and_ends_with_the_first_bad_score() -> None:
+    engine = Engine(SentenceCatalog())
+    policy = parse_policy(HASTY, actions=ACTIONS, catalog=FakeCatalog(CanaryClassifier()))
+    engine.ensure([policy])
+    early: list[str] = []
+
+    async def send(out: list[Out]) -> None:
+        early.extend(one.text for one in out if isinstance(one, Text))
+
+    async def run() -> AnswerJudge:
+        judge = AnswerJudge(Pipeline(engine), policy, decision_id="d")
+        for text in ("It is good, all of it. ", "Write to ana@example.org. ", "It is bad, all of it. ", "And so on. "):
+            got = await judge.take([Delta(LANE, text)], time.monotonic() + 20, send)
+            assert got == []
+            if judge.refusal is not None:
+                break
+        return judge
+
+    judge = asyncio.run(run())
+    engine.close()
+    assert early == ["It is good, all of it. ", "Write to <EMAIL_1>. ", "It is bad, all of it. "]
+    assert judge.refusal is not None
+    assert judge.early == len("".join(early))
+    assert judge.decision().rules == ("bad", "mask")

@@ -135,7 +135,7 @@ class Streamed:
             return []
         began = time.monotonic()
         try:
-            return await self._judge.take(items, self._house.deadline())
+            return await self._judge.take(items, self._house.deadline(), self._go_on)
         finally:
             self._judging += time.monotonic() - began
 
@@ -233,6 +233,7 @@ class Streamed:
         draft.note_model(self._codec.model)
         if draft.output is None:
             draft.output = self._judge.decision()
+        draft.released_early = self._judge.early
         draft.timings["output"] = round(self._judging * 1000, 3)
         draft.timings["upstream"] = round(self._asking + since(self._began) - self._judging * 1000, 3)
 
