@@ -399,7 +399,7 @@ def test_each_sentence_is_read_once_however_finely_the_stream_is_cut() -> None:
     stream(pipeline, policy, cut(text, range(3, len(text), 3)))
     engine.close()
     assert catalog.sentences.read == at_once
-    assert at_once < 2 * len(text)
+    assert at_once < 3 * len(text)
 
 
 HASTY = """
@@ -436,3 +436,26 @@ def test_what_a_policy_lets_out_early_is_still_masked_and_counted_and_ends_with_
     assert judge.refusal is not None
     assert judge.early == len("".join(early))
     assert judge.decision().rules == ("bad", "mask")
+
+
+class Diluted(Sentences):
+    """Scores how much of what it reads is "bad": good text before it drowns it."""
+
+    def classify(self, items: Sequence[str]) -> list[list[Finding]]:
+        return [[Finding("custom.canary", 4 * text.count("bad") * 3 / (4 * len(text) + 1))] for text in items]
+
+
+def test_a_bad_sentence_does_not_drown_in_the_good_ones_before_it() -> None:
+    catalog = SentenceCatalog()
+    catalog.sentences = Diluted()
+    engine = Engine(catalog)
+    policy = parse_policy(
+        HASTY.replace("release_below: 0.5\n", ""), actions=ACTIONS, catalog=FakeCatalog(CanaryClassifier())
+    )
+    engine.ensure([policy])
+    got = stream(
+        Pipeline(engine), policy, cut("It is good, all of it. bad bad bad bad. It is good, again. ", [4, 30, 40])
+    )
+    engine.close()
+    assert got.refusal is not None
+    assert got.text == "It is good, all of it. "
