@@ -70,7 +70,9 @@ def _forced(text: str, start: int, limit: int) -> int:
 
 
 def context(text: str, at: int, reach: int) -> int:
-    """Where the context of what stands at *at* begins: up to *reach* characters before it, at the start of a word.
+    """Where the context of what stands at *at* begins: up to *reach* characters before it, half of them at least.
+
+    At the start of a word, if one begins in the first half.
 
     >>> context("one two three", 8, 6)
     4
@@ -78,6 +80,6 @@ def context(text: str, at: int, reach: int) -> int:
     low = max(0, at - reach)
     if low == 0:
         return 0
-    match = _GAP.search(text, low, at)
+    match = _GAP.search(text, low, at - reach // 2)
     low = match.end() if match is not None else low
     return uncut(text, low, low)[0][1]

@@ -81,3 +81,8 @@ def test_context_reaches_back_to_the_start_of_a_word() -> None:
     text = "alpha beta gamma delta"
     assert text[context(text, 17, 8) : 17] == "gamma "
     assert context(text, 3, 8) == 0
+
+
+def test_a_text_without_gaps_has_context_all_the_same() -> None:
+    text = "字" * 300 + "手机 "
+    assert context(text, len(text), 128) == len(text) - 128
