@@ -77,6 +77,8 @@ class _Choice:
         self.words: set[Path] = set()
         self.heads: dict[Path, dict[str, Any]] = {}
         self.extras: dict[str, Any] = {}
+        self.places: dict[Path, dict[int, int]] = {}
+        """Of each numbered list, where its entries stand in what was written."""
         self.finish: str | None = None
         self.begun = False
         self.ended = False
@@ -94,6 +96,8 @@ class ChatStream(AnswerStream):
         self._extras: dict[str, Any] = {}
         self._wants_usage = usage
         self._usage: Any = None
+        self._open = 0
+        """Every choice before this one has begun."""
         self._unknown: dict[Path, int] = {}
         self._spared = Walk()
 
@@ -230,10 +234,11 @@ class ChatStream(AnswerStream):
                 yield from self._grow(choice, item, place, where)
             elif isinstance(item, list) and (all(map(_is_numbered, item)) or key == "tool_calls"):
                 for number, one in enumerate(item):
-                    if not isinstance(one, dict) or not 0 <= one.get("index", number) < _MOST:
+                    given = one.get("index") if isinstance(one, dict) else number
+                    at = number if given is None else given
+                    if not isinstance(one, dict) or type(at) is not int or not 0 <= at < _MOST:
                         raise refuse("invalid_type", where, "it should be a list of numbered objects")
                     entry = {name: inner for name, inner in one.items() if name != "index"}
-                    at = one.get("index", number)
                     yield from self._grow(choice, entry, (*place, at), f"{where}/{at}")
             else:
                 walk = Walk()
@@ -332,7 +337,9 @@ class ChatStream(AnswerStream):
                 return self._delta(self._choices[index], path[3:], apply_parts(item, *parts, below=path))
             case ("choice", index, extra):
                 extra = apply_parts(extra, *parts, below=("choices", index))
-                return self._frame([{"index": index, "delta": {}, "finish_reason": None, **extra}])
+                return self._opened(index) + self._frame(
+                    [{"index": index, "delta": {}, "finish_reason": None, **extra}]
+                )
             case ("finish", index, extra):
                 choice = self._choices[index]
                 choice.ended = True
@@ -368,13 +375,29 @@ class ChatStream(AnswerStream):
         delta: Any = value
         for depth in range(len(steps) - 1, -1, -1):
             step = steps[depth]
+            if isinstance(
+                step, int
+            ):  # some clients put an entry that is new to them behind the others, whatever its number
+                places = choice.places.setdefault(steps[:depth], {})
+                step = places.setdefault(step, len(places))
             head = choice.heads.pop(("choices", choice.index, "message", *steps[:depth]), {}) if depth else {}
             delta = [{"index": step, **delta}] if isinstance(step, int) else {**head, step: delta}
+        before = self._opened(choice.index)
         if not choice.begun:
             choice.begun = True
             role = choice.heads.pop(("choices", choice.index, "message"), {}).get("role", "assistant")
             delta = {"role": role, **delta}
-        return self._frame([{"index": choice.index, "delta": delta, "finish_reason": None}])
+        return before + self._frame([{"index": choice.index, "delta": delta, "finish_reason": None}])
+
+    def _opened(self, index: int) -> bytes:
+        """The beginnings of the choices before *index*: clients put one that is new to them behind the others."""
+        fresh = []
+        while self._open < index:
+            choice = self._choices.setdefault(self._open, _Choice(self._open))
+            self._open += 1
+            if not choice.begun:
+                fresh.append(self._delta(choice, ("content",), ""))
+        return b"".join(fresh)
 
     def _frame(self, choices: list[dict[str, Any]], **more: Any) -> bytes:
         base = {name: self._base[name] for name in _BASE if name in self._base}

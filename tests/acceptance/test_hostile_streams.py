@@ -6,6 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from openai._models import construct_type
+from openai.lib.streaming.chat import ChatCompletionStreamState
+from openai.types.chat import ChatCompletionChunk
 
 from guard.audit import State
 from tests.acceptance.conftest import Answer, House
@@ -71,3 +74,54 @@ def test_an_error_in_a_stream_is_passed_on_without_what_is_masked(guarded: House
     answer = streamed(guarded, chunk({"content": HELLO}), error, ended=False)
     last = json.loads(answer.body.decode().strip().split("\n\n")[-1].removeprefix("data: "))
     assert last == {"error": {"message": "no such <ENTITY_1>", "code": "not_found"}}
+
+
+def put_together(answer: Answer) -> list[dict[str, Any]]:
+    """The messages that openai-python makes of the chunks."""
+    state = ChatCompletionStreamState()
+    for one in deltas(answer.body):
+        state.handle_chunk(construct_type(type_=ChatCompletionChunk, value=one))  # type: ignore[arg-type]
+    return [choice.message.to_dict() for choice in state.current_completion_snapshot.choices]
+
+
+FIRST, SECOND = CANARY.split()
+SPLIT: dict[str, list[dict[str, Any]]] = {
+    "choices": [
+        chunk({"content": HELLO}),
+        chunk({"content": f"It is the {FIRST} "}, index=2),
+        chunk({"content": f"{SECOND} of course"}, index=1),
+        *(chunk({}, "stop", index) for index in (2, 1, 0)),
+    ],
+    "thoughts": [
+        chunk({"content": HELLO, "thoughts": [{"index": 1, "text": f"It is the {FIRST} "}]}),
+        chunk({"thoughts": [{"index": 0, "text": f"{SECOND} of course"}]}),
+        END,
+    ],
+    "calls": [
+        chunk({"tool_calls": [{**CALL, "index": 1, "function": {"name": "f", "arguments": f"It is the {FIRST} "}}]}),
+        chunk({"tool_calls": [{**CALL, "index": 0, "function": {"name": "f", "arguments": f"{SECOND} of course"}}]}),
+        END,
+    ],
+}
+
+
+@pytest.mark.parametrize("where", SPLIT)
+def test_no_client_puts_together_what_was_judged_apart(guarded: House, where: str) -> None:
+    answer = streamed(guarded, *SPLIT[where])
+    messages = put_together(answer)
+    said = json.dumps(messages)
+    assert f"It is the {FIRST} " in said
+    assert f"{SECOND} of course" in said
+    assert CANARY not in said
+    assert len(messages) == (3 if where == "choices" else 1)
+
+
+@pytest.mark.parametrize("index", ["0", 0.0, True, -1, 5000])
+def test_a_number_that_is_none_is_the_generators_error(guarded: House, index: Any) -> None:
+    answer = streamed(guarded, chunk({"tool_calls": [{**CALL, "index": index}]}), END)
+    assert (answer.status, answer.json["error"]["code"]) == (502, "upstream_protocol")
+
+
+def test_a_call_whose_number_is_null_is_the_first(guarded: House) -> None:
+    answer = streamed(guarded, chunk({"tool_calls": [{**CALL, "index": None}]}), END)
+    assert messages_of(deltas(answer.body))[0]["tool_calls"][0]["id"] == "call_1"
