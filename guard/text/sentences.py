@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from guard.text.escapes import uncut
+from guard.text.escapes import LONGEST as LONGEST_ESCAPE, uncut
 
 LONGEST = 190
 """Characters after which a sentence is cut at its last clause or word."""
@@ -35,7 +35,7 @@ def boundary(text: str, start: int = 0, *, whole: bool = False) -> int | None:
     4
     """
     limit = start + LONGEST
-    known = whole or len(text) > limit + 1
+    known = whole or len(text) >= limit + LONGEST_ESCAPE  # one that is not whole is not seen to be cut in two
     for match in _END.finditer(text, start, min(len(text), limit + 1)):
         end = match.end()
         if end > limit:
