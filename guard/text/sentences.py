@@ -35,7 +35,8 @@ def boundary(text: str, start: int = 0, *, whole: bool = False) -> int | None:
     4
     """
     limit = start + LONGEST
-    known = whole or len(text) >= limit + LONGEST_ESCAPE  # one that is not whole is not seen to be cut in two
+    escaped = "\\" in text[max(start, limit - LONGEST_ESCAPE) : limit]  # one that has not come is not seen to be cut
+    known = whole or len(text) > limit + (LONGEST_ESCAPE if escaped else 1)
     for match in _END.finditer(text, start, min(len(text), limit + 1)):
         end = match.end()
         if end > limit:
