@@ -220,6 +220,13 @@ def test_a_sentence_is_released_with_the_character_that_shows_its_end(pipeline: 
     assert asyncio.run(run()) == [[], [Text(LANE, "It is raining today. ")], []]
 
 
+def test_a_word_of_context_counts_however_long_nothing_parts_the_text_before_it(pipeline: Pipeline) -> None:
+    policy = policy_of(pipeline, RULES.replace("credit_card]", "phone]").replace("pii.credit_card", "pii.phone"))
+    text = "字" * 129 + "手机 13812345678"
+    streamed = stream(pipeline, policy, cut(text, range(3, len(text), 3)))
+    same(streamed.decision, whole(pipeline, policy, LANE.part(text)).decision)
+
+
 def test_what_could_grow_over_the_end_of_the_thinking_is_read_with_the_answer(pipeline: Pipeline) -> None:
     policy = policy_of(pipeline)
     first, second = CANARY.split()
