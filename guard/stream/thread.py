@@ -38,6 +38,8 @@ class Thread:
     ended: bool = False
     whole: bool = False
     """Nothing of the past may be forgotten."""
+    _seen: int = 0
+    """Where the text ended when it was last looked through for the end of a sentence."""
 
     @property
     def end(self) -> int:
@@ -52,8 +54,10 @@ class Thread:
             self.pieces.append(Piece(self.end, lane))
         self.ended = False
         self.text += text
-        while (end := boundary(self.text, self.cut - self.base)) is not None:
+        seen, self._seen = self._seen - self.base, self.end
+        while (end := boundary(self.text, self.cut - self.base, seen=seen)) is not None:
             found.append(self._cut(self.base + end))
+            seen = 0
         return found
 
     def pause(self) -> list[Sentence]:
