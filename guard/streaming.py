@@ -132,7 +132,8 @@ class AnswerJudge:
 
     async def take(self, items: Iterable[Item], deadline: float) -> list[Out]:
         """Judge what *items* complete, and give what may be sent. *deadline* is a `time.monotonic` time."""
-        return await self._rounds([entry for item in items for entry in self._gate.feed(item)], deadline)
+        entries = [entry for item in items for entry in self._gate.feed(item)]
+        return await self._rounds(entries, deadline) if entries else []
 
     async def close(self, deadline: float) -> list[Out]:
         """Nothing follows: judge and give the rest."""
