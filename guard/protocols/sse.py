@@ -49,6 +49,8 @@ class EventReader:
         rest = self._rest
         events: list[ServerEvent] = []
         if self._started and not rest and not self._after_cr and b"\r" not in data:  # as most generators write
+            if data[:6] == b"data: " and data.find(b"\n") == len(data) - 2 and data[-1:] == b"\n" and not self.in_event:
+                return [ServerEvent("", data[6:-2])]  # and mostly one event at once
             *lines, last = data.split(b"\n")
             for line in lines:
                 self._take(line, events)
