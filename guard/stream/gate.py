@@ -153,6 +153,8 @@ class Gate:
             sentences = growing.thread.pause()
         else:
             sentences = [*growing.thread.close(), Sentence(growing.thread.end, growing.thread.end, last=False)]
+        if not sentences:
+            return []
         entries: list[Entry] = [Said(growing, sentence, item.lane.group) for sentence in sentences]
         self._queue(entries)
         return entries

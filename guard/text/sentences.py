@@ -20,6 +20,7 @@ _CLOSING = r"[\"'”’»›)\]}）】〕」』》〉]*"
 _END = re.compile(rf"\n|[。！？；…｡]+[。！？；…｡.!?]*{_CLOSING}|[.!?]+{_CLOSING}\s")
 _MARKS = "。！？；…｡.!?\"'”’»›)]}】〕」』》〉"
 """What may stand in the end of a sentence and still be followed by more of it."""
+_BEGINS_END = re.compile(r"[\n。！？；…｡.!?]")
 _CLAUSE = re.compile(r"[，、,;:：](?=\D)|\s")
 _DENSE = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
 _GAP = re.compile(r"\s+|[，。、！？；：…,;:]")
@@ -54,6 +55,11 @@ def boundary(text: str, start: int = 0, *, whole: bool = False, seen: int = 0) -
     if len(text) <= limit:
         return len(text) if len(text) > start else None
     return _forced(text, start, limit)
+
+
+def is_amid(before: str, text: str) -> bool:
+    """Whether no sentence can end in *text*, which follows the character *before*; however long it is by then."""
+    return before not in _MARKS and _BEGINS_END.search(text) is None
 
 
 def _weight(text: str, start: int, end: int) -> int:
