@@ -21,34 +21,36 @@ if TYPE_CHECKING:
     from guard.protocols.strict_json import Json
 
 
-class Form(NamedTuple):
-    """What documents that are alike have in common: the bytes before, between and behind the strings that differ.
+class Form:
+    """What documents that are alike have in common: the bytes before, between and behind the strings that differ."""
 
-    The string of the first path that it was made with is number *first* of them.
-    """
+    __slots__ = ("_before", "_behind", "_between", "_edges", "_first", "_start")
 
-    pieces: tuple[bytes, ...]
-    first: int
-    least: int
+    def __init__(self, pieces: Sequence[bytes], first: int) -> None:
+        """*pieces* of a document; the string of the first path stands behind number *first* of them."""
+        self._before, *self._between, self._behind = pieces
+        self._first = first
+        self._start = len(self._before)
+        self._edges = self._start + len(self._behind)
 
     def word(self, data: bytes) -> str | None:
         """The string at the first path, if *data* is a document of this form; None if that is not certain.
 
         What is of this form is as acceptable JSON as what the form was made of.
         """
-        begin, *between = self.pieces
-        if len(data) < self.least or not data.startswith(begin) or not data.endswith(between[-1]):
+        stop = len(data) - self._edges + self._start
+        if stop <= self._start or not data.startswith(self._before) or not data.endswith(self._behind):
             return None
-        at, word = len(begin), None
-        stop = len(data) - len(between[-1])
-        for number, piece in enumerate(between, 1):
-            end = data.find(piece, at, stop) if number < len(between) else stop
+        if not self._between:
+            return _string(data[self._start : stop])
+        word, at = None, self._start
+        for number, piece in enumerate((*self._between, None)):
+            end = stop if piece is None else data.find(piece, at, stop)
             said = _string(data[at:end]) if end > at else None
             if said is None:
                 return None
-            if number - 1 == self.first:
-                word = said
-            at = end + len(piece)
+            word = said if number == self._first else word
+            at = end + (len(piece) if piece is not None else 0)
         return word
 
 
@@ -67,7 +69,7 @@ def form_of(data: bytes, document: Json, paths: Sequence[Path]) -> Form | None:
     pieces = tuple(data[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True))
     if edges != sorted(edges) or not _proven(pieces, places, data, paths):
         return None
-    return Form(pieces, [place.path for place in places].index(0), sum(map(len, pieces)))
+    return Form(pieces, [place.path for place in places].index(0))
 
 
 class _Place(NamedTuple):
