@@ -143,8 +143,10 @@ class AnswerJudge:
         Where the policy says so, *early* is given what goes out before all of it is judged.
         """
         entries = [entry for item in items for entry in self._gate.feed(item)]
+        if not entries:
+            return []
         readers = self._stations
-        if early is not None and entries and self._early_below is not None:
+        if early is not None and self._early_below is not None:
             before = self._copied()
             if await self._go_ahead(entries, deadline, early):
                 readers = [station for station in self._stations if station not in self._exact]

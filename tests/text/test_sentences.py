@@ -39,6 +39,18 @@ def test_what_is_cut_early_is_cut_there_in_the_whole_text_too(text: str, data: s
         assert early is None or early in whole
 
 
+@given(text=TEXTS, data=st.data())
+def test_an_end_is_found_the_same_when_only_what_is_new_is_looked_through(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.sampled_from(cuts(text)))
+    seen = 0
+    for length in range(start, len(text) + 1, data.draw(st.integers(1, 7))):
+        end = boundary(text[:length], start)
+        assert boundary(text[:length], start, seen=seen) == end
+        if end is not None:
+            break
+        seen = length
+
+
 @given(text=TEXTS)
 def test_a_character_more_than_the_longest_sentence_is_always_enough(text: str) -> None:
     if len(text) > LONGEST + 1:
