@@ -265,14 +265,21 @@ class AnswerJudge:
         return outcome
 
     def _enforced(self, content: Content, decision: Decision) -> Content | Refusal:
-        """What is left of an event's *content*; what rules say of text elsewhere is not its concern, but a block is."""
+        """What is left of an event's *content*; what rules say of text elsewhere is not its concern, but a block is.
+
+        Labels are no concern of it at all: they stand at the end of what is said.
+        """
         own = {part.pointer for part in content.parts}
         effects = []
         for effect in decision.effects:
             findings = tuple(finding for finding in effect.findings if finding.part in own)
-            if findings or effect.action.name == "block":
+            if effect.action.name == "block" or (findings and effect.action.name != "label"):
                 effects.append(replace(effect, findings=findings))
-        return enforce(content, replace(decision, effects=tuple(effects)))
+        action = decision.action
+        if decision.cause is Cause.RULES:  # nothing but a rule asked for it, and that may have been about other texts
+            strongest = max((effect.action for effect in effects), key=lambda one: one.strength, default=None)
+            action = strongest.name if strongest is not None else "allow"
+        return enforce(content, replace(decision, action=action, effects=tuple(effects)))
 
     def _windows(self, station: Station, sentences: dict[Growing, list[Sentence]]) -> list[Asked]:
         """What *station* reads of *sentences*."""

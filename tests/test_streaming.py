@@ -335,6 +335,25 @@ def test_a_label_at_the_beginning_needs_the_whole_answer(pipeline: Pipeline) -> 
     assert "`mark`" in whole_only(pipeline, policy)
 
 
+JOINT = """
+policy: joint
+classifiers: {pii: {entities: [email]}}
+rules:
+  - {id: both, when: {all: [{category: custom.entity}, {category: pii.email}]}, then: redact}
+  - {id: mark, directions: [output], when: {not: {category: custom.canary}}, then: {label: {text: AI made}}}
+"""
+
+
+def test_what_rules_ask_for_texts_is_not_asked_of_the_events_beside_them(pipeline: Pipeline) -> None:
+    policy = policy_of(pipeline, JOINT)
+    named = Event("named", Content(Direction.OUTPUT, (TextPart("harmless", "/name", ("name",), "name"),)))
+    text = f"Write to ana@example.org of {ENTITY}, please."
+    got = stream(pipeline, policy, [[named], *cut(text, [9, 30]), [named], [Event("end", last=True)]])
+    assert got.refusal is None
+    assert got.events == ["named", "named", "end"]
+    assert got.text == "Write to <EMAIL_1> of <ENTITY_1>, please.\nAI made"
+
+
 class Sentences(Classifier[str]):
     """Scores sentences that hold "bad" 0.9, all of what it reads, and counts the characters."""
 
