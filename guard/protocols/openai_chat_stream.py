@@ -6,7 +6,7 @@ is a lane. Of fields that come with every chunk (``id``, ``model`` …) the firs
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Content, Direction, Lane, OpaquePart, TextPart
 from guard.errors import RequestError
@@ -67,6 +67,9 @@ class _Choice:
 
 class ChatStream(AnswerStream):
     """One streamed chat completion."""
+
+    grows: ClassVar[tuple[str, ...]] = (*dict.fromkeys(_KINDS.values()), "unknown")
+    column: ClassVar[str] = "choice"
 
     def __init__(self, *, usage: bool) -> None:
         """*usage*: whether the client asked for a last chunk that counts tokens."""
