@@ -7,7 +7,7 @@ is a lane. Of fields that come with every chunk (``id``, ``model`` …) the firs
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from guard.content import Content, Direction, Lane, OpaquePart, Path, TextPart
 from guard.errors import RequestError
@@ -97,6 +97,9 @@ class _Usual(NamedTuple):
 
 class ChatStream(AnswerStream):
     """One streamed chat completion."""
+
+    grows: ClassVar[tuple[str, ...]] = (*dict.fromkeys(_KINDS.values()), "unknown")
+    column: ClassVar[str] = "choice"
 
     def __init__(self, *, usage: bool) -> None:
         """*usage*: whether the client asked for a last chunk that counts tokens."""

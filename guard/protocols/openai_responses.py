@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Content, Direction
-from guard.protocols.adapter import JSON, Answer, Exchange
+from guard.protocols.adapter import JSON, Answer, Contract, Exchange
 from guard.protocols.contract import Walk, apply_parts, refuse
 from guard.protocols.openai_common import OpenAIAdapter, asks_for_stream, changed, model_of, read_object, with_stream
 from guard.protocols.openai_inline import is_flagged, outcome, read_inline
@@ -19,6 +19,8 @@ from guard.protocols.openai_responses_stream import ResponsesStream
 from guard.protocols.strict_json import dump, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from guard.decision import Decision
     from guard.protocols.stream import AnswerStream
 
@@ -28,6 +30,14 @@ class OpenAIResponses(OpenAIAdapter):
 
     name = "openai_responses"
     routes: ClassVar[tuple[str, ...]] = ("/v1/responses",)
+    contracts = (Contract("request", REQUEST), Contract("answer", RESPONSE))
+    held_whole: ClassVar[Mapping[str, Callable[[Any], bool]]] = {
+        "token lists": lambda asked: bool(
+            "message.output_text.logprobs" in (asked.get("include") or ()) or asked.get("top_logprobs")
+        ),
+        "pictures": lambda asked: _draws(asked.get("tools")),
+    }
+    """Neither can be judged piece by piece."""
 
     def decode_request(self, body: bytes, content_type: bytes = JSON, route: str = "") -> Exchange:  # noqa: ARG002
         """Every item, part, tool and unknown field becomes parts."""
@@ -92,15 +102,15 @@ class OpenAIResponses(OpenAIAdapter):
         }
         return as_stream(document) if exchange.stream else dump(document)
 
-    def open_stream(self, exchange: Exchange) -> AnswerStream | None:
-        """None where pictures or token lists are asked for: neither can be judged piece by piece."""
-        asked = exchange.document
-        tools = asked.get("tools")
-        draws = isinstance(tools, list) and any(
-            isinstance(tool, dict) and tool.get("type") == "image_generation" for tool in tools
-        )
-        listed = "message.output_text.logprobs" in (asked.get("include") or ()) or asked.get("top_logprobs")
-        return None if draws or listed else ResponsesStream(asked)
+    def codec(self, asked: Any) -> AnswerStream:
+        """Event by event."""
+        return ResponsesStream(asked)
+
+
+def _draws(tools: Any) -> bool:
+    return isinstance(tools, list) and any(
+        isinstance(tool, dict) and tool.get("type") == "image_generation" for tool in tools
+    )
 
 
 def without_echo(document: dict[str, Any], asked: Any, walk: Walk) -> dict[str, Any]:
