@@ -117,6 +117,7 @@ class AnswerJudge:
         self._gate = Gate(
             redacts=self._needs.changes, reach=reach, keep=self._needs.replaces, labels=self._needs.labels
         )
+        self._fed: list[Entry] = []
         self._scans: dict[tuple[Growing, str], Scan] = {}
         self._found = _Found()
         self._evidence: list[Finding] = []
@@ -132,12 +133,20 @@ class AnswerJudge:
 
     async def take(self, items: Iterable[Item], deadline: float) -> list[Out]:
         """Judge what *items* complete, and give what may be sent. *deadline* is a `time.monotonic` time."""
-        entries = [entry for item in items for entry in self._gate.feed(item)]
+        self.feed(items)
+        entries, self._fed = self._fed, []
         return await self._rounds(entries, deadline) if entries else []
+
+    def feed(self, items: Iterable[Item]) -> bool:
+        """Take *items* in; whether they complete something, so that the next `take` has to judge."""
+        for item in items:
+            self._fed += self._gate.feed(item)
+        return bool(self._fed)
 
     async def close(self, deadline: float) -> list[Out]:
         """Nothing follows: judge and give the rest."""
-        out = await self._rounds(self._gate.end(), deadline)
+        entries, self._fed = [*self._fed, *self._gate.end()], []
+        out = await self._rounds(entries, deadline)
         if self.refusal is None:  # what other findings could have made of what is held, they no longer can
             self._joint.clear()
             for marked in self._late:
