@@ -24,7 +24,7 @@ from guard.pipeline import Pipeline
 from guard.protocols import ADAPTERS
 from guard.server.app import Gateway, create_gateway
 from guard.server.exchange import Handler
-from guard.server.run import running
+from guard.server.run import running, spare_the_collector
 
 if TYPE_CHECKING:
     import socket
@@ -327,6 +327,7 @@ def main(variant: str, upstream: int, folder: Path) -> None:
         uvloop.run(_pass_through(variant, upstream))
         return
     config, gateway = _gateway(variant, upstream, folder)
+    spare_the_collector()  # as `guard serve` does
     with running(config, gateway) as ports:
         print(ports.data, flush=True)
         sys.stdin.read()

@@ -120,6 +120,7 @@ class AnswerJudge:
         self._gate = Gate(
             redacts=self._needs.changes, reach=reach, keep=self._needs.replaces, labels=self._needs.labels
         )
+        self._fed: list[Entry] = []
         self._scans: dict[tuple[Growing, str], Scan] = {}
         self._found = _Found()
         self._evidence: list[Finding] = []
@@ -142,7 +143,8 @@ class AnswerJudge:
 
         Where the policy says so, *early* is given what goes out before all of it is judged.
         """
-        entries = [entry for item in items for entry in self._gate.feed(item)]
+        self.feed(items)
+        entries, self._fed = self._fed, []
         if not entries:
             return []
         readers = self._stations
@@ -183,9 +185,16 @@ class AnswerJudge:
     def _copied(self) -> dict[tuple[Growing, str], Scan]:
         return {key: scan.copy() for key, scan in self._scans.items()}
 
+    def feed(self, items: Iterable[Item]) -> bool:
+        """Take *items* in; whether they complete something, so that the next `take` has to judge."""
+        for item in items:
+            self._fed += self._gate.feed(item)
+        return bool(self._fed)
+
     async def close(self, deadline: float) -> list[Out]:
         """Nothing follows: judge and give the rest."""
-        out = await self._rounds(self._gate.end(), deadline, self._stations)
+        entries, self._fed = [*self._fed, *self._gate.end()], []
+        out = await self._rounds(entries, deadline, self._stations)
         if self.refusal is None:  # what other findings could have made of what is held, they no longer can
             self._joint.clear()
             for marked in self._late:

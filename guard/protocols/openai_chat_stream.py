@@ -151,10 +151,12 @@ class ChatStream(AnswerStream):
 
     def _usual_of(self, data: bytes, chunk: dict[str, Any], item: Item, dropped: int) -> _Usual | None:
         """What *chunk*, of which only *item* came, has in common with others, if that is plain to see."""
-        choices = chunk["choices"]
-        if not isinstance(item, Delta) or len(choices) != 1 or (self._wants_usage and chunk.get("usage") is not None):
+        if not isinstance(item, Delta) or item.lane.path[2:] != ("message", "content"):
             return None
-        if choices[0]["delta"].get("content") != item.text or item.lane.path[2:] != ("message", "content"):
+        choices = chunk["choices"]
+        if len(choices) != 1 or (self._wants_usage and chunk.get("usage") is not None):
+            return None
+        if choices[0]["delta"].get("content") != item.text:
             return None
         self._patience -= 1
         noise: list[Path] = [("obfuscation",)] if isinstance(chunk.get("obfuscation"), str) else []
