@@ -23,6 +23,7 @@ from guard.decision import Cause, Coverage, Decision, Detection, Effect, Failure
 from guard.finding import Finding
 from guard.policy.evaluate import decide
 from guard.reading import PROSE
+from guard.stream.evidence import Evidence
 from guard.stream.gate import Entry, Gate, Growing, Marked, Out, Said
 from guard.stream.needs import needs_of
 from guard.stream.scan import Scan, Spot, Window, placed
@@ -119,9 +120,10 @@ class AnswerJudge:
         )
         self._scans: dict[tuple[Growing, str], Scan] = {}
         self._found = _Found()
-        self._evidence: list[Finding] = []
+        self._evidence = Evidence(self._needs)
+        self._fired: dict[str, set[int]] = {}
         self._joint: dict[Growing, int] = {}
-        self._late: list[Marked] = []
+        self._late: list[tuple[Marked, Detection]] = []
         self._effects: dict[str, list[Effect]] = {}
         self._seen: set[tuple[object, str]] = set()
 
@@ -139,8 +141,8 @@ class AnswerJudge:
         out = await self._rounds(self._gate.end(), deadline)
         if self.refusal is None:  # what other findings could have made of what is held, they no longer can
             self._joint.clear()
-            for marked in self._late:
-                marked.decided = True
+            for marked, detection in self._late:
+                self._settle(marked, detection)
             effects = self._decided_all().effects if self._needs.labels else ()
             for growing in self._gate.threads.values():
                 self._reconsider(growing)
@@ -202,21 +204,21 @@ class AnswerJudge:
         detection = Detection(
             direction=Direction.OUTPUT,
             modalities=frozenset({Modality.TEXT}),
-            findings=(*self._evidence, *(finding for spot in spots for finding in spot.findings())),
+            findings=(*self._evidence.enough, *(finding for spot in spots for finding in spot.findings())),
             failures=tuple(failure for answer in answers for failure in answer.failures),
             coverage=Coverage(unscannable=tuple(one for answer in answers for one in answer.unscannable)),
         )
         outcome = _Outcome(decide(self._policy, detection, self._id), spots, detections)
         for marked, seen in detections:
-            content = marked.event.content
-            if content is not None:
-                said = replace(content, locale=self._locale)
-                with_evidence = replace(seen, findings=(*seen.findings, *self._evidence))
-                outcome.judged[marked] = self._enforced(said, decide(self._policy, with_evidence, self._id))
+            if marked.event.content is not None:
+                outcome.judged[marked] = self._enforced(marked.event.content, seen, self._evidence.enough)
         return outcome
 
-    def _enforced(self, content: Content, decision: Decision) -> Content | Refusal:
+    def _enforced(self, content: Content, seen: Detection, evidence: Sequence[Finding]) -> Content | Refusal:
         """What is left of an event's *content*; what rules say of text elsewhere is not its concern, but a block is."""
+        detection = replace(seen, findings=(*seen.findings, *evidence))
+        decision = decide(self._policy, detection, self._id)
+        content = replace(content, locale=self._locale)
         own = {part.pointer for part in content.parts}
         effects = []
         for effect in decision.effects:
@@ -270,6 +272,15 @@ class AnswerJudge:
 
     # Act
 
+    def _settle(self, marked: Marked, detection: Detection) -> None:
+        """Decide an event again that rules on several findings could still change: nothing more will be found."""
+        content = marked.event.content
+        if content is not None and self.refusal is None:
+            left = self._enforced(content, detection, self._evidence.all)
+            self.refusal = left if isinstance(left, Refusal) else None
+            marked.after = left if isinstance(left, Content) else None
+        marked.decided = True
+
     def _apply(self, outcome: _Outcome) -> None:
         self._found.add_texts(outcome)
         for marked, detection in outcome.detections:
@@ -292,8 +303,9 @@ class AnswerJudge:
         for marked, left in outcome.judged.items():
             marked.after = left if isinstance(left, Content) else None
             marked.decided = True
+        effects = self._new(decision)
         self._weigh(outcome)
-        for effect in decision.effects:
+        for effect in effects:
             if effect.action.name not in _PASSIVE:
                 self._change(effect)
         for growing in threads:
@@ -307,20 +319,42 @@ class AnswerJudge:
         if len(self._seen) < _MOST_REMEMBERED:
             self._seen.update((part.path, part.text) for part in content.parts if isinstance(part, TextPart))
 
+    def _new(self, decision: Decision) -> list[Effect]:
+        """The effects of *decision* with what nothing was done about yet.
+
+        Evidence was dealt with when it was found, but by joint rules: those may have needed what was found since.
+        """
+        old = {id(finding) for finding in self._evidence.enough}
+        if not old:
+            return list(decision.effects)
+        joint = {rule.id for rule in self._needs.joint}
+        effects = []
+        for effect in decision.effects:
+            findings = tuple(finding for finding in effect.findings if id(finding) not in old)
+            if effect.rule in joint:
+                known = self._fired.setdefault(effect.rule, set())
+                since = {id(finding) for finding in effect.findings} & old - known
+                known |= since
+                findings = self._all_of(effect, decision) if since else findings
+            effects.append(replace(effect, findings=findings))
+        return effects
+
+    def _all_of(self, effect: Effect, decision: Decision) -> tuple[Finding, ...]:
+        """What the rule of *effect* fires on, of *decision* and of all the evidence before it."""
+        detection = Detection(decision.direction, findings=(*self._evidence.all, *decision.findings))
+        effects = decide(self._policy, detection, self._id).effects
+        return next((one.findings for one in effects if one.rule == effect.rule), effect.findings)
+
     def _weigh(self, outcome: _Outcome) -> None:
         """Hold what a rule on several findings together may still ask for."""
         if not self._needs.joint:
             return
         for growing, thread, spot in outcome.spots:
-            evidence = [finding for finding in placed(spot, thread) if self._needs.is_evidence(finding)]
-            if evidence:
-                self._evidence += evidence
+            if self._evidence.add(placed(spot, thread)):
                 self._joint[growing] = min(spot.start, self._joint.get(growing, spot.start))
         for marked, detection in outcome.detections:
-            evidence = [finding for finding in detection.findings if self._needs.is_evidence(finding)]
-            if evidence:
-                self._evidence += evidence
-                self._late.append(marked)
+            if self._evidence.add(detection.findings):
+                self._late.append((marked, detection))
                 marked.decided = False
 
     def _change(self, effect: Effect) -> None:
