@@ -10,8 +10,8 @@ that a blocking rule fired on; what stood before it has been sent.
 from __future__ import annotations
 
 import asyncio
+import sys
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from guard import telemetry
@@ -22,7 +22,6 @@ from guard.content import Content, Direction, Modality, TextPart
 from guard.decision import Cause, Coverage, Decision, Detection, Effect, Failure, Refusal
 from guard.finding import Finding
 from guard.policy.evaluate import decide
-from guard.reading import PROSE
 from guard.stream.evidence import Evidence
 from guard.stream.gate import Entry, Gate, Growing, Marked, Out, Said
 from guard.stream.needs import needs_of
@@ -88,6 +87,7 @@ class _Outcome:
     """What one round of judging gave, before any of it is acted on."""
 
     decision: Decision
+    affected: list[Growing]
     spots: list[Sighting] = field(default_factory=list)
     detections: list[tuple[Marked, Detection]] = field(default_factory=list)
     judged: dict[Marked, Content | Refusal] = field(default_factory=dict)
@@ -123,6 +123,7 @@ class AnswerJudge:
         self._evidence = Evidence(self._needs)
         self._fired: dict[str, set[int]] = {}
         self._joint: dict[Growing, int] = {}
+        self._first: dict[str, tuple[int, int, int]] = {}
         self._late: list[tuple[Marked, Detection]] = []
         self._effects: dict[str, list[Effect]] = {}
         self._seen: set[tuple[object, str]] = set()
@@ -171,10 +172,12 @@ class AnswerJudge:
         """
         out: list[Out] = []
         for some in _portions(entries):
-            before = {key: scan.copy() for key, scan in self._scans.items()} if len(some) > 1 else {}
+            before = self._copied(some) if len(some) > 1 else {}
             outcome = await self._judge(some, deadline)
             if outcome.ends and len(some) > 1:
-                self._scans = before
+                for key in before:
+                    self._scans.pop(key, None)
+                self._scans |= {key: scan for key, scan in before.items() if scan is not None}
                 for number, entry in enumerate(some):
                     self._apply(await self._judge([entry], deadline))
                     out += self._release(before=some[number + 1] if number + 1 < len(some) else None)
@@ -186,6 +189,11 @@ class AnswerJudge:
             if self.refusal is not None:
                 return out
         return out
+
+    def _copied(self, entries: Sequence[Entry]) -> dict[tuple[Growing, str], Scan | None]:
+        """The states of the scans that judging *entries* moves on; None for one that there is not yet."""
+        keys = [(growing, station.name) for growing in _affected(entries) for station in self._stations]
+        return {key: scan.copy() if (scan := self._scans.get(key)) is not None else None for key in keys}
 
     def _release(self, before: Entry | None = None) -> list[Out]:
         return self._gate.release(before) if self.refusal is None else []
@@ -208,7 +216,7 @@ class AnswerJudge:
             failures=tuple(failure for answer in answers for failure in answer.failures),
             coverage=Coverage(unscannable=tuple(one for answer in answers for one in answer.unscannable)),
         )
-        outcome = _Outcome(decide(self._policy, detection, self._id), spots, detections)
+        outcome = _Outcome(decide(self._policy, detection, self._id), _affected(entries), spots, detections)
         for marked, seen in detections:
             if marked.event.content is not None:
                 outcome.judged[marked] = self._enforced(marked.event.content, seen, self._evidence.enough)
@@ -238,10 +246,11 @@ class AnswerJudge:
                 for group in ([[one] for one in some] if classifier.reads == "sentences" else [some])
                 if group[-1].end > group[0].start or (group[-1].last and scan.known < group[-1].end)
             ]
-        for group in self._gate.groups.values():
-            for first, second in pairwise(one for one in group if one.thread.pieces[0].lane.kind in PROSE):
+        for second in sentences:
+            first = second.before
+            if first is not None:
                 scan = self._scans.get((first, station.name), _UNREAD)
-                if second in sentences and scan.known < first.thread.end == first.thread.cut:
+                if scan.known < first.thread.end == first.thread.cut:
                     asked += self._bridge(station, first, second, scan)
         return asked
 
@@ -286,8 +295,7 @@ class AnswerJudge:
         for marked, detection in outcome.detections:
             self._found.add(detection)
             self._remember(marked, detection)
-        threads = self._gate.threads.values()
-        for growing in threads:
+        for growing in outcome.affected:
             known = [self._scans.get((growing, station.name), _UNREAD).known for station in self._stations]
             growing.settled = min(known, default=growing.thread.cut)
         decision = outcome.decision
@@ -308,7 +316,7 @@ class AnswerJudge:
         for effect in effects:
             if effect.action.name not in _PASSIVE:
                 self._change(effect)
-        for growing in threads:
+        for growing in outcome.affected:
             self._reconsider(growing)
 
     def _remember(self, marked: Marked, detection: Detection) -> None:
@@ -360,24 +368,21 @@ class AnswerJudge:
     def _change(self, effect: Effect) -> None:
         """Have what *effect* asks for done to the texts that it is about."""
         for pointer in dict.fromkeys(finding.part for finding in effect.findings):
-            growing = self._growing_of(pointer)
+            growing = self._gate.places.get(pointer)
             if growing is None:
                 continue
             own = replace(effect, findings=tuple(f for f in effect.findings if f.part == pointer))
             if pointer in growing.documents or self._needs.replaces:
                 self._effects.setdefault(pointer, []).append(own)
+                growing.edited = True
             else:
                 growing.cutters[pointer].add([own])
-
-    def _growing_of(self, pointer: str) -> Growing | None:
-        for growing in self._gate.threads.values():
-            if any(piece.lane.pointer == pointer for piece in growing.thread.pieces):
-                return growing
-        return None
 
     def _reconsider(self, growing: Growing) -> None:
         """Work out what is held of *growing*, and change the pieces that are whole by now as a whole."""
         growing.held = self._joint.get(growing)
+        if not (growing.edited or self._needs.replaces):
+            return
         pieces = growing.thread.pieces
         for number, piece in enumerate(pieces):
             effects = self._effects.get(piece.lane.pointer, [])
@@ -386,7 +391,7 @@ class AnswerJudge:
             end = pieces[number + 1].start if number + 1 < len(pieces) else growing.thread.end
             whole = growing.complete if number + 1 == len(pieces) else growing.settled >= end
             if not whole:
-                growing.hold(piece.start if self._needs.replaces else piece.start + _first_cut(growing, piece, effects))
+                growing.hold(piece.start + (0 if self._needs.replaces else self._first_cut(growing, piece, effects)))
                 return
             if effects and piece.lane.pointer not in growing.changed and growing.released < end:
                 text = growing.thread.slice(piece.start, end)
@@ -396,6 +401,17 @@ class AnswerJudge:
                     self.refusal = left if isinstance(left, Refusal) else self._no_change(effects)
                     return
                 growing.changed[piece.lane.pointer] = left[sent:]
+
+    def _first_cut(self, growing: Growing, piece: Piece, effects: Sequence[Effect]) -> int:
+        """Where in its piece the JSON token begins that the first of the findings of *effects* stands in."""
+        known, first, at = self._first.get(piece.lane.pointer, (0, sys.maxsize, 0))
+        for effect in effects[known:]:
+            first = min(first, *(finding.span[0] if finding.span else 0 for finding in effect.findings))
+        if first < self._first.get(piece.lane.pointer, (0, sys.maxsize, 0))[1]:
+            low = growing.thread.slice(piece.start, piece.start + first)
+            at = max((low.rfind(mark) + 1 for mark in _DELIMITERS), default=0)
+        self._first[piece.lane.pointer] = len(effects), first, at
+        return at
 
     def _changed(self, part: TextPart, effects: Sequence[Effect]) -> str | Refusal:
         strongest = max((effect.action for effect in effects), key=lambda action: action.strength)
@@ -500,6 +516,12 @@ class _Found:
         )
 
 
+def _affected(entries: Sequence[Entry]) -> list[Growing]:
+    """The texts that judging *entries* can say something new of: their own, and those that they are read behind."""
+    own = dict.fromkeys(entry.growing for entry in entries if isinstance(entry, Said))
+    return list(own | dict.fromkeys(one.before for one in own if one.before is not None))
+
+
 def _portions(entries: Sequence[Entry]) -> Iterable[list[Entry]]:
     """*entries* in lists that hold not too much text each."""
     some: list[Entry] = []
@@ -532,10 +554,3 @@ def _label(growing: Growing, effects: Sequence[Effect], locale: str) -> None:
 
 def _blocked(decision: Decision) -> Decision:
     return replace(decision, action="block", effects=())
-
-
-def _first_cut(growing: Growing, piece: Piece, effects: Sequence[Effect]) -> int:
-    """Where in its piece the JSON token begins that the first of the findings of *effects* stands in."""
-    first = min(finding.span[0] if finding.span else 0 for effect in effects for finding in effect.findings)
-    low = growing.thread.slice(piece.start, piece.start + first)
-    return max((low.rfind(mark) + 1 for mark in _DELIMITERS), default=0)

@@ -17,7 +17,7 @@ SHORTEST = 12
 """What a sentence weighs at least: a letter counts one, a Chinese character says as much as four."""
 
 _CLOSING = r"[\"'”’»›)\]}）】〕」』》〉]*"
-_END = re.compile(rf"\n|[。！？；…｡]+[。！？；…｡.!?]*{_CLOSING}|[.!?]+{_CLOSING}\s")
+_END = re.compile(rf"\n|[。！？；…｡]+[。！？；…｡.!?]*{_CLOSING}|(?<![.!?])[.!?]++{_CLOSING}+\s")  # linear
 _CLAUSE = re.compile(r"[，、,;:：](?=\D)|\s")
 _DENSE = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
 _GAP = re.compile(r"\s+|[，。、！？；：…,;:]")
