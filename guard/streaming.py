@@ -10,9 +10,9 @@ that a blocking rule fired on; what stood before it has been sent.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from guard import telemetry
@@ -24,7 +24,7 @@ from guard.decision import Cause, Coverage, Decision, Detection, Effect, Failure
 from guard.finding import Finding
 from guard.policy.evaluate import decide
 from guard.policy.model import Mode
-from guard.reading import PROSE
+from guard.stream.evidence import Evidence
 from guard.stream.gate import Entry, Gate, Growing, Marked, Out, Said, Text
 from guard.stream.needs import needs_of
 from guard.stream.scan import Scan, Spot, Window, placed
@@ -90,6 +90,7 @@ class _Outcome:
     """What one round of judging gave, before any of it is acted on."""
 
     decision: Decision
+    affected: list[Growing]
     spots: list[Sighting] = field(default_factory=list)
     detections: list[tuple[Marked, Detection]] = field(default_factory=list)
     judged: dict[Marked, Content | Refusal] = field(default_factory=dict)
@@ -123,9 +124,11 @@ class AnswerJudge:
         self._fed: list[Entry] = []
         self._scans: dict[tuple[Growing, str], Scan] = {}
         self._found = _Found()
-        self._evidence: list[Finding] = []
+        self._evidence = Evidence(self._needs)
+        self._fired: dict[str, set[int]] = {}
         self._joint: dict[Growing, int] = {}
-        self._late: list[Marked] = []
+        self._first: dict[str, tuple[int, int, int]] = {}
+        self._late: list[tuple[Marked, Detection]] = []
         self._effects: dict[str, list[Effect]] = {}
         self.early = 0
         """Characters that were released before all classifiers had read them: see `Policy.release_below`."""
@@ -149,11 +152,11 @@ class AnswerJudge:
             return []
         readers = self._stations
         if early is not None and self._early_below is not None:
-            before = self._copied()
+            before = self._copied(entries)
             if await self._go_ahead(entries, deadline, early):
                 readers = [station for station in self._stations if station not in self._exact]
             else:
-                self._scans = before
+                self._restore(before)
         return await self._rounds(entries, deadline, readers)
 
     async def _go_ahead(self, entries: list[Entry], deadline: float, early: Early) -> bool:
@@ -164,26 +167,14 @@ class AnswerJudge:
         outcome = await self._judge([entry for entry in entries if isinstance(entry, Said)], deadline, self._exact)
         if outcome.ends:
             return False
-        for growing in self._gate.threads.values():
-            growing.settled = min(
-                (self._scans.get((growing, station.name), _UNREAD).known for station in self._exact),
-                default=growing.thread.cut,
-            )
         self._found.add_texts(outcome)
-        self._weigh(outcome)
-        for effect in outcome.decision.effects:
-            if effect.action.name not in _PASSIVE:
-                self._change(effect)
-        for growing in self._gate.threads.values():
-            self._reconsider(growing)
+        self._settle_texts(outcome, self._exact)
+        self._change_texts(outcome)
         out = self._release()
         self.early += sum(len(one.text) for one in out if isinstance(one, Text))
         if out:
             await early(out)
         return True
-
-    def _copied(self) -> dict[tuple[Growing, str], Scan]:
-        return {key: scan.copy() for key, scan in self._scans.items()}
 
     def feed(self, items: Iterable[Item]) -> bool:
         """Take *items* in; whether they complete something, so that the next `take` has to judge."""
@@ -197,8 +188,8 @@ class AnswerJudge:
         out = await self._rounds(entries, deadline, self._stations)
         if self.refusal is None:  # what other findings could have made of what is held, they no longer can
             self._joint.clear()
-            for marked in self._late:
-                marked.decided = True
+            for marked, detection in self._late:
+                self._settle(marked, detection)
             effects = self._decided_all().effects if self._needs.labels else ()
             for growing in self._gate.threads.values():
                 self._reconsider(growing)
@@ -227,10 +218,10 @@ class AnswerJudge:
         """
         out: list[Out] = []
         for some in _portions(entries):
-            before = self._copied() if len(some) > 1 else {}
+            before = self._copied(some) if len(some) > 1 else {}
             outcome = await self._judge(some, deadline, readers)
             if outcome.ends and len(some) > 1:
-                self._scans = before
+                self._restore(before)
                 for number, entry in enumerate(some):
                     self._apply(await self._judge([entry], deadline, readers))
                     out += self._release(before=some[number + 1] if number + 1 < len(some) else None)
@@ -242,6 +233,18 @@ class AnswerJudge:
             if self.refusal is not None:
                 return out
         return out
+
+    def _copied(self, entries: Sequence[Entry]) -> dict[tuple[Growing, str], Scan | None]:
+        """The states of the scans that judging *entries* moves on; None for one that there is not yet."""
+        keys = [(growing, station.name) for growing in _affected(entries) for station in self._stations]
+        return {key: scan.copy() if (scan := self._scans.get(key)) is not None else None for key in keys}
+
+    def _restore(self, before: dict[tuple[Growing, str], Scan | None]) -> None:
+        for key, scan in before.items():
+            if scan is not None:
+                self._scans[key] = scan
+            else:
+                self._scans.pop(key, None)
 
     def _release(self, before: Entry | None = None) -> list[Out]:
         return self._gate.release(before) if self.refusal is None else []
@@ -260,24 +263,24 @@ class AnswerJudge:
         detection = Detection(
             direction=Direction.OUTPUT,
             modalities=frozenset({Modality.TEXT}),
-            findings=(*self._evidence, *(finding for spot in spots for finding in spot.findings())),
+            findings=(*self._evidence.enough, *(finding for spot in spots for finding in spot.findings())),
             failures=tuple(failure for answer in answers for failure in answer.failures),
             coverage=Coverage(unscannable=tuple(one for answer in answers for one in answer.unscannable)),
         )
-        outcome = _Outcome(decide(self._policy, detection, self._id), spots, detections)
+        outcome = _Outcome(decide(self._policy, detection, self._id), _affected(entries), spots, detections)
         for marked, seen in detections:
-            content = marked.event.content
-            if content is not None:
-                said = replace(content, locale=self._locale)
-                with_evidence = replace(seen, findings=(*seen.findings, *self._evidence))
-                outcome.judged[marked] = self._enforced(said, decide(self._policy, with_evidence, self._id))
+            if marked.event.content is not None:
+                outcome.judged[marked] = self._enforced(marked.event.content, seen, self._evidence.enough)
         return outcome
 
-    def _enforced(self, content: Content, decision: Decision) -> Content | Refusal:
+    def _enforced(self, content: Content, seen: Detection, evidence: Sequence[Finding]) -> Content | Refusal:
         """What is left of an event's *content*; what rules say of text elsewhere is not its concern, but a block is.
 
         Labels are no concern of it at all: they stand at the end of what is said.
         """
+        detection = replace(seen, findings=(*seen.findings, *evidence))
+        decision = decide(self._policy, detection, self._id)
+        content = replace(content, locale=self._locale)
         own = {part.pointer for part in content.parts}
         effects = []
         for effect in decision.effects:
@@ -301,10 +304,11 @@ class AnswerJudge:
                 for group in ([[one] for one in some] if classifier.reads == "sentences" else [some])
                 if group[-1].end > group[0].start or (group[-1].last and scan.known < group[-1].end)
             ]
-        for group in self._gate.groups.values():
-            for first, second in pairwise(one for one in group if one.thread.pieces[0].lane.kind in PROSE):
+        for second in sentences:
+            first = second.before
+            if first is not None:
                 scan = self._scans.get((first, station.name), _UNREAD)
-                if second in sentences and scan.known < first.thread.end == first.thread.cut:
+                if scan.known < first.thread.end == first.thread.cut:
                     asked += self._bridge(station, first, second, scan)
         return asked
 
@@ -335,6 +339,15 @@ class AnswerJudge:
 
     # Act
 
+    def _settle(self, marked: Marked, detection: Detection) -> None:
+        """Decide an event again that rules on several findings could still change: nothing more will be found."""
+        content = marked.event.content
+        if content is not None and self.refusal is None:
+            left = self._enforced(content, detection, self._evidence.all)
+            self.refusal = left if isinstance(left, Refusal) else None
+            marked.after = left if isinstance(left, Content) else None
+        marked.decided = True
+
     def _apply(self, outcome: _Outcome) -> None:
         self._found.add_texts(outcome)
         if self._early_below is not None and self._highest(outcome) >= self._early_below:
@@ -342,10 +355,7 @@ class AnswerJudge:
         for marked, detection in outcome.detections:
             self._found.add(detection)
             self._remember(marked, detection)
-        threads = self._gate.threads.values()
-        for growing in threads:
-            known = [self._scans.get((growing, station.name), _UNREAD).known for station in self._stations]
-            growing.settled = min(known, default=growing.thread.cut)
+        self._settle_texts(outcome, self._stations)
         decision = outcome.decision
         if not decision.enforced:
             for marked in outcome.judged:
@@ -359,11 +369,22 @@ class AnswerJudge:
         for marked, left in outcome.judged.items():
             marked.after = left if isinstance(left, Content) else None
             marked.decided = True
+        self._change_texts(outcome)
+
+    def _settle_texts(self, outcome: _Outcome, readers: Sequence[Station]) -> None:
+        """Note how far all *readers* have read the texts that *outcome* is about."""
+        for growing in outcome.affected:
+            known = [self._scans.get((growing, station.name), _UNREAD).known for station in readers]
+            growing.settled = min(known, default=growing.thread.cut)
+
+    def _change_texts(self, outcome: _Outcome) -> None:
+        """Do to growing texts what rules ask for."""
+        effects = self._new(outcome.decision)
         self._weigh(outcome)
-        for effect in decision.effects:
+        for effect in effects:
             if effect.action.name not in _PASSIVE:
                 self._change(effect)
-        for growing in threads:
+        for growing in outcome.affected:
             self._reconsider(growing)
 
     def _highest(self, outcome: _Outcome) -> float:
@@ -380,43 +401,62 @@ class AnswerJudge:
         if len(self._seen) < _MOST_REMEMBERED:
             self._seen.update((part.path, part.text) for part in content.parts if isinstance(part, TextPart))
 
+    def _new(self, decision: Decision) -> list[Effect]:
+        """The effects of *decision* with what nothing was done about yet.
+
+        Evidence was dealt with when it was found, but by joint rules: those may have needed what was found since.
+        """
+        old = {id(finding) for finding in self._evidence.enough}
+        if not old:
+            return list(decision.effects)
+        joint = {rule.id for rule in self._needs.joint}
+        effects = []
+        for effect in decision.effects:
+            findings = tuple(finding for finding in effect.findings if id(finding) not in old)
+            if effect.rule in joint:
+                known = self._fired.setdefault(effect.rule, set())
+                since = {id(finding) for finding in effect.findings} & old - known
+                known |= since
+                findings = self._all_of(effect, decision) if since else findings
+            effects.append(replace(effect, findings=findings))
+        return effects
+
+    def _all_of(self, effect: Effect, decision: Decision) -> tuple[Finding, ...]:
+        """What the rule of *effect* fires on, of *decision* and of all the evidence before it."""
+        detection = Detection(decision.direction, findings=(*self._evidence.all, *decision.findings))
+        effects = decide(self._policy, detection, self._id).effects
+        return next((one.findings for one in effects if one.rule == effect.rule), effect.findings)
+
     def _weigh(self, outcome: _Outcome) -> None:
         """Hold what a rule on several findings together may still ask for."""
         if not self._needs.joint:
             return
         for growing, thread, spot in outcome.spots:
-            evidence = [finding for finding in placed(spot, thread) if self._needs.is_evidence(finding)]
-            if evidence:
-                self._evidence += evidence
+            if self._evidence.add(placed(spot, thread)):
                 self._joint[growing] = min(spot.start, self._joint.get(growing, spot.start))
         for marked, detection in outcome.detections:
-            evidence = [finding for finding in detection.findings if self._needs.is_evidence(finding)]
-            if evidence:
-                self._evidence += evidence
-                self._late.append(marked)
+            if self._evidence.add(detection.findings):
+                self._late.append((marked, detection))
                 marked.decided = False
 
     def _change(self, effect: Effect) -> None:
         """Have what *effect* asks for done to the texts that it is about."""
         for pointer in dict.fromkeys(finding.part for finding in effect.findings):
-            growing = self._growing_of(pointer)
+            growing = self._gate.places.get(pointer)
             if growing is None:
                 continue
             own = replace(effect, findings=tuple(f for f in effect.findings if f.part == pointer))
             if pointer in growing.documents or self._needs.replaces:
                 self._effects.setdefault(pointer, []).append(own)
+                growing.edited = True
             else:
                 growing.cutters[pointer].add([own])
-
-    def _growing_of(self, pointer: str) -> Growing | None:
-        for growing in self._gate.threads.values():
-            if any(piece.lane.pointer == pointer for piece in growing.thread.pieces):
-                return growing
-        return None
 
     def _reconsider(self, growing: Growing) -> None:
         """Work out what is held of *growing*, and change the pieces that are whole by now as a whole."""
         growing.held = self._joint.get(growing)
+        if not (growing.edited or self._needs.replaces):
+            return
         pieces = growing.thread.pieces
         for number, piece in enumerate(pieces):
             effects = self._effects.get(piece.lane.pointer, [])
@@ -425,7 +465,7 @@ class AnswerJudge:
             end = pieces[number + 1].start if number + 1 < len(pieces) else growing.thread.end
             whole = growing.complete if number + 1 == len(pieces) else growing.settled >= end
             if not whole:
-                growing.hold(piece.start if self._needs.replaces else piece.start + _first_cut(growing, piece, effects))
+                growing.hold(piece.start + (0 if self._needs.replaces else self._first_cut(growing, piece, effects)))
                 return
             if effects and piece.lane.pointer not in growing.changed and growing.released < end:
                 text = growing.thread.slice(piece.start, end)
@@ -435,6 +475,17 @@ class AnswerJudge:
                     self.refusal = left if isinstance(left, Refusal) else self._no_change(effects)
                     return
                 growing.changed[piece.lane.pointer] = left[sent:]
+
+    def _first_cut(self, growing: Growing, piece: Piece, effects: Sequence[Effect]) -> int:
+        """Where in its piece the JSON token begins that the first of the findings of *effects* stands in."""
+        known, first, at = self._first.get(piece.lane.pointer, (0, sys.maxsize, 0))
+        for effect in effects[known:]:
+            first = min(first, *(finding.span[0] if finding.span else 0 for finding in effect.findings))
+        if first < self._first.get(piece.lane.pointer, (0, sys.maxsize, 0))[1]:
+            low = growing.thread.slice(piece.start, piece.start + first)
+            at = max((low.rfind(mark) + 1 for mark in _DELIMITERS), default=0)
+        self._first[piece.lane.pointer] = len(effects), first, at
+        return at
 
     def _changed(self, part: TextPart, effects: Sequence[Effect]) -> str | Refusal:
         strongest = max((effect.action for effect in effects), key=lambda action: action.strength)
@@ -539,6 +590,12 @@ class _Found:
         )
 
 
+def _affected(entries: Sequence[Entry]) -> list[Growing]:
+    """The texts that judging *entries* can say something new of: their own, and those that they are read behind."""
+    own = dict.fromkeys(entry.growing for entry in entries if isinstance(entry, Said))
+    return list(own | dict.fromkeys(one.before for one in own if one.before is not None))
+
+
 def _portions(entries: Sequence[Entry]) -> Iterable[list[Entry]]:
     """*entries* in lists that hold not too much text each."""
     some: list[Entry] = []
@@ -571,10 +628,3 @@ def _label(growing: Growing, effects: Sequence[Effect], locale: str) -> None:
 
 def _blocked(decision: Decision) -> Decision:
     return replace(decision, action="block", effects=())
-
-
-def _first_cut(growing: Growing, piece: Piece, effects: Sequence[Effect]) -> int:
-    """Where in its piece the JSON token begins that the first of the findings of *effects* stands in."""
-    first = min(finding.span[0] if finding.span else 0 for effect in effects for finding in effect.findings)
-    low = growing.thread.slice(piece.start, piece.start + first)
-    return max((low.rfind(mark) + 1 for mark in _DELIMITERS), default=0)

@@ -282,6 +282,52 @@ def test_what_a_rule_on_several_findings_may_block_is_held_from_the_first_on(pip
     assert fewer.text == "It begins now. One <ENTITY_1> here. Two <ENTITY_2> there. "
 
 
+BOTH = RULES.replace(
+    "then: redact",
+    "then: flag\n  - {id: both, when: {all: [{category: custom.entity}, {category: pii.email}]}, then: redact}",
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=TEXTS, at=CUTS)
+def test_what_rules_on_several_findings_redact_is_redacted_wherever_it_stood(
+    pipeline: Pipeline, text: str, at: list[int]
+) -> None:
+    policy = policy_of(pipeline, BOTH)
+    judged = whole(pipeline, policy, LANE.part(text))
+    got = stream(pipeline, policy, cut(text, at))
+    assert isinstance(judged.released, Content)
+    assert got.text == getattr(judged.released.parts[0], "text", None)
+
+
+def test_an_event_is_redacted_for_what_comes_after_it(pipeline: Pipeline) -> None:
+    class Codec(list[Content | None]):
+        def take(self, out: Sequence[Out]) -> None:
+            self.extend(one.after for one in out if isinstance(one, Shown))
+
+    async def run() -> list[Content | None]:
+        judge = AnswerJudge(pipeline, policy_of(pipeline, BOTH), decision_id="d")
+        named = Content(Direction.OUTPUT, (TextPart(f"by {ENTITY}", "/name", ("name",), "name"),))
+        shown = Codec()
+        for items in ([Event("named", named)], [Delta(LANE, "Write to ana@example.org. "), End(LANE)]):
+            shown.take(await judge.take(items, time.monotonic() + 20))
+        shown.take(await judge.close(time.monotonic() + 20))
+        return shown
+
+    (after,) = asyncio.run(run())
+    assert after is not None
+    assert getattr(after.parts[0], "text", None) == "by <ENTITY_1>"
+
+
+def test_much_evidence_is_weighed_and_cut_in_time(pipeline: Pipeline) -> None:
+    policy = policy_of(pipeline, BOTH.replace("then: flag", "then: redact"))
+    text = f"See {ENTITY} now. " * 1_000
+    began = time.monotonic()
+    got = stream(pipeline, policy, cut(text, range(20, len(text), 20)))
+    assert got.text == "See <ENTITY_1> now. " * 1_000
+    assert time.monotonic() - began < 15
+
+
 def test_a_text_that_a_rule_may_replace_is_held_to_its_end(pipeline: Pipeline) -> None:
     policy = policy_of(pipeline, REPLACED)
     rounds: list[list[Item]] = [

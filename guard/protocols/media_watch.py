@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 
 _HEAD = re.compile(HEAD, re.IGNORECASE)
 _NO_PAYLOAD = re.compile(r"[^\sA-Za-z0-9+/_\-%\\=]")
-_LONGEST_HEAD = 400
+_LONGEST_HEAD = 2048
+"""Characters of a data URL up to its comma: a type, and eight parameters."""
 _ENOUGH = 42
 """Characters of base64 that say whether they begin a file."""
+_GLANCE = 128
+"""Characters, white space too, that say it in any case."""
 
 
 @dataclass(slots=True)
@@ -102,10 +105,9 @@ class MediaWatch:
     def _may_be_file(self, watch: _Watch) -> bool:
         """Whether what a text begins with could be a file in base64: a few letters are enough to say no."""
         if not watch.is_file:
-            text = "".join(watch.kept or ())
-            if len("".join(text.split())) < _ENOUGH:
+            if watch.length < _GLANCE and len("".join("".join(watch.kept or ()).split())) < _ENOUGH:
                 return True
-            watch.is_file = begins_like_a_file(text)
+            watch.is_file = begins_like_a_file("".join(watch.kept or ()))
         return watch.is_file
 
     def _let_go(self, lane: Lane, watch: _Watch) -> Iterable[Item]:

@@ -19,6 +19,7 @@ from guard.protocols.contract import (
     Scalar,
     Walk,
     apply_parts,
+    check_count,
     refuse,
     walk_unknown,
 )
@@ -316,7 +317,9 @@ class ChatStream(AnswerStream):
 
     def _number(self, place: Path) -> int:
         """What a key that no contract names is called in pointers: it is text, and not shown."""
-        return self._unknown.setdefault(place, len(self._unknown))
+        number = self._unknown.setdefault(place, len(self._unknown))
+        check_count(number + 1)
+        return number
 
     def _named(self, choice: _Choice, key: str, place: Path, pointer: str) -> Iterator[Item]:
         """A key that no contract names, the first time."""

@@ -158,7 +158,10 @@ def _order(spot: Spot) -> tuple[int, int]:
 def placed(spot: Spot, thread: Thread) -> list[Finding]:
     """The finding of *spot* on each piece that it touches, its span counted from the piece's beginning."""
     found = []
-    for number, piece in enumerate(thread.pieces):
+    for number in range(thread.number_at(spot.start), len(thread.pieces)):
+        piece = thread.pieces[number]
+        if piece.start >= spot.end:
+            break
         stop = thread.pieces[number + 1].start if number + 1 < len(thread.pieces) else spot.end
         low, high = max(spot.start, piece.start), min(spot.end, stop)
         if low < high:

@@ -16,11 +16,13 @@ LONGEST = 190
 SHORTEST = 12
 """What a sentence weighs at least: a letter counts one, a Chinese character says as much as four."""
 
-_CLOSING = r"[\"'”’»›)\]}）】〕」』》〉]*"
-_END = re.compile(rf"\n|[。！？；…｡]+[。！？；…｡.!?]*{_CLOSING}|[.!?]+{_CLOSING}\s")
-_MARKS = "。！？；…｡.!?\"'”’»›)]}】〕」』》〉"
+_STOPS = "。！？；…｡"
+_CLOSERS = "\"'”’»›)]}）】〕」』》〉"
+_CLOSING = f"[{re.escape(_CLOSERS)}]*"
+_END = re.compile(rf"\n|[{_STOPS}]+[{_STOPS}.!?]*{_CLOSING}|(?<![.!?])[.!?]++{_CLOSING}+\s")  # linear
+_MARKS = _STOPS + ".!?" + _CLOSERS
 """What may stand in the end of a sentence and still be followed by more of it."""
-_BEGINS_END = re.compile(r"[\n。！？；…｡.!?]")
+_BEGINS_END = re.compile(rf"[\n{_STOPS}.!?]")
 _CLAUSE = re.compile(r"[，、,;:：](?=\D)|\s")
 _DENSE = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
 _GAP = re.compile(r"\s+|[，。、！？；：…,;:]")
@@ -42,9 +44,9 @@ def boundary(text: str, start: int = 0, *, whole: bool = False, seen: int = 0) -
     escaped = "\\" in text[max(start, limit - LONGEST_ESCAPE) : limit]  # one that has not come is not seen to be cut
     known = whole or len(text) > limit + (LONGEST_ESCAPE if escaped else 1)
     # An end that was none stays none, but for one that what follows may have gone on with.
-    at = start + len(text[start:seen].rstrip(_MARKS)) if seen > start else start
-    for match in _END.finditer(text, at, min(len(text), limit + 1)):
-        end = match.end()
+    after = len(text[start:seen].rstrip(_MARKS)) if seen > start else 0
+    for match in _END.finditer(text[start : limit + 1], after):  # a piece: what stands before it decides nothing
+        end = start + match.end()
         if end > limit:
             break
         if end == len(text) and not whole and not match[0][-1].isspace():

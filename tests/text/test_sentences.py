@@ -7,11 +7,14 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, strategies as st
 
+from guard.content import Lane
+from guard.stream.thread import Thread
 from guard.text.sentences import LONGEST, boundary, context
 
+LANE = Lane(("choices", 0, "message", "content"), "/choices/0/message/content")
 PIECES = st.sampled_from(
-    ["Hello there", ". ", "。", "！", "”", ")", " ", "\n", "她说：“", "走吧", "3.14", "e.g.", "...", "…", "…… ", "?!",
-     ", ", "，", "\\n", "\\u4f60", "<EMAIL_1>", "x" * 90, "字" * 70, "example.org", "; ", "；", "😀", "\r\n", '"'],
+    ["Hello there", ". ", "。", "！", "”", ")", "）", " ", "\n", "她说：“", "走吧", "3.14", "e.g.", "...", "." * 100, "…",
+     "…… ", "?!", ", ", "，", "\\n", "\\u4f60", "<EMAIL_1>", "x" * 90, "字" * 70, "example.org", "; ", "；", "😀", "\r\n", '"'],
 )  # fmt: skip
 TEXTS = st.lists(PIECES, max_size=40).map("".join)
 
@@ -49,6 +52,15 @@ def test_an_end_is_found_the_same_when_only_what_is_new_is_looked_through(text: 
         if end is not None:
             break
         seen = length
+
+
+@given(text=TEXTS, data=st.data())
+def test_a_text_is_cut_the_same_however_it_comes(text: str, data: st.DataObject) -> None:
+    at = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=9)))
+    thread = Thread()
+    pieces = [text[low:high] for low, high in pairwise([0, *at, len(text)])]
+    found = [end for piece in pieces for _, end, _ in thread.grow(LANE, piece)]
+    assert [0, *found, *(end for _, end, _ in thread.close())] == cuts(text)
 
 
 @given(text=TEXTS)
