@@ -44,6 +44,8 @@ class Draft:
     bytes_out: int = 0
     released_early: int = 0
     """Characters of a stream that went out before all of it was judged, as the policy's `release_below` allows."""
+    recorded: bool = False
+    """Whether its terminal record is with the audit log: there is one, whatever happens to the request after that."""
     cut_off: Callable[[str, str], bytes] | None = None
     """Makes the end of an answer that was being sent when the gateway was stopped."""
     masked: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -9,7 +9,6 @@ ends in its protocol's own way.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from dataclasses import dataclass
@@ -84,10 +83,6 @@ class Streamed:
         """
         try:
             out = await self._pass_on(chunks, watch)
-        except asyncio.CancelledError:
-            if self._started:
-                self._draft.cut_off = self._codec.failed
-            raise
         except (UpstreamError, RequestError) as error:
             failure = self._failure(error)
             if not self._started:
@@ -181,6 +176,7 @@ class Streamed:
             if not await self._house.begin(self._draft):
                 raise AuditError("the opening of a streamed answer was not written")
             self._started = True
+            self._draft.cut_off = self._codec.failed
             headers = [
                 (b"content-type", self._codec.media_type),
                 (b"cache-control", b"no-cache"),

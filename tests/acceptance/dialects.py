@@ -489,7 +489,7 @@ def says(house: House, dialect: Dialect, said: Sequence[Said], **more: Any) -> N
 class Listening:
     """A client that keeps what it gets from the moment it comes; `gone` closes its end."""
 
-    def __init__(self, house: House, dialect: Dialect, body: Any, **headers: str) -> None:
+    def __init__(self, port: int, dialect: Dialect, body: Any, **headers: str) -> None:
         data = json.dumps(body).encode()
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         self._request = (
@@ -497,8 +497,10 @@ class Listening:
             f"Connection: close\r\nContent-Length: {len(data)}\r\n\r\n"
         ).encode() + data
         self._dialect = dialect
-        self._socket = socket.create_connection(("127.0.0.1", house.ports.data), timeout=20)
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=5)
         self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._socket.settimeout(0.05)
+        self._leaving = False
         self.raw = b""
 
     def __enter__(self) -> Self:
@@ -507,20 +509,24 @@ class Listening:
         return self
 
     def _listen(self) -> None:
-        try:
-            while data := self._socket.recv(65536):
-                self.raw += data
-        except OSError:
-            pass
+        while not self._leaving:
+            try:
+                data = self._socket.recv(65536)
+            except TimeoutError:
+                continue
+            except OSError:
+                return
+            if not data:
+                return
+            self.raw += data
 
     def gone(self, *, rudely: bool = False) -> None:
         """Leave, with a farewell or by breaking the connection."""
+        self._leaving = True
+        self._thread.join(5)  # a socket that somebody reads does not close
         if rudely:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
-            self._socket.close()
-        else:
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join(5)
+        self._socket.close()
 
     def answer(self) -> Answer:
         """All of it, once it has ended."""
@@ -529,8 +535,7 @@ class Listening:
         return answer_of(self.raw)
 
     def __exit__(self, *_: object) -> None:
-        self._socket.close()
-        self._thread.join(5)
+        self.gone()
 
 
 async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
@@ -544,7 +549,7 @@ async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
 
 def gated(house: House, dialect: Dialect, before: Sequence[bytes], after: Play, sign: bytes, **asked: Any) -> Answer:
     """What comes of an upstream that sends *before*, and plays *after* once the client has got *sign*."""
-    client = Listening(house, dialect, dialect.ask(**asked))
+    client = Listening(house.ports.data, dialect, dialect.ask(**asked))
     house.upstream.play = gate(dialect, client, before, after, sign)
     with client:
         return client.answer()

@@ -82,7 +82,7 @@ def test_s26_a_sentence_is_sent_while_the_next_is_still_being_said(one: House, d
         await writer.drain()
 
     one.upstream.play = play
-    client = Listening(one, dialect, dialect.ask())
+    client = Listening(one.ports.data, dialect, dialect.ask())
     with client:
         heard = dialect.heard(client.answer())
     assert (heard.ending, heard.text) == ("whole", "".join(SHOWN))
@@ -274,7 +274,7 @@ def test_s22_nothing_is_released_before_the_request_is_decided(
         sent.append("all")
 
     one.upstream.play = play
-    with Listening(one, dialect, dialect.ask(f"asked for {HARMLESS}")) as client:
+    with Listening(one.ports.data, dialect, dialect.ask(f"asked for {HARMLESS}")) as client:
         assert eventually(lambda: sent == ["all"])
         assert not let.wait(0.2)
         assert client.raw == b""
@@ -303,7 +303,7 @@ def test_s22_a_request_that_is_blocked_takes_its_call_back(
         raise ConnectionAbortedError
 
     one.upstream.play = play
-    with Listening(one, dialect, dialect.ask(f"asked for {CANARY}")) as client:
+    with Listening(one.ports.data, dialect, dialect.ask(f"asked for {CANARY}")) as client:
         assert eventually(lambda: len(one.upstream.received) == 1)
         assert (client.raw, gone) == (b"", [])
         let.set()
