@@ -133,9 +133,18 @@ class Gate:
         self.groups: dict[int, list[Growing]] = {}
         self._waiting: deque[Entry] = deque()
         self._amid: list[Marked] = []
+        self._last: tuple[Lane | None, Growing] = None, Growing()
 
     def feed(self, item: Item) -> list[Entry]:
         """Take in *item* and give what is to be judged by it, in order."""
+        if isinstance(item, Delta):
+            growing = self._growing(item.lane)
+            sentences = growing.thread.grow(item.lane, item.text)
+            if self._redacts and item.lane.pointer not in growing.cutters:
+                growing.cutters[item.lane.pointer] = Cutter()
+            if self._redacts or self._labels:
+                growing.look(item.lane)
+            return self._said(growing, item.lane, sentences) if sentences else []
         if isinstance(item, Event):
             groups = self.groups.values() if item.group is None else [self.groups.get(item.group, [])]
             marked = Marked(item, [(one, one.thread.end) for group in groups for one in group])
@@ -143,19 +152,14 @@ class Gate:
             self._queue([marked])
             return [marked]
         growing = self._growing(item.lane)
-        if isinstance(item, Delta):
-            sentences = growing.thread.grow(item.lane, item.text)
-            if self._redacts and item.lane.pointer not in growing.cutters:
-                growing.cutters[item.lane.pointer] = Cutter()
-            if self._redacts or self._labels:
-                growing.look(item.lane)
-        elif isinstance(item, Pause):
+        if isinstance(item, Pause):
             sentences = growing.thread.pause()
         else:
             sentences = [*growing.thread.close(), Sentence(growing.thread.end, growing.thread.end, last=False)]
-        if not sentences:
-            return []
-        entries: list[Entry] = [Said(growing, sentence, item.lane.group) for sentence in sentences]
+        return self._said(growing, item.lane, sentences)
+
+    def _said(self, growing: Growing, lane: Lane, sentences: list[Sentence]) -> list[Entry]:
+        entries: list[Entry] = [Said(growing, sentence, lane.group) for sentence in sentences]
         self._queue(entries)
         return entries
 
@@ -171,11 +175,14 @@ class Gate:
                 self._amid = [marked for marked in self._amid if not marked.is_due()]
 
     def _growing(self, lane: Lane) -> Growing:
+        if lane is self._last[0]:
+            return self._last[1]
         growing = self.threads.get(lane.key)
         if growing is None:
             growing = self.threads[lane.key] = Growing()
             growing.thread.whole = self._keep
             self.groups.setdefault(lane.group, []).append(growing)
+        self._last = lane, growing
         return growing
 
     def end(self) -> list[Entry]:
