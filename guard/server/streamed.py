@@ -13,7 +13,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from guard.audit import State
 from guard.errors import AuditError, RequestError, UpstreamError
@@ -23,10 +23,10 @@ from guard.server.http import REFUSAL_STATUS, ClientGoneError, Reply
 from guard.stream.gate import Text
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from guard.content import Lane
-    from guard.decision import Refusal
+    from guard.decision import Decision, Refusal
     from guard.protocols.media_watch import MediaWatch
     from guard.protocols.stream import AnswerStream
     from guard.server.draft import Draft
@@ -59,7 +59,10 @@ class Streamed:
         judge: AnswerJudge,
         send: Send,
         headers: tuple[tuple[bytes, bytes], ...],
+        describe: Callable[[Decision], dict[str, Any] | None],
     ) -> None:
+        """*describe* says what the end of the answer tells of the decision, if the client asked for that."""
+        self._describe = describe
         self._house = house
         self._draft = draft
         self._codec = codec
@@ -130,7 +133,7 @@ class Streamed:
     async def _judged(self) -> list[Out]:
         began = time.monotonic()
         try:
-            return await self._judge.take((), self._house.deadline())
+            return await self._judge.take((), self._house.deadline(), self._go_on)
         finally:
             self._judging += time.monotonic() - began
 
@@ -193,6 +196,8 @@ class Streamed:
 
     async def _finish(self, out: Sequence[Out]) -> Reply | None:
         """Record that the answer was whole, then send its end."""
+        if self._draft.output is not None:
+            self._codec.moderation = self._describe(self._draft.output)
         rest = self._encoded(out) + self._flushed() + self._encoded(self._last, last=True) + self._codec.done()
         self._draft.state = State.UPSTREAM_ERROR if self._codec.broken else self._draft.answered()
         if not self._started:
@@ -226,6 +231,7 @@ class Streamed:
         draft.note_model(self._codec.model)
         if draft.output is None:
             draft.output = self._judge.decision()
+        draft.released_early = self._judge.early
         draft.timings["output"] = round(self._judging * 1000, 3)
         draft.timings["upstream"] = round(self._asking + since(self._began) - self._judging * 1000, 3)
 

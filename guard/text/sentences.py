@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from guard.text.escapes import uncut
+from guard.text.escapes import LONGEST as LONGEST_ESCAPE, uncut
 
 LONGEST = 190
 """Characters after which a sentence is cut at its last clause or word."""
@@ -39,7 +39,8 @@ def boundary(text: str, start: int = 0, *, whole: bool = False, seen: int = 0) -
     4
     """
     limit = start + LONGEST
-    known = whole or len(text) > limit + 1
+    escaped = "\\" in text[max(start, limit - LONGEST_ESCAPE) : limit]  # one that has not come is not seen to be cut
+    known = whole or len(text) > limit + (LONGEST_ESCAPE if escaped else 1)
     # An end that was none stays none, but for one that what follows may have gone on with.
     at = start + len(text[start:seen].rstrip(_MARKS)) if seen > start else start
     for match in _END.finditer(text, at, min(len(text), limit + 1)):
@@ -81,7 +82,9 @@ def _forced(text: str, start: int, limit: int) -> int:
 
 
 def context(text: str, at: int, reach: int) -> int:
-    """Where the context of what stands at *at* begins: up to *reach* characters before it, at the start of a word.
+    """Where the context of what stands at *at* begins: up to *reach* characters before it, half of them at least.
+
+    At the start of a word, if one begins in the first half.
 
     >>> context("one two three", 8, 6)
     4
@@ -89,6 +92,6 @@ def context(text: str, at: int, reach: int) -> int:
     low = max(0, at - reach)
     if low == 0:
         return 0
-    match = _GAP.search(text, low, at)
+    match = _GAP.search(text, low, at - reach // 2)
     low = match.end() if match is not None else low
     return uncut(text, low, low)[0][1]

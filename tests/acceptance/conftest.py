@@ -8,7 +8,7 @@ import sqlite3
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,6 +48,16 @@ class Answer:
     @property
     def json(self) -> Any:
         return json.loads(self.body)
+
+
+def answer_of(raw: bytes) -> Answer:
+    """What the bytes of a connection say."""
+    head, _, body = raw.partition(b"\r\n\r\n")
+    status, *lines = head.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    if headers.get("transfer-encoding") == "chunked":
+        body = b"".join(body.split(b"\r\n")[1::2])
+    return Answer(int(status.split()[1]), headers, body, raw)
 
 
 @dataclass
@@ -103,13 +113,7 @@ class House:
                     chunks.append(chunk)
             except ConnectionResetError:
                 pass
-        raw = b"".join(chunks)
-        head, _, body = raw.partition(b"\r\n\r\n")
-        status, *lines = head.decode("latin-1").split("\r\n")
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-        if headers.get("transfer-encoding") == "chunked":
-            body = b"".join(body.split(b"\r\n")[1::2])
-        return Answer(int(status.split()[1]), headers, body, raw)
+        return answer_of(b"".join(chunks))
 
     def admin(self, path: str) -> str:
         """What the admin port says at *path*, whatever its status."""
@@ -131,7 +135,7 @@ class House:
     def begin(self) -> None:
         """As good as new: the stub and the canary classifier behave, and what was recorded until now is the past."""
         fresh = StubUpstream()
-        for name in ("answer", "status", "headers", "raw", "delay", "drip", "pause", "received", "cancelled"):
+        for name in ("answer", "status", "headers", "raw", "delay", "drip", "pause", "play", "received", "cancelled"):
             setattr(self.upstream, name, getattr(fresh, name))
         self.canary.trouble = None
         self.canary.read.clear()
@@ -152,24 +156,30 @@ _ONE_CALL = UpstreamConfig(connect_s=1.0, retries=0, breaker=BreakerConfig(failu
 @contextmanager
 def house(
     tmp_path: Path,
-    policy: str | None = None,
+    policy: str | Mapping[str, str] | None = None,
     *,
     tenants: tuple[tuple[str, bytes], ...] = (),
     timeout_s: float = 2.0,
     inline: bool = True,
     vault: Scope = Scope.REQUEST,
     calls: UpstreamConfig = _ONE_CALL,
+    protocols: tuple[str, ...] = (),
     **limits: Any,
 ) -> Iterator[House]:
-    """A whole gateway under *policy* (the acceptance policy, if None) in front of a stub.
+    """A whole gateway under *policy* (the acceptance policy, if None; several by their names) in front of a stub.
 
     *timeout_s* is the upstream's, *calls* the rest of its configuration. Without *inline* the canary classifier answers
     on its model thread alone.
     """
     file = POLICY
-    if policy is not None:
+    if isinstance(policy, str):
         file = tmp_path / "policy.yaml"
         file.write_text(policy)
+    elif policy is not None:
+        file = tmp_path / "policies"
+        file.mkdir()
+        for name, text in policy.items():
+            (file / f"{name}.yaml").write_text(text)
     log = tmp_path / "audit.db"
     canary = CanaryClassifier()
     canary.inline_cost = CanaryClassifier.inline_cost if inline else 0
@@ -179,6 +189,7 @@ def house(
             admin=Address("127.0.0.1", 0),
             upstream=replace(calls, url=stub.url, timeout_s=timeout_s),
             policies=str(file),
+            protocols=protocols,
             audit=AuditConfig(path=str(log)),
             limits=replace(Limits(), **limits),
             tenants=tenants,

@@ -93,3 +93,17 @@ def test_context_reaches_back_to_the_start_of_a_word() -> None:
     text = "alpha beta gamma delta"
     assert text[context(text, 17, 8) : 17] == "gamma "
     assert context(text, 3, 8) == 0
+
+
+def test_a_text_without_gaps_has_context_all_the_same() -> None:
+    text = "字" * 300 + "手机 "
+    assert context(text, len(text), 128) == len(text) - 128
+
+
+@pytest.mark.parametrize("escape", [r"\u5b57", r"\ud83d\ude00", r"\n"])
+@pytest.mark.parametrize("lead", range(14))
+def test_where_a_long_sentence_is_cut_does_not_hang_on_how_much_of_an_escape_has_come(escape: str, lead: int) -> None:
+    text = "x" * (LONGEST - lead) + escape * 3 + "y" * 40
+    wanted = boundary(text, whole=True)
+    grown = (boundary(text[:size]) for size in range(len(text)))
+    assert {at for at in grown if at is not None} == {wanted}
