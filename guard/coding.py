@@ -59,6 +59,7 @@ class Decoder:
         if make is None:
             raise UnknownCoding("the content coding is not known; send gzip, deflate, br, zstd or identity")
         self._coder = make()
+        self._plain = make is _Identity
         self._limit = limit
         self._size = 0
 
@@ -69,7 +70,7 @@ class Decoder:
             TooLarge: this piece would exceed the limit; it does not come.
             Damaged: the data is none of its coding.
         """
-        if len(data) <= PIECE and isinstance(self._coder, _Identity):  # as events come, one by one
+        if self._plain and len(data) <= PIECE:  # as events come, one by one
             self._count(data)
             return iter((data,) if data else ())
         return self._decoded(data)

@@ -149,6 +149,7 @@ class Gate:
         self._held: dict[int | None, deque[Entry]] = {}
         """What could not be given yet, by group; the rest of such a group stands behind it."""
         self._amid: list[Marked] = []
+        self._last: tuple[Lane | None, Growing] = None, Growing()
 
     def feed(self, item: Item) -> list[Entry]:
         """Take in *item* and give what is to be judged by it, in order.
@@ -156,6 +157,14 @@ class Gate:
         Raises:
             RequestError: ``too_many_parts``.
         """
+        if isinstance(item, Delta):
+            growing = self._growing(item.lane)
+            sentences = growing.thread.grow(item.lane, item.text)
+            if self._redacts and item.lane.pointer not in growing.cutters:
+                growing.cutters[item.lane.pointer] = Cutter()
+            if self._redacts or self._labels:
+                growing.look(item.lane)
+            return self._said(growing, item.lane, sentences) if sentences else []
         if isinstance(item, Event):
             groups = self.groups.values() if item.group is None else [self.groups.get(item.group, [])]
             behind = [(one, end) for group in groups for one in group if one.thread.cut < (end := one.thread.end)]
@@ -164,19 +173,14 @@ class Gate:
             self._queue([marked])
             return [marked]
         growing = self._growing(item.lane)
-        if isinstance(item, Delta):
-            sentences = growing.thread.grow(item.lane, item.text)
-            if self._redacts and item.lane.pointer not in growing.cutters:
-                growing.cutters[item.lane.pointer] = Cutter()
-            if self._redacts or self._labels:
-                growing.look(item.lane)
-        elif isinstance(item, Pause):
+        if isinstance(item, Pause):
             sentences = growing.thread.pause()
         else:
             sentences = [*growing.thread.close(), Sentence(growing.thread.end, growing.thread.end, last=False)]
-        if not sentences:
-            return []
-        entries: list[Entry] = [Said(growing, sentence, item.lane.group) for sentence in sentences]
+        return self._said(growing, item.lane, sentences)
+
+    def _said(self, growing: Growing, lane: Lane, sentences: list[Sentence]) -> list[Entry]:
+        entries: list[Entry] = [Said(growing, sentence, lane.group) for sentence in sentences]
         self._queue(entries)
         return entries
 
@@ -192,6 +196,8 @@ class Gate:
                 self._amid = [marked for marked in self._amid if not marked.is_due()]
 
     def _growing(self, lane: Lane) -> Growing:
+        if lane is self._last[0]:
+            return self._last[1]
         growing = self.threads.get(lane.key)
         if growing is None:
             growing = self.threads[lane.key] = Growing()
@@ -202,6 +208,7 @@ class Gate:
                 self._prose[lane.group] = growing
         if self.places.setdefault(lane.pointer, growing) is growing and len(self.places) > MOST_TEXTS:
             raise RequestError("too_many_parts", f"The answer has more than {MOST_TEXTS} texts.")
+        self._last = lane, growing
         return growing
 
     def end(self) -> list[Entry]:

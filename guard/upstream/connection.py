@@ -86,6 +86,11 @@ class Connection(asyncio.Protocol):
         """Whether another call can be made, as far as can be seen from here."""
         return self.reusable and self._transport is not None and not self._transport.is_closing()
 
+    @property
+    def unread(self) -> int:
+        """Bytes of the body that have come and were not taken yet."""
+        return len(self._body)
+
     def send(self, head: bytes, body: bytes) -> None:
         """Begin a call. A connection that is gone shows when the answer is waited for."""
         self._parser = httptools.HttpResponseParser(self)
