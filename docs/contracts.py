@@ -155,9 +155,9 @@ role is that word. `as …` stands where the same fields were listed before. Wha
 `unknown`, its name as `key`; a type or role that is not listed is refused where it says so.
 
 What is exempt is so only while it is in form, which stands behind the colon: `constrained` words while they are one
-word of at most 128 plain characters or match what is named, `scalar` numbers while they have no more digits than that (truth
-values and null have none). Else it is judged: words and numbers as `name` if nothing else is said, objects and lists as
-`unknown`. Media inside texts are parts of their own, in any field."""
+word of at most 128 plain characters or match what is named, `scalar` numbers while they have no more digits than that
+(truth values and null have none). Else it is judged: words and numbers as `name` if nothing else is said, objects and
+lists as `unknown`. Media inside texts are parts of their own, in any field."""
 
 
 def fields(adapters: Sequence[Adapter]) -> str:
