@@ -10,6 +10,7 @@ that a blocking rule fired on; what stood before it has been sent.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,8 +23,9 @@ from guard.content import Content, Direction, Modality, TextPart
 from guard.decision import Cause, Coverage, Decision, Detection, Effect, Failure, Refusal
 from guard.finding import Finding
 from guard.policy.evaluate import decide
+from guard.policy.model import Mode
 from guard.reading import PROSE
-from guard.stream.gate import Entry, Gate, Growing, Marked, Out, Said
+from guard.stream.gate import Entry, Gate, Growing, Marked, Out, Said, Text
 from guard.stream.needs import needs_of
 from guard.stream.scan import Scan, Spot, Window, placed
 from guard.stream.thread import Sentence
@@ -43,6 +45,7 @@ _MOST_TEXT_AT_ONCE = 16_384
 """Characters that are judged together: more would keep what comes first waiting for what comes last."""
 _MOST_REMEMBERED = 1024
 _UNREAD = Scan()
+Early = Callable[[list[Out]], Awaitable[None]]
 _DELIMITERS = ' \t\r\n"[]{},:'
 
 
@@ -117,6 +120,7 @@ class AnswerJudge:
         self._gate = Gate(
             redacts=self._needs.changes, reach=reach, keep=self._needs.replaces, labels=self._needs.labels
         )
+        self._fed: list[Entry] = []
         self._scans: dict[tuple[Growing, str], Scan] = {}
         self._marks = ledger.Marks()
         self._found = _Found()
@@ -124,6 +128,10 @@ class AnswerJudge:
         self._joint: dict[Growing, int] = {}
         self._late: list[Marked] = []
         self._effects: dict[str, list[Effect]] = {}
+        self.early = 0
+        """Characters that were released before all classifiers had read them: see `Policy.release_below`."""
+        self._early_below = policy.release_below if policy.mode is Mode.ENFORCE else None
+        self._exact = [station for station in self._stations if station.classifier.reads == "stretches"]
         self._seen: set[tuple[object, str]] = set()
 
     @property
@@ -131,13 +139,63 @@ class AnswerJudge:
         """Characters that have come and were not released."""
         return sum(one.thread.end - one.released for one in self._gate.threads.values())
 
-    async def take(self, items: Iterable[Item], deadline: float) -> list[Out]:
-        """Judge what *items* complete, and give what may be sent. *deadline* is a `time.monotonic` time."""
-        return await self._rounds([entry for item in items for entry in self._gate.feed(item)], deadline)
+    async def take(self, items: Iterable[Item], deadline: float, early: Early | None = None) -> list[Out]:
+        """Judge what *items* complete, and give what may be sent. *deadline* is a `time.monotonic` time.
+
+        Where the policy says so, *early* is given what goes out before all of it is judged.
+        """
+        self.feed(items)
+        entries, self._fed = self._fed, []
+        if not entries:
+            return []
+        readers = self._stations
+        if early is not None and self._early_below is not None:
+            before = self._copied()
+            if await self._go_ahead(entries, deadline, early):
+                readers = [station for station in self._stations if station not in self._exact]
+            else:
+                self._scans = before
+        return await self._rounds(entries, deadline, readers)
+
+    async def _go_ahead(self, entries: list[Entry], deadline: float, early: Early) -> bool:
+        """Release what classifiers of exact matches let go; those that score sentences read it afterwards.
+
+        False where that would be the end of the answer: it is judged anew, by all of them.
+        """
+        outcome = await self._judge([entry for entry in entries if isinstance(entry, Said)], deadline, self._exact)
+        if outcome.ends:
+            return False
+        for growing in self._gate.threads.values():
+            growing.settled = min(
+                (self._scans.get((growing, station.name), _UNREAD).known for station in self._exact),
+                default=growing.thread.cut,
+            )
+        self._found.add_texts(outcome)
+        self._weigh(outcome)
+        for effect in outcome.decision.effects:
+            if effect.action.name not in _PASSIVE:
+                self._change(effect)
+        for growing in self._gate.threads.values():
+            self._reconsider(growing)
+        out = self._release()
+        self.early += sum(len(one.text) for one in out if isinstance(one, Text))
+        if out:
+            await early(out)
+        return True
+
+    def _copied(self) -> dict[tuple[Growing, str], Scan]:
+        return {key: scan.copy() for key, scan in self._scans.items()}
+
+    def feed(self, items: Iterable[Item]) -> bool:
+        """Take *items* in; whether they complete something, so that the next `take` has to judge."""
+        for item in items:
+            self._fed += self._gate.feed(item)
+        return bool(self._fed)
 
     async def close(self, deadline: float) -> list[Out]:
         """Nothing follows: judge and give the rest."""
-        out = await self._rounds(self._gate.end(), deadline)
+        entries, self._fed = [*self._fed, *self._gate.end()], []
+        out = await self._rounds(entries, deadline, self._stations)
         if self.refusal is None:  # what other findings could have made of what is held, they no longer can
             self._joint.clear()
             for marked in self._late:
@@ -163,19 +221,19 @@ class AnswerJudge:
         texts = sum(len(one.thread.pieces) for one in self._gate.threads.values())
         return decide(self._policy, self._found.detection(texts, read=bool(self._stations)), self._id)
 
-    async def _rounds(self, entries: list[Entry], deadline: float) -> list[Out]:
+    async def _rounds(self, entries: list[Entry], deadline: float, readers: Sequence[Station]) -> list[Out]:
         """Judge *entries*, not too many at once; and one by one where one of them ends the answer.
 
         So what was released before a block is the same whether its sentences came alone or together.
         """
         out: list[Out] = []
         for some in _portions(entries):
-            before = {key: scan.copy() for key, scan in self._scans.items()} if len(some) > 1 else {}
-            outcome = await self._judge(some, deadline)
+            before = self._copied() if len(some) > 1 else {}
+            outcome = await self._judge(some, deadline, readers)
             if outcome.ends and len(some) > 1:
                 self._scans = before
                 for number, entry in enumerate(some):
-                    self._apply(await self._judge([entry], deadline))
+                    self._apply(await self._judge([entry], deadline, readers))
                     out += self._release(before=some[number + 1] if number + 1 < len(some) else None)
                     if self.refusal is not None:
                         return out
@@ -191,12 +249,12 @@ class AnswerJudge:
 
     # Detect and decide: nothing is changed but the places up to which classifiers have read
 
-    async def _judge(self, entries: Sequence[Entry], deadline: float) -> _Outcome:
+    async def _judge(self, entries: Sequence[Entry], deadline: float, readers: Sequence[Station]) -> _Outcome:
         sentences: dict[Growing, list[Sentence]] = {}
         for entry in entries:
             if isinstance(entry, Said):
                 sentences.setdefault(entry.growing, []).append(entry.sentence)
-        asked = [(station, windows) for station in self._stations if (windows := self._windows(station, sentences))]
+        asked = [(station, windows) for station in readers if (windows := self._windows(station, sentences))]
         answers = await self._ask_all(asked, deadline)
         spots = [spot for answer in answers for spot in answer.spots]
         detections = [(entry, await self._detect(entry, deadline)) for entry in entries if isinstance(entry, Marked)]
@@ -217,14 +275,21 @@ class AnswerJudge:
         return outcome
 
     def _enforced(self, content: Content, decision: Decision) -> Content | Refusal:
-        """What is left of an event's *content*; what rules say of text elsewhere is not its concern, but a block is."""
+        """What is left of an event's *content*; what rules say of text elsewhere is not its concern, but a block is.
+
+        Labels are no concern of it at all: they stand at the end of what is said.
+        """
         own = {part.pointer for part in content.parts}
         effects = []
         for effect in decision.effects:
             findings = tuple(finding for finding in effect.findings if finding.part in own)
-            if findings or effect.action.name == "block":
+            if effect.action.name == "block" or (findings and effect.action.name != "label"):
                 effects.append(replace(effect, findings=findings))
-        return enforce(content, replace(decision, effects=tuple(effects)))
+        action = decision.action
+        if decision.cause is Cause.RULES:  # nothing but a rule asked for it, and that may have been about other texts
+            strongest = max((effect.action for effect in effects), key=lambda one: one.strength, default=None)
+            action = strongest.name if strongest is not None else "allow"
+        return enforce(content, replace(decision, action=action, effects=tuple(effects)))
 
     def _windows(self, station: Station, sentences: dict[Growing, list[Sentence]]) -> list[Asked]:
         """What *station* reads of *sentences*."""
@@ -275,6 +340,8 @@ class AnswerJudge:
 
     def _apply(self, outcome: _Outcome) -> None:
         self._found.add_texts(outcome)
+        if self._early_below is not None and self._highest(outcome) >= self._early_below:
+            self._early_below = None
         for marked, detection in outcome.detections:
             self._found.add(detection)
             self._remember(marked, detection)
@@ -301,6 +368,12 @@ class AnswerJudge:
                 self._change(effect)
         for growing in threads:
             self._reconsider(growing)
+
+    def _highest(self, outcome: _Outcome) -> float:
+        """The highest score of a classifier that the answer does not wait for."""
+        exact = {station.name for station in self._exact}
+        scores = (one.spot.finding.score for one in outcome.spots if one.spot.finding.classifier not in exact)
+        return max(scores, default=0.0)
 
     def _remember(self, marked: Marked, detection: Detection) -> None:
         """Texts of events that nothing was found in need not be judged again: names come with every chunk."""

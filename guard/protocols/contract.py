@@ -393,19 +393,21 @@ def refuse(code: str, pointer: str, why: str) -> RequestError:
     return RequestError(code, f"`{pointer or '/'}` is not acceptable: {why}.", pointer or None)
 
 
-def apply_parts(document: Any, before: Sequence[Part], after: Sequence[Part]) -> Any:
+def apply_parts(document: Any, before: Sequence[Part], after: Sequence[Part], *, below: Path = ()) -> Any:
     """Write the texts that changed between *before* and *after* into *document*, in place, and return it.
 
+    *below* is the path at which the document itself stands.
     Token lists are dropped rather than rewritten: their numbers would no longer belong to the text.
     """
     for old, new in zip(before, after, strict=True):
         if new is old or not isinstance(new, TextPart):
             continue
-        if not new.path:
+        path = new.path[len(below) :]
+        if not path:
             return new.text
         text = None if new.kind == "logprobs" else new.text
         holder = document
-        for step in new.path[:-1]:
+        for step in path[:-1]:
             holder = holder[step]
-        holder[new.path[-1]] = text
+        holder[path[-1]] = text
     return document

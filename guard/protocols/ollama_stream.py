@@ -95,7 +95,7 @@ class OllamaStream(AnswerStream):
         if not isinstance(document, dict):
             raise _broken("a line is no object")
         if document.get("error"):
-            self.finished = True
+            self.finished = self.broken = True
             error = {"error": document["error"]}
             walk = Walk()
             walk_unknown(error, walk, (), "", None, "error")

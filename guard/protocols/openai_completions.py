@@ -204,7 +204,7 @@ class CompletionStream(AnswerStream):
         if chunk.get("error"):
             walk = Walk()
             walk_unknown(chunk, walk, (), "", "assistant", "error")
-            self.finished = True
+            self.finished = self.broken = True
             ends = [end for number in self._lanes if number not in self._ended for end in self._end(number)]
             return [*ends, Event({"event": chunk}, walk.content(Direction.OUTPUT), None, last=True)]
         choices = chunk.pop("choices", None)
@@ -304,8 +304,8 @@ class CompletionStream(AnswerStream):
         return sse.write(dump({**base, "choices": [entry], **usage}))
 
     def done(self) -> bytes:
-        """The mark of a whole answer."""
-        return _DONE
+        """The mark of a whole answer; nothing after an error."""
+        return b"" if self.broken else _DONE
 
     def refused(self, refusal: Refusal) -> bytes:  # noqa: ARG002  there is no place for its words
         """Every choice that was not finished ends by the content filter."""

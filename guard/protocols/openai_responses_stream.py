@@ -271,6 +271,7 @@ class ResponsesStream(AnswerStream):
             self._texts.add(text, said if isinstance(said, str) else "")
 
     def _error(self, document: dict[str, Any]) -> None:
+        self.broken = True
         walk = Walk()
         known = {key: value for key, value in document.items() if key in {"type", "sequence_number"}}
         EVENT.walk(known, walk, ("event",), "", "assistant")

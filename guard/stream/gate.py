@@ -40,6 +40,8 @@ class Growing:
     documents: set[str] = field(default_factory=set)
     changed: dict[str, str] = field(default_factory=dict)
     closing: dict[str, str] = field(default_factory=dict)
+    looked_at: str | None = None
+    """The pointer of the last piece whose beginning is known."""
 
     @property
     def complete(self) -> bool:
@@ -53,11 +55,14 @@ class Growing:
     def look(self, lane: Lane) -> None:
         """Notice where a piece begins like JSON; its past is kept then."""
         start = self.thread.pieces[-1].start
-        if lane.pointer in self.documents or start < self.thread.base:
+        if lane.pointer == self.looked_at or start < self.thread.base:
             return
-        if lane.kind == "tool_arguments" or self.thread.slice(start, self.thread.end).lstrip()[:1] in _OPENING:
+        begins = self.thread.slice(start, self.thread.end).lstrip()[:1]
+        if lane.kind == "tool_arguments" or begins in _OPENING:
             self.documents.add(lane.pointer)
             self.thread.whole = True
+        if lane.pointer in self.documents or begins:
+            self.looked_at = lane.pointer
 
 
 class Said(NamedTuple):
@@ -140,14 +145,16 @@ class Gate:
         growing = self._growing(item.lane)
         if isinstance(item, Delta):
             sentences = growing.thread.grow(item.lane, item.text)
-            if self._redacts:
-                growing.cutters.setdefault(item.lane.pointer, Cutter())
+            if self._redacts and item.lane.pointer not in growing.cutters:
+                growing.cutters[item.lane.pointer] = Cutter()
             if self._redacts or self._labels:
                 growing.look(item.lane)
         elif isinstance(item, Pause):
             sentences = growing.thread.pause()
         else:
             sentences = [*growing.thread.close(), Sentence(growing.thread.end, growing.thread.end, last=False)]
+        if not sentences:
+            return []
         entries: list[Entry] = [Said(growing, sentence, item.lane.group) for sentence in sentences]
         self._queue(entries)
         return entries

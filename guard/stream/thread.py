@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from guard.content import Content, Direction, Lane
-from guard.text.sentences import boundary
+from guard.text.sentences import LONGEST, boundary, is_amid
 
 KEPT = 96
 """Characters of the past that are kept beyond what is asked for, so that a word or an escape is seen whole."""
@@ -38,6 +38,8 @@ class Thread:
     ended: bool = False
     whole: bool = False
     """Nothing of the past may be forgotten."""
+    _seen: int = 0
+    """Where the text ended when it was last looked through for the end of a sentence."""
 
     @property
     def end(self) -> int:
@@ -47,13 +49,18 @@ class Thread:
     def grow(self, lane: Lane, text: str) -> list[Sentence]:
         """Add *text* to *lane*, the last piece or a new one, and give the sentences that are complete by it."""
         found: list[Sentence] = []
-        if not self.pieces or self.pieces[-1].lane.path != lane.path:
+        if not self.pieces or (self.pieces[-1].lane is not lane and self.pieces[-1].lane.path != lane.path):
             found = self.pause()
             self.pieces.append(Piece(self.end, lane))
         self.ended = False
+        before = self.text[-1:]
         self.text += text
-        while (end := boundary(self.text, self.cut - self.base)) is not None:
+        seen, self._seen = self._seen - self.base, self.end
+        if self._seen - self.cut <= LONGEST and is_amid(before, text):  # as nearly every token is
+            return found
+        while (end := boundary(self.text, self.cut - self.base, seen=seen)) is not None:
             found.append(self._cut(self.base + end))
+            seen = 0
         return found
 
     def pause(self) -> list[Sentence]:

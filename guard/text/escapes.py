@@ -26,7 +26,8 @@ _SIMPLE = {
     r"\"": '"', r"\\": "\\", r"\/": "/", r"\b": "\b", r"\f": "\f", r"\n": "\n", r"\r": "\r", r"\t": "\t",
 }  # fmt: skip
 _LONG = 8  # characters of a run from which on the parser is quicker than we are
-_LONGEST = 12  # characters of a surrogate pair as two escapes
+LONGEST = 12
+"""Characters of an escape: a surrogate pair as two."""
 
 
 def unescape_json(text: str, part: int, exact: int = MOST_EXACT) -> View | None:
@@ -80,7 +81,7 @@ def _char(match: re.Match[str]) -> str:
     if simple is not None:
         return simple
     unit = int(written[2:6], 16)
-    if len(written) < _LONGEST:
+    if len(written) < LONGEST:
         return chr(unit)
     return chr(0x10000 + ((unit - 0xD800) << 10) + int(written[8:], 16) - 0xDC00)
 
@@ -97,7 +98,7 @@ def uncut(text: str, start: int, end: int) -> tuple[tuple[int, int], tuple[int, 
 
 def _around(text: str, at: int) -> tuple[int, int]:
     """The bounds of the escape that *at* stands inside of, or *at* twice."""
-    first = text.find("\\", max(0, at - _LONGEST + 1), at)
+    first = text.find("\\", max(0, at - LONGEST + 1), at)
     row = -1
     while first >= 0:
         if row < 0 or text[first - 1] != "\\":

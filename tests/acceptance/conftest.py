@@ -8,7 +8,7 @@ import sqlite3
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -49,6 +49,16 @@ class Answer:
     @property
     def json(self) -> Any:
         return json.loads(self.body)
+
+
+def answer_of(raw: bytes) -> Answer:
+    """What the bytes of a connection say."""
+    head, _, body = raw.partition(b"\r\n\r\n")
+    status, *lines = head.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    if headers.get("transfer-encoding") == "chunked":
+        body = b"".join(body.split(b"\r\n")[1::2])
+    return Answer(int(status.split()[1]), headers, body, raw)
 
 
 @dataclass
@@ -104,13 +114,7 @@ class House:
                     chunks.append(chunk)
             except ConnectionResetError:
                 pass
-        raw = b"".join(chunks)
-        head, _, body = raw.partition(b"\r\n\r\n")
-        status, *lines = head.decode("latin-1").split("\r\n")
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-        if headers.get("transfer-encoding") == "chunked":
-            body = b"".join(body.split(b"\r\n")[1::2])
-        return Answer(int(status.split()[1]), headers, body, raw)
+        return answer_of(b"".join(chunks))
 
     def admin(self, path: str) -> str:
         """What the admin port says at *path*, whatever its status."""
@@ -132,7 +136,7 @@ class House:
     def begin(self) -> None:
         """As good as new: the stub and the canary classifier behave, and what was recorded until now is the past."""
         fresh = StubUpstream()
-        for name in ("answer", "status", "headers", "raw", "delay", "drip", "pause", "received", "cancelled"):
+        for name in ("answer", "status", "headers", "raw", "delay", "drip", "pause", "play", "received", "cancelled"):
             setattr(self.upstream, name, getattr(fresh, name))
         self.canary.trouble = None
         self.canary.read.clear()
@@ -153,7 +157,7 @@ _ONE_CALL = UpstreamConfig(connect_s=1.0, retries=0, breaker=BreakerConfig(failu
 @contextmanager
 def house(
     tmp_path: Path,
-    policy: str | None = None,
+    policy: str | Mapping[str, str] | None = None,
     *,
     tenants: tuple[tuple[str, bytes], ...] = (),
     timeout_s: float = 2.0,
@@ -163,15 +167,20 @@ def house(
     protocols: tuple[str, ...] = (),
     **limits: Any,
 ) -> Iterator[House]:
-    """A whole gateway under *policy* (the acceptance policy, if None) in front of a stub.
+    """A whole gateway under *policy* (the acceptance policy, if None; several by their names) in front of a stub.
 
     *timeout_s* is the upstream's, *calls* the rest of its configuration. Without *inline* the canary classifier answers
     on its model thread alone.
     """
     file = POLICY
-    if policy is not None:
+    if isinstance(policy, str):
         file = tmp_path / "policy.yaml"
         file.write_text(policy)
+    elif policy is not None:
+        file = tmp_path / "policies"
+        file.mkdir()
+        for name, text in policy.items():
+            (file / f"{name}.yaml").write_text(text)
     log = tmp_path / "audit.db"
     canary = CanaryClassifier()
     canary.inline_cost = CanaryClassifier.inline_cost if inline else 0
