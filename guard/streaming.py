@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from guard import telemetry
+from guard import ledger
 from guard.actions import enforce
 from guard.actions.label import closing
 from guard.asking import Prepared, heard
@@ -123,6 +123,7 @@ class AnswerJudge:
         )
         self._fed: list[Entry] = []
         self._scans: dict[tuple[Growing, str], Scan] = {}
+        self._marks = ledger.Marks()
         self._found = _Found()
         self._evidence = Evidence(self._needs)
         self._fired: dict[str, set[int]] = {}
@@ -200,11 +201,11 @@ class AnswerJudge:
     def decision(self) -> Decision:
         """The decision on all that came, for the record."""
         decision = self._decided_all()
-        telemetry.decided(decision.policy, decision.direction.value, decision.action).inc()
-        for failure in decision.failures:
-            telemetry.FAILURES.labels(failure.classifier, failure.kind.value).inc()
-        if decision.coverage.unscannable:
-            telemetry.UNSCANNABLE.labels(decision.policy).inc(len(decision.coverage.unscannable))
+        coverage = decision.coverage
+        unseen = self._marks.unseen(self._gate.threads.values(), [station.name for station in self._stations])
+        if unseen:
+            decision = replace(decision, coverage=replace(coverage, unchecked=coverage.unchecked + unseen))
+        ledger.enter(decision)
         return decision
 
     def _decided_all(self) -> Decision:
@@ -325,8 +326,10 @@ class AnswerJudge:
 
     async def _ask_all(self, asked: Sequence[tuple[Station, list[Asked]]], deadline: float) -> list[_Heard]:
         if len(asked) < 2:
-            return [await _ask(station, windows, deadline) for station, windows in asked]
-        return list(await asyncio.gather(*(_ask(station, windows, deadline) for station, windows in asked)))
+            return [await _ask(station, windows, deadline, self._marks) for station, windows in asked]
+        return list(
+            await asyncio.gather(*(_ask(station, windows, deadline, self._marks) for station, windows in asked))
+        )
 
     async def _detect(self, marked: Marked, deadline: float) -> Detection:
         content = marked.event.content
@@ -515,8 +518,8 @@ class _Heard:
     unscannable: list[tuple[str, str]] = field(default_factory=list)
 
 
-async def _ask(station: Station, asked: Sequence[Asked], deadline: float) -> _Heard:
-    """Have *station* judge all that is *asked* in one call."""
+async def _ask(station: Station, asked: Sequence[Asked], deadline: float, marks: ledger.Marks) -> _Heard:
+    """Have *station* judge all that is *asked* in one call, and mark what it was shown."""
     said = _Heard()
     prepared: list[Prepared] = []
     for one in asked:
@@ -531,6 +534,8 @@ async def _ask(station: Station, asked: Sequence[Asked], deadline: float) -> _He
         findings, failures = heard(station.name, ready.read, answers[at : at + len(ready.items)])
         at += len(ready.items)
         said.failures += failures
+        failed = bool(ready.failures or ready.unreadable)
+        marks.show(growing, station.name, window, ready.read, failed=failed)
         spots = scan.found(window.only(ready.read), station.name, findings)
         said.spots += [Sighting(growing, thread, spot) for spot in spots]
     return said
@@ -547,6 +552,7 @@ class _Found:
     exempt: dict[str, int] = field(default_factory=dict)
     modalities: set[Modality] = field(default_factory=set)
     checked: int = 0
+    unchecked: int = 0
 
     def add_texts(self, outcome: _Outcome) -> None:
         """Take in what was found in growing texts."""
@@ -561,6 +567,7 @@ class _Found:
         self.unscannable.update(dict.fromkeys(detection.coverage.unscannable))
         self.modalities |= detection.modalities
         self.checked += detection.coverage.checked
+        self.unchecked += detection.coverage.unchecked
         for rule, count in detection.coverage.exempt:
             self.exempt[rule] = self.exempt.get(rule, 0) + count
 
@@ -586,7 +593,9 @@ class _Found:
             modalities=frozenset(self.modalities | ({Modality.TEXT} if texts else set())),
             findings=(*self.findings, *weak),
             failures=tuple(self.failures),
-            coverage=Coverage(self.checked + texts * read, tuple(exempt.items()), tuple(self.unscannable)),
+            coverage=Coverage(
+                self.checked + texts * read, tuple(exempt.items()), tuple(self.unscannable), self.unchecked
+            ),
         )
 
 
