@@ -202,7 +202,8 @@ class AnswerJudge:
         """The decision on all that came, for the record."""
         decision = self._decided_all()
         coverage = decision.coverage
-        unseen = self._marks.unseen(self._gate.threads.values(), [station.name for station in self._stations])
+        readers = self._exact if self.early else self._stations  # an answer may break off before the others are done
+        unseen = self._marks.unseen(self._gate.threads.values(), [station.name for station in readers])
         if unseen:
             decision = replace(decision, coverage=replace(coverage, unchecked=coverage.unchecked + unseen))
         ledger.enter(decision)

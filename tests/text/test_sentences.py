@@ -13,8 +13,9 @@ from guard.text.sentences import LONGEST, boundary, context
 
 LANE = Lane(("choices", 0, "message", "content"), "/choices/0/message/content")
 PIECES = st.sampled_from(
-    ["Hello there", ". ", "。", "！", "”", ")", "）", " ", "\n", "她说：“", "走吧", "3.14", "e.g.", "...", "." * 100, "…",
-     "…… ", "?!", ", ", "，", "\\n", "\\u4f60", "<EMAIL_1>", "x" * 90, "字" * 70, "example.org", "; ", "；", "😀", "\r\n", '"'],
+    ["Hello there", ". ", "。", "！", "”", ")", "）", " ", "\n", "她说：“", "走吧", "3.14", "e.g.", "...", "." * 100,
+     "…", "…… ", "?!", ", ", "，", "\\n", "\\u4f60", "<EMAIL_1>", "x" * 90, "字" * 70, "example.org", "; ", "；",
+     "😀", "\r\n", '"'],
 )  # fmt: skip
 TEXTS = st.lists(PIECES, max_size=40).map("".join)
 
