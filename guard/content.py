@@ -198,7 +198,7 @@ class View:
             segment = self.segments[number]
             if segment.start >= end:
                 break
-            if segment.end <= start:
+            if segment.end <= max(start, segment.start):
                 continue
             low, high = segment.origin_start, segment.origin_end
             if segment.end - segment.start == high - low:

@@ -10,11 +10,12 @@ that a blocking rule fired on; what stood before it has been sent.
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from guard import telemetry
+from guard import ledger
 from guard.actions import enforce
 from guard.actions.label import closing
 from guard.asking import Prepared, heard
@@ -22,8 +23,9 @@ from guard.content import Content, Direction, Modality, TextPart
 from guard.decision import Cause, Coverage, Decision, Detection, Effect, Failure, Refusal
 from guard.finding import Finding
 from guard.policy.evaluate import decide
-from guard.reading import PROSE
-from guard.stream.gate import Entry, Gate, Growing, Marked, Out, Said
+from guard.policy.model import Mode
+from guard.stream.evidence import Evidence
+from guard.stream.gate import Entry, Gate, Growing, Marked, Out, Said, Text
 from guard.stream.needs import needs_of
 from guard.stream.scan import Scan, Spot, Window, placed
 from guard.stream.thread import Sentence
@@ -43,6 +45,7 @@ _MOST_TEXT_AT_ONCE = 16_384
 """Characters that are judged together: more would keep what comes first waiting for what comes last."""
 _MOST_REMEMBERED = 1024
 _UNREAD = Scan()
+Early = Callable[[list[Out]], Awaitable[None]]
 _DELIMITERS = ' \t\r\n"[]{},:'
 
 
@@ -87,6 +90,7 @@ class _Outcome:
     """What one round of judging gave, before any of it is acted on."""
 
     decision: Decision
+    affected: list[Growing]
     spots: list[Sighting] = field(default_factory=list)
     detections: list[tuple[Marked, Detection]] = field(default_factory=list)
     judged: dict[Marked, Content | Refusal] = field(default_factory=dict)
@@ -117,12 +121,20 @@ class AnswerJudge:
         self._gate = Gate(
             redacts=self._needs.changes, reach=reach, keep=self._needs.replaces, labels=self._needs.labels
         )
+        self._fed: list[Entry] = []
         self._scans: dict[tuple[Growing, str], Scan] = {}
+        self._marks = ledger.Marks()
         self._found = _Found()
-        self._evidence: list[Finding] = []
+        self._evidence = Evidence(self._needs)
+        self._fired: dict[str, set[int]] = {}
         self._joint: dict[Growing, int] = {}
-        self._late: list[Marked] = []
+        self._first: dict[str, tuple[int, int, int]] = {}
+        self._late: list[tuple[Marked, Detection]] = []
         self._effects: dict[str, list[Effect]] = {}
+        self.early = 0
+        """Characters that were released before all classifiers had read them: see `Policy.release_below`."""
+        self._early_below = policy.release_below if policy.mode is Mode.ENFORCE else None
+        self._exact = [station for station in self._stations if station.classifier.reads == "stretches"]
         self._seen: set[tuple[object, str]] = set()
 
     @property
@@ -130,17 +142,55 @@ class AnswerJudge:
         """Characters that have come and were not released."""
         return sum(one.thread.end - one.released for one in self._gate.threads.values())
 
-    async def take(self, items: Iterable[Item], deadline: float) -> list[Out]:
-        """Judge what *items* complete, and give what may be sent. *deadline* is a `time.monotonic` time."""
-        return await self._rounds([entry for item in items for entry in self._gate.feed(item)], deadline)
+    async def take(self, items: Iterable[Item], deadline: float, early: Early | None = None) -> list[Out]:
+        """Judge what *items* complete, and give what may be sent. *deadline* is a `time.monotonic` time.
+
+        Where the policy says so, *early* is given what goes out before all of it is judged.
+        """
+        self.feed(items)
+        entries, self._fed = self._fed, []
+        if not entries:
+            return []
+        readers = self._stations
+        if early is not None and self._early_below is not None:
+            before = self._copied(entries)
+            if await self._go_ahead(entries, deadline, early):
+                readers = [station for station in self._stations if station not in self._exact]
+            else:
+                self._restore(before)
+        return await self._rounds(entries, deadline, readers)
+
+    async def _go_ahead(self, entries: list[Entry], deadline: float, early: Early) -> bool:
+        """Release what classifiers of exact matches let go; those that score sentences read it afterwards.
+
+        False where that would be the end of the answer: it is judged anew, by all of them.
+        """
+        outcome = await self._judge([entry for entry in entries if isinstance(entry, Said)], deadline, self._exact)
+        if outcome.ends:
+            return False
+        self._found.add_texts(outcome)
+        self._settle_texts(outcome, self._exact)
+        self._change_texts(outcome)
+        out = self._release()
+        self.early += sum(len(one.text) for one in out if isinstance(one, Text))
+        if out:
+            await early(out)
+        return True
+
+    def feed(self, items: Iterable[Item]) -> bool:
+        """Take *items* in; whether they complete something, so that the next `take` has to judge."""
+        for item in items:
+            self._fed += self._gate.feed(item)
+        return bool(self._fed)
 
     async def close(self, deadline: float) -> list[Out]:
         """Nothing follows: judge and give the rest."""
-        out = await self._rounds(self._gate.end(), deadline)
+        entries, self._fed = [*self._fed, *self._gate.end()], []
+        out = await self._rounds(entries, deadline, self._stations)
         if self.refusal is None:  # what other findings could have made of what is held, they no longer can
             self._joint.clear()
-            for marked in self._late:
-                marked.decided = True
+            for marked, detection in self._late:
+                self._settle(marked, detection)
             effects = self._decided_all().effects if self._needs.labels else ()
             for growing in self._gate.threads.values():
                 self._reconsider(growing)
@@ -151,30 +201,31 @@ class AnswerJudge:
     def decision(self) -> Decision:
         """The decision on all that came, for the record."""
         decision = self._decided_all()
-        telemetry.decided(decision.policy, decision.direction.value, decision.action).inc()
-        for failure in decision.failures:
-            telemetry.FAILURES.labels(failure.classifier, failure.kind.value).inc()
-        if decision.coverage.unscannable:
-            telemetry.UNSCANNABLE.labels(decision.policy).inc(len(decision.coverage.unscannable))
+        coverage = decision.coverage
+        readers = self._exact if self.early else self._stations  # an answer may break off before the others are done
+        unseen = self._marks.unseen(self._gate.threads.values(), [station.name for station in readers])
+        if unseen:
+            decision = replace(decision, coverage=replace(coverage, unchecked=coverage.unchecked + unseen))
+        ledger.enter(decision)
         return decision
 
     def _decided_all(self) -> Decision:
         texts = sum(len(one.thread.pieces) for one in self._gate.threads.values())
         return decide(self._policy, self._found.detection(texts, read=bool(self._stations)), self._id)
 
-    async def _rounds(self, entries: list[Entry], deadline: float) -> list[Out]:
+    async def _rounds(self, entries: list[Entry], deadline: float, readers: Sequence[Station]) -> list[Out]:
         """Judge *entries*, not too many at once; and one by one where one of them ends the answer.
 
         So what was released before a block is the same whether its sentences came alone or together.
         """
         out: list[Out] = []
         for some in _portions(entries):
-            before = {key: scan.copy() for key, scan in self._scans.items()} if len(some) > 1 else {}
-            outcome = await self._judge(some, deadline)
+            before = self._copied(some) if len(some) > 1 else {}
+            outcome = await self._judge(some, deadline, readers)
             if outcome.ends and len(some) > 1:
-                self._scans = before
+                self._restore(before)
                 for number, entry in enumerate(some):
-                    self._apply(await self._judge([entry], deadline))
+                    self._apply(await self._judge([entry], deadline, readers))
                     out += self._release(before=some[number + 1] if number + 1 < len(some) else None)
                     if self.refusal is not None:
                         return out
@@ -185,41 +236,53 @@ class AnswerJudge:
                 return out
         return out
 
+    def _copied(self, entries: Sequence[Entry]) -> dict[tuple[Growing, str], Scan | None]:
+        """The states of the scans that judging *entries* moves on; None for one that there is not yet."""
+        keys = [(growing, station.name) for growing in _affected(entries) for station in self._stations]
+        return {key: scan.copy() if (scan := self._scans.get(key)) is not None else None for key in keys}
+
+    def _restore(self, before: dict[tuple[Growing, str], Scan | None]) -> None:
+        for key, scan in before.items():
+            if scan is not None:
+                self._scans[key] = scan
+            else:
+                self._scans.pop(key, None)
+
     def _release(self, before: Entry | None = None) -> list[Out]:
         return self._gate.release(before) if self.refusal is None else []
 
     # Detect and decide: nothing is changed but the places up to which classifiers have read
 
-    async def _judge(self, entries: Sequence[Entry], deadline: float) -> _Outcome:
+    async def _judge(self, entries: Sequence[Entry], deadline: float, readers: Sequence[Station]) -> _Outcome:
         sentences: dict[Growing, list[Sentence]] = {}
         for entry in entries:
             if isinstance(entry, Said):
                 sentences.setdefault(entry.growing, []).append(entry.sentence)
-        asked = [(station, windows) for station in self._stations if (windows := self._windows(station, sentences))]
+        asked = [(station, windows) for station in readers if (windows := self._windows(station, sentences))]
         answers = await self._ask_all(asked, deadline)
         spots = [spot for answer in answers for spot in answer.spots]
         detections = [(entry, await self._detect(entry, deadline)) for entry in entries if isinstance(entry, Marked)]
         detection = Detection(
             direction=Direction.OUTPUT,
             modalities=frozenset({Modality.TEXT}),
-            findings=(*self._evidence, *(finding for spot in spots for finding in spot.findings())),
+            findings=(*self._evidence.enough, *(finding for spot in spots for finding in spot.findings())),
             failures=tuple(failure for answer in answers for failure in answer.failures),
             coverage=Coverage(unscannable=tuple(one for answer in answers for one in answer.unscannable)),
         )
-        outcome = _Outcome(decide(self._policy, detection, self._id), spots, detections)
+        outcome = _Outcome(decide(self._policy, detection, self._id), _affected(entries), spots, detections)
         for marked, seen in detections:
-            content = marked.event.content
-            if content is not None:
-                said = replace(content, locale=self._locale)
-                with_evidence = replace(seen, findings=(*seen.findings, *self._evidence))
-                outcome.judged[marked] = self._enforced(said, decide(self._policy, with_evidence, self._id))
+            if marked.event.content is not None:
+                outcome.judged[marked] = self._enforced(marked.event.content, seen, self._evidence.enough)
         return outcome
 
-    def _enforced(self, content: Content, decision: Decision) -> Content | Refusal:
+    def _enforced(self, content: Content, seen: Detection, evidence: Sequence[Finding]) -> Content | Refusal:
         """What is left of an event's *content*; what rules say of text elsewhere is not its concern, but a block is.
 
         Labels are no concern of it at all: they stand at the end of what is said.
         """
+        detection = replace(seen, findings=(*seen.findings, *evidence))
+        decision = decide(self._policy, detection, self._id)
+        content = replace(content, locale=self._locale)
         own = {part.pointer for part in content.parts}
         effects = []
         for effect in decision.effects:
@@ -243,10 +306,11 @@ class AnswerJudge:
                 for group in ([[one] for one in some] if classifier.reads == "sentences" else [some])
                 if group[-1].end > group[0].start or (group[-1].last and scan.known < group[-1].end)
             ]
-        for group in self._gate.groups.values():
-            for first, second in pairwise(one for one in group if one.thread.pieces[0].lane.kind in PROSE):
+        for second in sentences:
+            first = second.before
+            if first is not None:
                 scan = self._scans.get((first, station.name), _UNREAD)
-                if second in sentences and scan.known < first.thread.end == first.thread.cut:
+                if scan.known < first.thread.end == first.thread.cut:
                     asked += self._bridge(station, first, second, scan)
         return asked
 
@@ -263,8 +327,10 @@ class AnswerJudge:
 
     async def _ask_all(self, asked: Sequence[tuple[Station, list[Asked]]], deadline: float) -> list[_Heard]:
         if len(asked) < 2:
-            return [await _ask(station, windows, deadline) for station, windows in asked]
-        return list(await asyncio.gather(*(_ask(station, windows, deadline) for station, windows in asked)))
+            return [await _ask(station, windows, deadline, self._marks) for station, windows in asked]
+        return list(
+            await asyncio.gather(*(_ask(station, windows, deadline, self._marks) for station, windows in asked))
+        )
 
     async def _detect(self, marked: Marked, deadline: float) -> Detection:
         content = marked.event.content
@@ -277,15 +343,23 @@ class AnswerJudge:
 
     # Act
 
+    def _settle(self, marked: Marked, detection: Detection) -> None:
+        """Decide an event again that rules on several findings could still change: nothing more will be found."""
+        content = marked.event.content
+        if content is not None and self.refusal is None:
+            left = self._enforced(content, detection, self._evidence.all)
+            self.refusal = left if isinstance(left, Refusal) else None
+            marked.after = left if isinstance(left, Content) else None
+        marked.decided = True
+
     def _apply(self, outcome: _Outcome) -> None:
         self._found.add_texts(outcome)
+        if self._early_below is not None and self._highest(outcome) >= self._early_below:
+            self._early_below = None
         for marked, detection in outcome.detections:
             self._found.add(detection)
             self._remember(marked, detection)
-        threads = self._gate.threads.values()
-        for growing in threads:
-            known = [self._scans.get((growing, station.name), _UNREAD).known for station in self._stations]
-            growing.settled = min(known, default=growing.thread.cut)
+        self._settle_texts(outcome, self._stations)
         decision = outcome.decision
         if not decision.enforced:
             for marked in outcome.judged:
@@ -299,12 +373,29 @@ class AnswerJudge:
         for marked, left in outcome.judged.items():
             marked.after = left if isinstance(left, Content) else None
             marked.decided = True
+        self._change_texts(outcome)
+
+    def _settle_texts(self, outcome: _Outcome, readers: Sequence[Station]) -> None:
+        """Note how far all *readers* have read the texts that *outcome* is about."""
+        for growing in outcome.affected:
+            known = [self._scans.get((growing, station.name), _UNREAD).known for station in readers]
+            growing.settled = min(known, default=growing.thread.cut)
+
+    def _change_texts(self, outcome: _Outcome) -> None:
+        """Do to growing texts what rules ask for."""
+        effects = self._new(outcome.decision)
         self._weigh(outcome)
-        for effect in decision.effects:
+        for effect in effects:
             if effect.action.name not in _PASSIVE:
                 self._change(effect)
-        for growing in threads:
+        for growing in outcome.affected:
             self._reconsider(growing)
+
+    def _highest(self, outcome: _Outcome) -> float:
+        """The highest score of a classifier that the answer does not wait for."""
+        exact = {station.name for station in self._exact}
+        scores = (one.spot.finding.score for one in outcome.spots if one.spot.finding.classifier not in exact)
+        return max(scores, default=0.0)
 
     def _remember(self, marked: Marked, detection: Detection) -> None:
         """Texts of events that nothing was found in need not be judged again: names come with every chunk."""
@@ -314,43 +405,62 @@ class AnswerJudge:
         if len(self._seen) < _MOST_REMEMBERED:
             self._seen.update((part.path, part.text) for part in content.parts if isinstance(part, TextPart))
 
+    def _new(self, decision: Decision) -> list[Effect]:
+        """The effects of *decision* with what nothing was done about yet.
+
+        Evidence was dealt with when it was found, but by joint rules: those may have needed what was found since.
+        """
+        old = {id(finding) for finding in self._evidence.enough}
+        if not old:
+            return list(decision.effects)
+        joint = {rule.id for rule in self._needs.joint}
+        effects = []
+        for effect in decision.effects:
+            findings = tuple(finding for finding in effect.findings if id(finding) not in old)
+            if effect.rule in joint:
+                known = self._fired.setdefault(effect.rule, set())
+                since = {id(finding) for finding in effect.findings} & old - known
+                known |= since
+                findings = self._all_of(effect, decision) if since else findings
+            effects.append(replace(effect, findings=findings))
+        return effects
+
+    def _all_of(self, effect: Effect, decision: Decision) -> tuple[Finding, ...]:
+        """What the rule of *effect* fires on, of *decision* and of all the evidence before it."""
+        detection = Detection(decision.direction, findings=(*self._evidence.all, *decision.findings))
+        effects = decide(self._policy, detection, self._id).effects
+        return next((one.findings for one in effects if one.rule == effect.rule), effect.findings)
+
     def _weigh(self, outcome: _Outcome) -> None:
         """Hold what a rule on several findings together may still ask for."""
         if not self._needs.joint:
             return
         for growing, thread, spot in outcome.spots:
-            evidence = [finding for finding in placed(spot, thread) if self._needs.is_evidence(finding)]
-            if evidence:
-                self._evidence += evidence
+            if self._evidence.add(placed(spot, thread)):
                 self._joint[growing] = min(spot.start, self._joint.get(growing, spot.start))
         for marked, detection in outcome.detections:
-            evidence = [finding for finding in detection.findings if self._needs.is_evidence(finding)]
-            if evidence:
-                self._evidence += evidence
-                self._late.append(marked)
+            if self._evidence.add(detection.findings):
+                self._late.append((marked, detection))
                 marked.decided = False
 
     def _change(self, effect: Effect) -> None:
         """Have what *effect* asks for done to the texts that it is about."""
         for pointer in dict.fromkeys(finding.part for finding in effect.findings):
-            growing = self._growing_of(pointer)
+            growing = self._gate.places.get(pointer)
             if growing is None:
                 continue
             own = replace(effect, findings=tuple(f for f in effect.findings if f.part == pointer))
             if pointer in growing.documents or self._needs.replaces:
                 self._effects.setdefault(pointer, []).append(own)
+                growing.edited = True
             else:
                 growing.cutters[pointer].add([own])
-
-    def _growing_of(self, pointer: str) -> Growing | None:
-        for growing in self._gate.threads.values():
-            if any(piece.lane.pointer == pointer for piece in growing.thread.pieces):
-                return growing
-        return None
 
     def _reconsider(self, growing: Growing) -> None:
         """Work out what is held of *growing*, and change the pieces that are whole by now as a whole."""
         growing.held = self._joint.get(growing)
+        if not (growing.edited or self._needs.replaces):
+            return
         pieces = growing.thread.pieces
         for number, piece in enumerate(pieces):
             effects = self._effects.get(piece.lane.pointer, [])
@@ -359,7 +469,7 @@ class AnswerJudge:
             end = pieces[number + 1].start if number + 1 < len(pieces) else growing.thread.end
             whole = growing.complete if number + 1 == len(pieces) else growing.settled >= end
             if not whole:
-                growing.hold(piece.start if self._needs.replaces else piece.start + _first_cut(growing, piece, effects))
+                growing.hold(piece.start + (0 if self._needs.replaces else self._first_cut(growing, piece, effects)))
                 return
             if effects and piece.lane.pointer not in growing.changed and growing.released < end:
                 text = growing.thread.slice(piece.start, end)
@@ -369,6 +479,17 @@ class AnswerJudge:
                     self.refusal = left if isinstance(left, Refusal) else self._no_change(effects)
                     return
                 growing.changed[piece.lane.pointer] = left[sent:]
+
+    def _first_cut(self, growing: Growing, piece: Piece, effects: Sequence[Effect]) -> int:
+        """Where in its piece the JSON token begins that the first of the findings of *effects* stands in."""
+        known, first, at = self._first.get(piece.lane.pointer, (0, sys.maxsize, 0))
+        for effect in effects[known:]:
+            first = min(first, *(finding.span[0] if finding.span else 0 for finding in effect.findings))
+        if first < self._first.get(piece.lane.pointer, (0, sys.maxsize, 0))[1]:
+            low = growing.thread.slice(piece.start, piece.start + first)
+            at = max((low.rfind(mark) + 1 for mark in _DELIMITERS), default=0)
+        self._first[piece.lane.pointer] = len(effects), first, at
+        return at
 
     def _changed(self, part: TextPart, effects: Sequence[Effect]) -> str | Refusal:
         strongest = max((effect.action for effect in effects), key=lambda action: action.strength)
@@ -398,8 +519,8 @@ class _Heard:
     unscannable: list[tuple[str, str]] = field(default_factory=list)
 
 
-async def _ask(station: Station, asked: Sequence[Asked], deadline: float) -> _Heard:
-    """Have *station* judge all that is *asked* in one call."""
+async def _ask(station: Station, asked: Sequence[Asked], deadline: float, marks: ledger.Marks) -> _Heard:
+    """Have *station* judge all that is *asked* in one call, and mark what it was shown."""
     said = _Heard()
     prepared: list[Prepared] = []
     for one in asked:
@@ -414,6 +535,8 @@ async def _ask(station: Station, asked: Sequence[Asked], deadline: float) -> _He
         findings, failures = heard(station.name, ready.read, answers[at : at + len(ready.items)])
         at += len(ready.items)
         said.failures += failures
+        failed = bool(ready.failures or ready.unreadable)
+        marks.show(growing, station.name, window, ready.read, failed=failed)
         spots = scan.found(window.only(ready.read), station.name, findings)
         said.spots += [Sighting(growing, thread, spot) for spot in spots]
     return said
@@ -430,6 +553,7 @@ class _Found:
     exempt: dict[str, int] = field(default_factory=dict)
     modalities: set[Modality] = field(default_factory=set)
     checked: int = 0
+    unchecked: int = 0
 
     def add_texts(self, outcome: _Outcome) -> None:
         """Take in what was found in growing texts."""
@@ -444,6 +568,7 @@ class _Found:
         self.unscannable.update(dict.fromkeys(detection.coverage.unscannable))
         self.modalities |= detection.modalities
         self.checked += detection.coverage.checked
+        self.unchecked += detection.coverage.unchecked
         for rule, count in detection.coverage.exempt:
             self.exempt[rule] = self.exempt.get(rule, 0) + count
 
@@ -469,8 +594,16 @@ class _Found:
             modalities=frozenset(self.modalities | ({Modality.TEXT} if texts else set())),
             findings=(*self.findings, *weak),
             failures=tuple(self.failures),
-            coverage=Coverage(self.checked + texts * read, tuple(exempt.items()), tuple(self.unscannable)),
+            coverage=Coverage(
+                self.checked + texts * read, tuple(exempt.items()), tuple(self.unscannable), self.unchecked
+            ),
         )
+
+
+def _affected(entries: Sequence[Entry]) -> list[Growing]:
+    """The texts that judging *entries* can say something new of: their own, and those that they are read behind."""
+    own = dict.fromkeys(entry.growing for entry in entries if isinstance(entry, Said))
+    return list(own | dict.fromkeys(one.before for one in own if one.before is not None))
 
 
 def _portions(entries: Sequence[Entry]) -> Iterable[list[Entry]]:
@@ -505,10 +638,3 @@ def _label(growing: Growing, effects: Sequence[Effect], locale: str) -> None:
 
 def _blocked(decision: Decision) -> Decision:
     return replace(decision, action="block", effects=())
-
-
-def _first_cut(growing: Growing, piece: Piece, effects: Sequence[Effect]) -> int:
-    """Where in its piece the JSON token begins that the first of the findings of *effects* stands in."""
-    first = min(finding.span[0] if finding.span else 0 for effect in effects for finding in effect.findings)
-    low = growing.thread.slice(piece.start, piece.start + first)
-    return max((low.rfind(mark) + 1 for mark in _DELIMITERS), default=0)

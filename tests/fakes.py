@@ -245,7 +245,7 @@ class StubUpstream:
         body = self.answer if isinstance(self.answer, bytes) else json.dumps(self.answer).encode()
         whole = isinstance(self.answer, dict) and self.answer.get("object") == "chat.completion"
         if whole and self.status == 200 and b'"stream":true' in asked:
-            body, kind = events(chunks(self.answer)), "text/event-stream"
+            body, kind = events(chunks(self.answer, max(5, len(body) // 500))), "text/event-stream"
         headers = {"Content-Type": kind, "Content-Length": str(len(body)), **self.headers}
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         return f"HTTP/1.1 {self.status} X\r\n{lines}\r\n".encode() + body

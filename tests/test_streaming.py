@@ -250,6 +250,13 @@ def test_a_sentence_is_released_with_the_character_that_shows_its_end(pipeline: 
     assert asyncio.run(run()) == [[], [Text(LANE, "It is raining today. ")], []]
 
 
+def test_a_word_of_context_counts_however_long_nothing_parts_the_text_before_it(pipeline: Pipeline) -> None:
+    policy = policy_of(pipeline, RULES.replace("credit_card]", "phone]").replace("pii.credit_card", "pii.phone"))
+    text = "字" * 129 + "手机 13812345678"
+    streamed = stream(pipeline, policy, cut(text, range(3, len(text), 3)))
+    same(streamed.decision, whole(pipeline, policy, LANE.part(text)).decision)
+
+
 def test_what_could_grow_over_the_end_of_the_thinking_is_read_with_the_answer(pipeline: Pipeline) -> None:
     policy = policy_of(pipeline)
     first, second = CANARY.split()
@@ -303,6 +310,52 @@ def test_what_a_rule_on_several_findings_may_block_is_held_from_the_first_on(pip
     fewer = stream(pipeline, policy, [*rounds, [End(LANE)]])
     assert fewer.refusal is None
     assert fewer.text == "It begins now. One <ENTITY_1> here. Two <ENTITY_2> there. "
+
+
+BOTH = RULES.replace(
+    "then: redact",
+    "then: flag\n  - {id: both, when: {all: [{category: custom.entity}, {category: pii.email}]}, then: redact}",
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=TEXTS, at=CUTS)
+def test_what_rules_on_several_findings_redact_is_redacted_wherever_it_stood(
+    pipeline: Pipeline, text: str, at: list[int]
+) -> None:
+    policy = policy_of(pipeline, BOTH)
+    judged = whole(pipeline, policy, LANE.part(text))
+    got = stream(pipeline, policy, cut(text, at))
+    assert isinstance(judged.released, Content)
+    assert got.text == getattr(judged.released.parts[0], "text", None)
+
+
+def test_an_event_is_redacted_for_what_comes_after_it(pipeline: Pipeline) -> None:
+    class Codec(list[Content | None]):
+        def take(self, out: Sequence[Out]) -> None:
+            self.extend(one.after for one in out if isinstance(one, Shown))
+
+    async def run() -> list[Content | None]:
+        judge = AnswerJudge(pipeline, policy_of(pipeline, BOTH), decision_id="d")
+        named = Content(Direction.OUTPUT, (TextPart(f"by {ENTITY}", "/name", ("name",), "name"),))
+        shown = Codec()
+        for items in ([Event("named", named)], [Delta(LANE, "Write to ana@example.org. "), End(LANE)]):
+            shown.take(await judge.take(items, time.monotonic() + 20))
+        shown.take(await judge.close(time.monotonic() + 20))
+        return shown
+
+    (after,) = asyncio.run(run())
+    assert after is not None
+    assert getattr(after.parts[0], "text", None) == "by <ENTITY_1>"
+
+
+def test_much_evidence_is_weighed_and_cut_in_time(pipeline: Pipeline) -> None:
+    policy = policy_of(pipeline, BOTH.replace("then: flag", "then: redact"))
+    text = f"See {ENTITY} now. " * 1_000
+    began = time.monotonic()
+    got = stream(pipeline, policy, cut(text, range(20, len(text), 20)))
+    assert got.text == "See <ENTITY_1> now. " * 1_000
+    assert time.monotonic() - began < 15
 
 
 def test_a_text_that_a_rule_may_replace_is_held_to_its_end(pipeline: Pipeline) -> None:
@@ -448,4 +501,63 @@ def test_each_sentence_is_read_once_however_finely_the_stream_is_cut() -> None:
     stream(pipeline, policy, cut(text, range(3, len(text), 3)))
     engine.close()
     assert catalog.sentences.read == at_once
-    assert at_once < 2 * len(text)
+    assert at_once < 3 * len(text)
+
+
+HASTY = """
+policy: hasty
+release_below: 0.5
+classifiers: {pii: {entities: [email]}}
+rules:
+  - {id: bad, when: {category: custom.canary, at_least: 0.5}, then: block}
+  - {id: mask, when: {category: pii.email}, then: redact}
+"""
+
+
+def test_what_a_policy_lets_out_early_is_still_masked_and_counted_and_ends_with_the_first_bad_score() -> None:
+    engine = Engine(SentenceCatalog())
+    policy = parse_policy(HASTY, actions=ACTIONS, catalog=FakeCatalog(CanaryClassifier()))
+    engine.ensure([policy])
+    early: list[str] = []
+
+    async def send(out: list[Out]) -> None:
+        early.extend(one.text for one in out if isinstance(one, Text))
+
+    async def run() -> AnswerJudge:
+        judge = AnswerJudge(Pipeline(engine), policy, decision_id="d")
+        for text in ("It is good, all of it. ", "Write to ana@example.org. ", "It is bad, all of it. ", "And so on. "):
+            got = await judge.take([Delta(LANE, text)], time.monotonic() + 20, send)
+            assert got == []
+            if judge.refusal is not None:
+                break
+        return judge
+
+    judge = asyncio.run(run())
+    engine.close()
+    assert early == ["It is good, all of it. ", "Write to <EMAIL_1>. ", "It is bad, all of it. "]
+    assert judge.refusal is not None
+    assert judge.early == len("".join(early))
+    assert judge.decision().rules == ("bad", "mask")
+
+
+class Diluted(Sentences):
+    """Scores how much of what it reads is "bad": good text before it drowns it."""
+
+    def classify(self, items: Sequence[str]) -> list[list[Finding]]:
+        return [[Finding("custom.canary", 4 * text.count("bad") * 3 / (4 * len(text) + 1))] for text in items]
+
+
+def test_a_bad_sentence_does_not_drown_in_the_good_ones_before_it() -> None:
+    catalog = SentenceCatalog()
+    catalog.sentences = Diluted()
+    engine = Engine(catalog)
+    policy = parse_policy(
+        HASTY.replace("release_below: 0.5\n", ""), actions=ACTIONS, catalog=FakeCatalog(CanaryClassifier())
+    )
+    engine.ensure([policy])
+    got = stream(
+        Pipeline(engine), policy, cut("It is good, all of it. bad bad bad bad. It is good, again. ", [4, 30, 40])
+    )
+    engine.close()
+    assert got.refusal is not None
+    assert got.text == "It is good, all of it. "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from bisect import insort
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
@@ -237,7 +238,7 @@ class Cutter:
     """
 
     def __init__(self) -> None:
-        self._stretches: list[_Stretch] = []
+        self._stretches: list[_Stretch] = []  # in their order
         self._names = _Pseudonyms()
         self._done = 0  # a stretch may have been cut out beyond the sentence that it began in
 
@@ -247,7 +248,7 @@ class Cutter:
             style = _STYLES.index(effect.action.style) if isinstance(effect.action, Redact) else len(_STYLES) - 1
             for finding in effect.findings:
                 start, end = finding.span or (0, 0)
-                self._stretches.append(_Stretch(start, end, finding.category, finding.score, style))
+                insort(self._stretches, _Stretch(start, end, finding.category, finding.score, style))
 
     def cut(self, read: Callable[[int, int], str], start: int, end: int, known: int, *, whole: bool) -> str | None:
         """What may be released of ``start:end``; None while something in it could still grow or be joined.
@@ -257,7 +258,8 @@ class Cutter:
         """
         pieces: list[str] = []
         at = max(start, self._done)
-        for stretch in _merged(self._stretches):
+        near = self._near(end)
+        for stretch in _merged(self._stretches[:near]):
             if stretch.end <= at or stretch.start >= end:
                 continue
             if stretch.end >= known and not whole:
@@ -271,5 +273,14 @@ class Cutter:
             pieces.append(read(at, end))
             self._names.avoid(pieces[-1])
         self._done = max(at, end)
-        self._stretches = [stretch for stretch in self._stretches if stretch.end > self._done]
+        self._stretches[:near] = [stretch for stretch in self._stretches[:near] if stretch.end > self._done]
         return "".join(pieces)
+
+    def _near(self, end: int) -> int:
+        """How many stretches begin before *end*, or are joined to one that does."""
+        number, reached = 0, end - 1
+        for number, stretch in enumerate(self._stretches):
+            if stretch.start > reached:
+                return number
+            reached = max(reached, stretch.end)
+        return number + 1 if self._stretches else 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Direction, Lane
 from guard.errors import RequestError
@@ -88,6 +88,8 @@ class _Signature:
 
 class MessageStream(AnswerStream):
     """One streamed message. Its blocks are numbered from 0 and open one at a time, as clients put them together."""
+
+    grows: ClassVar[tuple[str, ...]] = tuple(dict.fromkeys(kind for *_, kind, _ in _LANES.values()))
 
     def __init__(self) -> None:
         self._events = EventReader()

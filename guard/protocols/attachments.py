@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from guard.content import AudioPart, ImagePart, OpaquePart, Path, TextPart
 from guard.protocols.contract import Field, add_data_url, refuse, walk_unknown
 from guard.protocols.embedded import decode_base64, sniff
+from guard.protocols.posture import Posture, exempt, guarded, unscannable
 
 if TYPE_CHECKING:
     from guard.protocols.contract import Walk
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class MediaUrl(Field):
     """The address of a medium: bytes if it is a data URL; else judged as text, and its medium is unscannable."""
+
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return Posture(
+            "a medium if it is a data URL; else unscannable: an address is not fetched; its text guarded as `url`",
+            ("url", "image", "opaque"),
+        )
 
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """Bytes if they are in it; nothing is ever fetched from an address a person chose."""
@@ -35,6 +44,11 @@ class StoredFile(Field):
 
     reason: str = "a stored file cannot be seen; send its bytes"
 
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return unscannable(self.reason, "name")
+
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """Two parts, for nobody here saw what the id stands for."""
         if value is None:
@@ -52,6 +66,11 @@ class Opaque(Field):
 
     reason: str
 
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return unscannable(self.reason, "unknown")
+
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """One part; strings are judged as text too."""
         walk_unknown(value, walk, path, pointer, role)
@@ -64,6 +83,12 @@ class Blob(Field):
     """Base64 bytes of a medium."""
 
     modality: str = "audio"
+
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        known = self.modality in {"audio", "image"}
+        return guarded(self.modality) if known else unscannable(f"no classifier reads a {self.modality}")
 
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """Decoded, or opaque and judged as the text that it is."""
@@ -92,7 +117,10 @@ class Sealed(Field):
     It is, while it is base64 of bytes that are neither text nor the beginning of a file; else it is judged.
     """
 
-    posture: str = "exempt: encrypted"
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return exempt("encrypted", "long base64 of bytes that are neither text nor a file", "guarded as `unknown`")
 
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """Exempt, or judged as what it is."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Content, Direction, OpaquePart, Path, TextPart
 from guard.errors import RequestError
-from guard.protocols.adapter import JSON, Answer, Exchange, GeneratorAdapter
+from guard.protocols.adapter import JSON, Answer, Contract, Exchange, GeneratorAdapter
 from guard.protocols.attachments import Blob, MediaUrl
 from guard.protocols.contract import (
     FEW_DIGITS,
@@ -28,10 +28,11 @@ from guard.protocols.contract import (
     walk_unknown,
 )
 from guard.protocols.openai_common import refuse_overrides
+from guard.protocols.posture import Posture, exempt, guarded, unscannable
 from guard.protocols.strict_json import dump, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 Steps = tuple[str, ...]
 ANY = "*"
@@ -43,6 +44,11 @@ class Number(Field):
     """A number of few *digits*, or such written as text: exempt as ``scalar``, else judged."""
 
     digits: int = FEW_DIGITS
+
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return exempt("scalar", f"{self.digits} digits at most")
 
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """Exempt, or judged."""
@@ -58,6 +64,11 @@ class Medium(Field):
 
     modality: str
 
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return guarded(self.modality)
+
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """Bytes if they are in it."""
         is_address = isinstance(value, str) and (value[:5].lower() == "data:" or "://" in value[:20])
@@ -67,6 +78,11 @@ class Medium(Field):
 @dataclass(frozen=True, slots=True)
 class Exempt(Field):
     """What whoever described the protocol says is nothing to judge: counted as ``opaque``."""
+
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return exempt("opaque", "what the description says")
 
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:  # noqa: ARG002
         """Counted."""
@@ -78,6 +94,11 @@ class Unscannable(Field):
     """What nobody here can read, for the *reason* given: the policy's ``unscannable`` decides. Texts are judged too."""
 
     reason: str
+
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return unscannable(self.reason, "name")
 
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """All texts, and one part that cannot be read."""
@@ -92,6 +113,15 @@ class Tree(Field):
 
     own: Field | None = None
     below: dict[str, Tree] = field(default_factory=dict)
+
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return Posture("whatever no pointer names is guarded as `unknown`", ("unknown",))
+
+    def children(self) -> Iterable[tuple[str, Field]]:
+        """See `Field.children`."""
+        return [("", self.own)] if self.own is not None else [(f"/{step}", tree) for step, tree in self.below.items()]
 
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """By the pointers that lead here."""
@@ -161,6 +191,7 @@ class DescribedAdapter(GeneratorAdapter):
 
     def __init__(self, description: Description) -> None:
         self._said = description
+        self.contracts = Contract("request", description.request.tree), Contract("answer", description.answer.tree)
 
     def upstream_path(self, route: str) -> str:
         """As described."""

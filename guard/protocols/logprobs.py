@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from guard.content import Path, TextPart
 from guard.protocols.contract import Field, Walk, refuse, walk_unknown
+from guard.protocols.posture import Posture, guarded
 
 if TYPE_CHECKING:
     import types
@@ -27,6 +28,11 @@ class Logprobs(Field):
     else an entry holds. All of it is of the kind ``logprobs``, which is dropped rather than edited.
     """
 
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return guarded("logprobs")
+
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """One part per reading that differs."""
         if value is None:
@@ -44,6 +50,11 @@ class Logprobs(Field):
 class TokenList(Field):
     """One such list, without an object around it."""
 
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return guarded("logprobs")
+
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """As above."""
         if value is None:
@@ -57,6 +68,11 @@ class TokenList(Field):
 @dataclass(frozen=True, slots=True)
 class LegacyLogprobs(Field):
     """Token lists as legacy completions have them: parallel lists, the alternatives as objects from text to number."""
+
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return guarded("logprobs")
 
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """The tokens in a row, the alternatives a line each, and whatever is no list of such."""

@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 
 _HEAD = re.compile(HEAD, re.IGNORECASE)
 _NO_PAYLOAD = re.compile(r"[^\sA-Za-z0-9+/_\-%\\=]")
-_LONGEST_HEAD = 400
+_LONGEST_HEAD = 2048
+"""Characters of a data URL up to its comma: a type, and eight parameters."""
 _ENOUGH = 42
 """Characters of base64 that say whether they begin a file."""
+_GLANCE = 128
+"""Characters, white space too, that say it in any case."""
 
 
 @dataclass(slots=True)
@@ -38,6 +41,12 @@ class _Watch:
     length: int = 0
     media: int = 0
 
+    def remember(self, text: str) -> None:
+        """Take *text* for what was passed on last; of more than a head could have, the rest is forgotten in time."""
+        self.recent += text
+        if len(self.recent) > 4 * _LONGEST_HEAD:
+            self.recent = self.recent[-_LONGEST_HEAD:]
+
 
 class MediaWatch:
     """Passes the items of one answer on, with an event before each medium in its texts."""
@@ -50,8 +59,13 @@ class MediaWatch:
         out: list[Item] = []
         for item in items:
             if isinstance(item, Delta):
-                watch = self._lanes.setdefault(item.lane.path, _Watch())
-                out += self._grow(item.lane, watch, item.text)
+                watch = self._lanes.get(item.lane.path) or self._lanes.setdefault(item.lane.path, _Watch())
+                if watch.kept is None and watch.length and "," not in item.text:  # no head ends in it
+                    watch.length += len(item.text)
+                    watch.remember(item.text)
+                    out.append(item)
+                else:
+                    out += self._grow(item.lane, watch, item.text)
             elif isinstance(item, End | Pause):
                 watch = self._lanes.setdefault(item.lane.path, _Watch())
                 if isinstance(item, End) or not (watch.head or watch.is_file):
@@ -91,10 +105,9 @@ class MediaWatch:
     def _may_be_file(self, watch: _Watch) -> bool:
         """Whether what a text begins with could be a file in base64: a few letters are enough to say no."""
         if not watch.is_file:
-            text = "".join(watch.kept or ())
-            if len("".join(text.split())) < _ENOUGH:
+            if watch.length < _GLANCE and len("".join("".join(watch.kept or ()).split())) < _ENOUGH:
                 return True
-            watch.is_file = begins_like_a_file(text)
+            watch.is_file = begins_like_a_file("".join(watch.kept or ()))
         return watch.is_file
 
     def _let_go(self, lane: Lane, watch: _Watch) -> Iterable[Item]:
@@ -112,5 +125,5 @@ class MediaWatch:
         return found + self._pass(lane, watch, payload)
 
     def _pass(self, lane: Lane, watch: _Watch, text: str) -> list[Item]:
-        watch.recent = (watch.recent + text)[-_LONGEST_HEAD:]
+        watch.remember(text)
         return [Delta(lane, text)] if text else []

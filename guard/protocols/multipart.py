@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from python_multipart.exceptions import FormParserError
@@ -19,9 +21,10 @@ from guard.content import AudioPart, ImagePart, OpaquePart, Path, TextPart
 from guard.errors import RequestError
 from guard.protocols.contract import Field, Walk, refuse, walk_unknown
 from guard.protocols.embedded import sniff
+from guard.protocols.posture import Posture, guarded, unscannable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable
 
 MEDIA_TYPE = b"multipart/form-data"
 MOST_FIELDS = 256
@@ -200,6 +203,11 @@ def walk_form(form: Form, contract: Mapping[str, Field], walk: Walk, *, lists: f
 
 
 class _Unknown(Field):
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return guarded("unknown")
+
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         walk_unknown(value, walk, path, pointer, role)
 
@@ -207,11 +215,37 @@ class _Unknown(Field):
 _UNKNOWN = _Unknown()
 
 
+@dataclass(frozen=True, slots=True)
+class FormOf(Field):
+    """A form with known *fields*, of which *lists* may come more than once: see `walk_form`."""
+
+    fields: Mapping[str, Field]
+    lists: frozenset[str] = frozenset()
+
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return Posture("a form, whose other fields are guarded as `unknown`, file names as `name`", ("unknown", "name"))
+
+    def children(self) -> Iterable[tuple[str, Field]]:
+        """See `Field.children`."""
+        return ((f"/{name}", known) for name, known in self.fields.items())
+
+    def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:  # noqa: ARG002
+        """Field by field; a form is no part of anything else, and the user's."""
+        walk_form(value, self.fields, walk, lists=self.lists)
+
+
 class Upload(Field):
     """A file: a picture or sound by its first bytes, or as *modality* says; anything else cannot be read."""
 
     def __init__(self, modality: str = "") -> None:
         self.modality = modality
+
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return guarded(self.modality) if self.modality else unscannable("a file, unless it begins like a medium")
 
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """One part."""

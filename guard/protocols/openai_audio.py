@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import AudioPart, Content, Direction, Path, TextPart
 from guard.protocols import sse
-from guard.protocols.adapter import JSON, Answer, Exchange
+from guard.protocols.adapter import JSON, Answer, Contract, Exchange
 from guard.protocols.attachments import MediaUrl
 from guard.protocols.contract import (
     WORD,
@@ -31,12 +31,12 @@ from guard.protocols.contract import (
 from guard.protocols.logprobs import TokenList
 from guard.protocols.multipart import (
     MEDIA_TYPE,
+    FormOf,
     Upload,
     boundary_for,
     is_form,
     read_form,
     value_of,
-    walk_form,
     write_form,
 )
 from guard.protocols.openai_common import (
@@ -48,7 +48,11 @@ from guard.protocols.openai_common import (
     refuse_overrides,
 )
 from guard.protocols.openai_images import NUMBER
+from guard.protocols.posture import Posture, guarded
 from guard.protocols.strict_json import dump, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 SPEECH, TRANSCRIPTIONS, TRANSLATIONS = "/v1/audio/speech", "/v1/audio/transcriptions", "/v1/audio/translations"
 
@@ -70,7 +74,7 @@ _SPEECH = Object(
     },
     nullable=False,
 )
-FORM: dict[str, Field] = {
+_FIELDS: dict[str, Field] = {
     "file": Upload("audio"),
     "prompt": Guarded(),
     **dict.fromkeys(("keywords[]", "known_speaker_names[]"), _NAME),
@@ -84,12 +88,33 @@ FORM: dict[str, Field] = {
          "chunking_strategy[threshold]"), NUMBER,
     ),
 }  # fmt: skip
-_LISTS = frozenset(name for name in FORM if name.endswith("[]"))
+FORM = FormOf(_FIELDS, lists=frozenset(name for name in _FIELDS if name.endswith("[]")))
+
+
+@dataclass(frozen=True, slots=True)
+class Sound(Field):
+    """A body that is sound, of *media_type*."""
+
+    media_type: str = ""
+
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return guarded("audio")
+
+    def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
+        """One part."""
+        walk.add(AudioPart(value, pointer, path, self.media_type, role))
 
 
 @dataclass(frozen=True, slots=True)
 class Words(Field):
     """A list of words with their times: one text, which is dropped rather than edited."""
+
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return guarded("logprobs")
 
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """The words in a row; leaf by leaf as well, where there is anything but words and times."""
@@ -147,6 +172,14 @@ class OpenAIAudio(OpenAIAdapter):
     name = "openai_audio"
     routes: ClassVar[tuple[str, ...]] = (SPEECH, TRANSCRIPTIONS, TRANSLATIONS)
     media_types: ClassVar[frozenset[bytes]] = frozenset({JSON, MEDIA_TYPE})
+    contracts = (
+        Contract("request", _SPEECH, SPEECH),
+        Contract("request", FORM, f"{TRANSCRIPTIONS} and {TRANSLATIONS}"),
+        Contract("answer", Sound(), SPEECH),
+        Contract("answer", RESPONSE, f"{TRANSCRIPTIONS} and {TRANSLATIONS}, JSON"),
+        Contract("answer", _SAID, f"{TRANSCRIPTIONS} and {TRANSLATIONS}, texts"),
+    )
+    held_whole: ClassVar[Mapping[str, Callable[[Any], bool]]] = {"sound, and what was heard in it": lambda _: True}
 
     def decode_request(self, body: bytes, content_type: bytes = JSON, route: str = SPEECH) -> Exchange:
         """What is to be said, or the sound and all that is said about it."""
@@ -177,7 +210,7 @@ class OpenAIAudio(OpenAIAdapter):
         if stream not in {None, "true", "false", ""}:
             raise refuse("invalid_type", "/stream", "it should be true or false")
         walk = Walk()
-        walk_form(form, FORM, walk, lists=_LISTS)
+        FORM.walk(form, walk, (), "", "user")
         content = walk.content(Direction.INPUT, model if WORD.fullmatch(model) else None)
         kind = MEDIA_TYPE + b"; boundary=" + boundary_for(body)
         return Exchange((content,), form, stream=stream == "true", content_type=kind)
@@ -197,14 +230,14 @@ class OpenAIAudio(OpenAIAdapter):
         if isinstance(exchange.document, dict):  # a request to speak
             if not _SOUND.fullmatch(media_type):
                 raise refuse("invalid_type", "", "an answer is sound, and says so")
-            walk.add(AudioPart(body, "", (), media_type.decode(), "assistant"))
+            Sound(media_type.decode()).walk(body, walk, (), "", "assistant")
             return Answer(walk.content(Direction.OUTPUT, model), body, media_type)
         if media_type in _TEXTS:
             try:
                 text = body.decode()
             except UnicodeDecodeError:
                 raise refuse("invalid_type", "", "a text should be UTF-8") from None
-            walk.add_text(TextPart(text, "", (), "transcript", "assistant"))
+            _SAID.walk(text, walk, (), "", "assistant")
             return Answer(walk.content(Direction.OUTPUT, model), text, _TEXTS[media_type])
         if media_type != JSON:
             raise refuse("invalid_type", "", "an answer is JSON or a text, and says so")

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Content, Direction
-from guard.protocols.adapter import JSON, Answer, Exchange
+from guard.protocols.adapter import JSON, Answer, Contract, Exchange
 from guard.protocols.attachments import Blob, MediaUrl, StoredFile
 from guard.protocols.contract import (
     TIME_DIGITS,
@@ -42,6 +42,8 @@ from guard.protocols.openai_inline import is_flagged, listed, outcome, read_inli
 from guard.protocols.strict_json import dump, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from guard.decision import Decision
     from guard.protocols.stream import AnswerStream
 
@@ -189,6 +191,11 @@ class OpenAIChat(OpenAIAdapter):
 
     name = "openai_chat"
     routes: ClassVar[tuple[str, ...]] = ("/v1/chat/completions",)
+    contracts = (Contract("request", REQUEST), Contract("answer", RESPONSE))
+    held_whole: ClassVar[Mapping[str, Callable[[Any], bool]]] = {
+        "token lists": lambda asked: bool(asked.get("logprobs")),
+        "sound": lambda asked: asked.get("audio") is not None or "audio" in (asked.get("modalities") or ()),
+    }
 
     def decode_request(self, body: bytes, content_type: bytes = JSON, route: str = "") -> Exchange:  # noqa: ARG002
         """Every role, part, tool and unknown field becomes parts."""
@@ -241,11 +248,8 @@ class OpenAIChat(OpenAIAdapter):
         base = {key: answer.document[key] for key in ("id", "created", "model") if key in answer.document}
         return _written(exchange, {**base, "object": "chat.completion", "choices": [choice]}, answer)
 
-    def open_stream(self, exchange: Exchange) -> AnswerStream | None:
-        """Chunk by chunk; whole where the answer holds sounds, or its tokens a second time."""
-        asked = exchange.document
-        if asked.get("logprobs") or asked.get("audio") is not None or "audio" in (asked.get("modalities") or ()):
-            return None
+    def codec(self, asked: Any) -> AnswerStream:
+        """Chunk by chunk."""
         options = asked.get("stream_options") or {}
         return ChatStream(usage=options.get("include_usage") is True)
 

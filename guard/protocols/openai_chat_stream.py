@@ -6,11 +6,23 @@ is a lane. Of fields that come with every chunk (``id``, ``model`` …) the firs
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from guard.content import Content, Direction, Lane, OpaquePart, TextPart
+from guard.content import Content, Direction, Lane, OpaquePart, Path, TextPart
 from guard.errors import RequestError
-from guard.protocols.contract import TIME_DIGITS, WORD, Constrained, Scalar, Walk, refuse, walk_unknown
+from guard.protocols.alike import Form, form_of
+from guard.protocols.contract import (
+    TIME_DIGITS,
+    WORD,
+    Constrained,
+    Scalar,
+    Walk,
+    apply_parts,
+    check_count,
+    refuse,
+    walk_unknown,
+)
 from guard.protocols.openai_common import USAGE
 from guard.protocols.sse import EventReader, write
 from guard.protocols.stream import AnswerStream
@@ -20,7 +32,6 @@ from guard.stream.items import Delta, End, Event, Pause
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from guard.content import Path
     from guard.decision import Refusal
     from guard.protocols.contract import Field
     from guard.stream.items import Item
@@ -47,6 +58,16 @@ _KNOWN_DELTA = frozenset(_KINDS) | _ONCE | _STRUCTURE
 _KNOWN_TOP = frozenset(_BASE) | _DROPPED
 _MOST = 1024
 """Choices, calls and other numbered things that one answer may have."""
+_PATIENCE = 8
+"""How often in a row a chunk is taken for the usual one, and no other like it comes, before that is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """A field to be written with what comes next, once it is decided. *path* is that of the object it stands in."""
+
+    field: dict[str, Any]
+    path: Path
 
 
 class _Choice:
@@ -57,27 +78,45 @@ class _Choice:
         self.lanes: dict[Path, Lane] = {}
         self.growing: Lane | None = None
         self.named: set[Path] = set()
-        self.words: dict[Path, str] = {}
+        self.words: set[Path] = set()
         self.heads: dict[Path, dict[str, Any]] = {}
         self.extras: dict[str, Any] = {}
+        self.places: dict[Path, dict[int, int]] = {}
+        """Of each numbered list, where its entries stand in what was written."""
         self.finish: str | None = None
         self.begun = False
         self.ended = False
 
 
+class _Usual(NamedTuple):
+    """The form of chunks that only add a word to *lane*, and how many leaves of each are dropped."""
+
+    form: Form
+    lane: Lane
+    dropped: int
+
+
 class ChatStream(AnswerStream):
     """One streamed chat completion."""
+
+    grows: ClassVar[tuple[str, ...]] = (*dict.fromkeys(_KINDS.values()), "unknown")
+    column: ClassVar[str] = "choice"
 
     def __init__(self, *, usage: bool) -> None:
         """*usage*: whether the client asked for a last chunk that counts tokens."""
         self._reader = EventReader()
         self._base: dict[str, Any] = {}
+        self._said: set[str] = set()
         self._choices: dict[int, _Choice] = {}
         self._extras: dict[str, Any] = {}
         self._wants_usage = usage
         self._usage: Any = None
+        self._open = 0
+        """Every choice before this one has begun."""
         self._unknown: dict[Path, int] = {}
         self._spared = Walk()
+        self._usual: _Usual | None = None
+        self._patience = _PATIENCE
 
     # Reading
 
@@ -87,12 +126,56 @@ class ChatStream(AnswerStream):
         for event in self._reader.feed(data):
             if self.finished:
                 break
-            if event.data.strip() == b"[DONE]":
+            if self._usual is not None and (word := self._usual.form.word(event.data)) is not None:
+                self._again(self._usual, word, items)
+            elif event.data.strip() == b"[DONE]":
                 self.finished = True
                 items += self._end_all()
             else:
-                items += self._chunk(event.data)
+                items += self._read(event.data)
         return items
+
+    def _read(self, data: bytes) -> list[Item]:
+        """The items of one chunk; notices if others may follow that differ from it in a word alone."""
+        chunk = parse(data)
+        dropped, spared = self._dropped(), sum(self._spared.exempt.values())
+        items = list(self._chunk(chunk))
+        again = self._dropped() - dropped
+        self._usual = None
+        # Nothing came of it but a text, and nothing will the next time: all else in it is known or dropped.
+        if len(items) == 1 and sum(self._spared.exempt.values()) - spared == again and self._patience:
+            self._usual = self._usual_of(data, chunk, items[0], again)
+        return items
+
+    def _dropped(self) -> int:
+        return self._spared.exempt.get("dropped", 0)
+
+    def _usual_of(self, data: bytes, chunk: dict[str, Any], item: Item, dropped: int) -> _Usual | None:
+        """What *chunk*, of which only *item* came, has in common with others, if that is plain to see."""
+        if not isinstance(item, Delta) or item.lane.path[2:] != ("message", "content"):
+            return None
+        choices = chunk["choices"]
+        if len(choices) != 1 or (self._wants_usage and chunk.get("usage") is not None):
+            return None
+        if choices[0]["delta"].get("content") != item.text:
+            return None
+        self._patience -= 1
+        noise: list[Path] = [("obfuscation",)] if isinstance(chunk.get("obfuscation"), str) else []
+        form = form_of(data, chunk, [("choices", 0, "delta", "content"), *noise])
+        return _Usual(form, item.lane, dropped) if form is not None else None
+
+    def _again(self, usual: _Usual, word: str, items: list[Item]) -> None:
+        """One more chunk that is *usual*, but for its *word*; what others at once say is one text with it."""
+        self._patience = _PATIENCE
+        for _ in range(usual.dropped):
+            self._spared.spare("dropped")
+        if not word:
+            return
+        last = items[-1] if items else None
+        if isinstance(last, Delta) and last.lane is usual.lane:
+            items[-1] = Delta(usual.lane, last.text + word)
+        else:
+            items.append(Delta(usual.lane, word))
 
     def finish(self) -> Iterable[Item]:
         """The end of every text; an answer whose choices have no reasons to be finished broke off."""
@@ -108,8 +191,7 @@ class ChatStream(AnswerStream):
         choice.growing = None
         return [End(lane) for lane in choice.lanes.values()]
 
-    def _chunk(self, data: bytes) -> Iterator[Item]:
-        chunk = parse(data)
+    def _chunk(self, chunk: Any) -> Iterator[Item]:
         if not isinstance(chunk, dict):
             raise refuse("invalid_type", "", "a chunk should be an object")
         if chunk.get("error"):
@@ -130,16 +212,15 @@ class ChatStream(AnswerStream):
 
     def _top(self, chunk: dict[str, Any]) -> Iterator[Item]:
         """What a chunk says beside its choices: known words once, anything else when it changes."""
-        walk = Walk()
         for name, contract in _BASES.items():
-            if chunk.get(name) is not None and name not in self._base:
-                contract.walk(chunk[name], walk, (name,), f"/{name}", None)
-                self._base[name] = chunk[name]
-        if self.model is None and isinstance(model := self._base.get("model"), str) and WORD.fullmatch(model):
+            if chunk.get(name) is not None and name not in self._said:
+                self._said.add(name)
+                yield from self._given(contract, name, chunk[name], (), f"/{name}", None)
+        if self.model is None and isinstance(model := chunk.get("model"), str) and WORD.fullmatch(model):
             self.model = model
         if self._wants_usage and chunk.get("usage") is not None:
-            USAGE.walk(chunk["usage"], walk, ("usage",), "/usage", None)
-            self._usage = chunk["usage"]
+            yield from self._given(USAGE, "usage", chunk["usage"], (), "/usage", None)
+        walk = Walk()
         new: dict[str, Any] = {}
         for name, value in chunk.items():
             if name in _DROPPED or name in _BASES or value is None or self._extras.get(name) == value:
@@ -150,6 +231,25 @@ class ChatStream(AnswerStream):
         if new:
             walk_unknown(new, walk, (), "/?", None)
         yield from self._judged(walk, ("extra", new) if new else None, None)
+
+    def _given(
+        self, contract: Field, name: str, value: Any, path: Path, pointer: str, group: int | None
+    ) -> Iterator[Item]:
+        """Keep a field of the object at *path*: at once if it needs no judging, else when that is done."""
+        walk = Walk()
+        contract.walk(value, walk, (*path, name), pointer, None if group is None else "assistant")
+        if not walk.parts:
+            self._keep({name: value}, path)
+        yield from self._judged(walk, _Words({name: value}, path) if walk.parts else None, group)
+
+    def _keep(self, fields: dict[str, Any], path: Path) -> None:
+        """Have *fields* of the object at *path* written with what comes next."""
+        if path:
+            self._choices[int(path[1])].heads.setdefault(path, {}).update(fields)
+        elif "usage" in fields:
+            self._usage = fields["usage"]
+        else:
+            self._base.update(fields)
 
     def _judged(self, walk: Walk, payload: Any, group: int | None) -> Iterator[Item]:
         """An event for what *walk* gathered, if there is anything to judge or to write."""
@@ -194,10 +294,11 @@ class ChatStream(AnswerStream):
                 yield from self._grow(choice, item, place, where)
             elif isinstance(item, list) and (all(map(_is_numbered, item)) or key == "tool_calls"):
                 for number, one in enumerate(item):
-                    if not isinstance(one, dict) or not 0 <= one.get("index", number) < _MOST:
+                    given = one.get("index") if isinstance(one, dict) else number
+                    at = number if given is None else given
+                    if not isinstance(one, dict) or type(at) is not int or not 0 <= at < _MOST:
                         raise refuse("invalid_type", where, "it should be a list of numbered objects")
                     entry = {name: inner for name, inner in one.items() if name != "index"}
-                    at = one.get("index", number)
                     yield from self._grow(choice, entry, (*place, at), f"{where}/{at}")
             else:
                 walk = Walk()
@@ -216,7 +317,9 @@ class ChatStream(AnswerStream):
 
     def _number(self, place: Path) -> int:
         """What a key that no contract names is called in pointers: it is text, and not shown."""
-        return self._unknown.setdefault(place, len(self._unknown))
+        number = self._unknown.setdefault(place, len(self._unknown))
+        check_count(number + 1)
+        return number
 
     def _named(self, choice: _Choice, key: str, place: Path, pointer: str) -> Iterator[Item]:
         """A key that no contract names, the first time."""
@@ -231,11 +334,8 @@ class ChatStream(AnswerStream):
         if place in choice.words:
             self._spared.spare("dropped")
             return
-        choice.words[place] = item
-        choice.heads.setdefault(place[:-1], {})[key] = item
-        walk = Walk()
-        Constrained().walk(item, walk, place, pointer, "assistant")
-        yield from self._judged(walk, None, choice.index)
+        choice.words.add(place)
+        yield from self._given(Constrained(), key, item, place[:-1], pointer, choice.index)
 
     def _text(self, choice: _Choice, lane: Lane, text: str) -> Iterator[Item]:
         lane = choice.lanes.setdefault(lane.path, lane)
@@ -282,23 +382,32 @@ class ChatStream(AnswerStream):
         return self._delta(choice, tuple(steps), text)
 
     def event(self, payload: Any, before: Content | None, after: Content | None) -> bytes:
-        """Whatever *payload* is; nothing where something in it was changed, for these are no texts to edit."""
-        if payload is None or (before is not None and after is not None and before.parts != after.parts):
-            return b""
+        """Whatever *payload* is, as it was decided; nothing of words that are written with what comes next."""
+        parts = ((), ()) if before is None or after is None else (before.parts, after.parts)
         match payload:
+            case None:
+                return b""
+            case _Words(field, path):
+                self._keep(apply_parts(field, *parts, below=path), path)
+                return b""
             case ("error", document):
-                return write(dump(document))
+                return write(dump(apply_parts(document, *parts)))
             case ("extra", fields):
+                fields = apply_parts(fields, *parts)
                 return self._frame([{"index": 0, "delta": {}, "finish_reason": None}], **fields)
             case ("delta", index, path, item):
-                return self._delta(self._choices[index], path[3:], item)
+                return self._delta(self._choices[index], path[3:], apply_parts(item, *parts, below=path))
             case ("choice", index, extra):
-                return self._frame([{"index": index, "delta": {}, "finish_reason": None, **extra}])
+                extra = apply_parts(extra, *parts, below=("choices", index))
+                return self._opened(index) + self._frame(
+                    [{"index": index, "delta": {}, "finish_reason": None, **extra}]
+                )
             case ("finish", index, extra):
                 choice = self._choices[index]
                 choice.ended = True
                 begun = b"" if choice.begun else self._delta(choice, ("content",), "")
-                return begun + self._frame([{"index": index, "delta": {}, "finish_reason": choice.finish, **extra}])
+                fields = apply_parts({"finish_reason": choice.finish, **extra}, *parts, below=("choices", index))
+                return begun + self._frame([{"index": index, "delta": {}, **fields}])
         raise ValueError(payload)
 
     def done(self) -> bytes:
@@ -329,13 +438,29 @@ class ChatStream(AnswerStream):
         delta: Any = value
         for depth in range(len(steps) - 1, -1, -1):
             step = steps[depth]
+            if isinstance(
+                step, int
+            ):  # some clients put an entry that is new to them behind the others, whatever its number
+                places = choice.places.setdefault(steps[:depth], {})
+                step = places.setdefault(step, len(places))
             head = choice.heads.pop(("choices", choice.index, "message", *steps[:depth]), {}) if depth else {}
             delta = [{"index": step, **delta}] if isinstance(step, int) else {**head, step: delta}
+        before = self._opened(choice.index)
         if not choice.begun:
             choice.begun = True
             role = choice.heads.pop(("choices", choice.index, "message"), {}).get("role", "assistant")
             delta = {"role": role, **delta}
-        return self._frame([{"index": choice.index, "delta": delta, "finish_reason": None}])
+        return before + self._frame([{"index": choice.index, "delta": delta, "finish_reason": None}])
+
+    def _opened(self, index: int) -> bytes:
+        """The beginnings of the choices before *index*: clients put one that is new to them behind the others."""
+        fresh = []
+        while self._open < index:
+            choice = self._choices.setdefault(self._open, _Choice(self._open))
+            self._open += 1
+            if not choice.begun:
+                fresh.append(self._delta(choice, ("content",), ""))
+        return b"".join(fresh)
 
     def _frame(self, choices: list[dict[str, Any]], **more: Any) -> bytes:
         base = {name: self._base[name] for name in _BASE if name in self._base}

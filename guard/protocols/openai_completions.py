@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Content, Direction, Lane
 from guard.protocols import sse
-from guard.protocols.adapter import JSON, Answer, Exchange
+from guard.protocols.adapter import JSON, Answer, Contract, Exchange
 from guard.protocols.attachments import Opaque
 from guard.protocols.contract import (
     TIME_DIGITS,
@@ -47,6 +47,8 @@ from guard.protocols.strict_json import dump, parse
 from guard.stream.items import Delta, End, Event, Item
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from guard.decision import Refusal
 
 _WORD, _NUMBER, _NAME = Constrained(), Scalar(), Guarded("name")
@@ -88,6 +90,11 @@ class OpenAICompletions(OpenAIAdapter):
 
     name = "openai_completions"
     routes: ClassVar[tuple[str, ...]] = ("/v1/completions",)
+    contracts = (Contract("request", REQUEST), Contract("answer", RESPONSE))
+    held_whole: ClassVar[Mapping[str, Callable[[Any], bool]]] = {
+        "token lists": lambda asked: asked.get("logprobs") is not None
+    }
+    """Token lists spell the text ahead of its judging."""
 
     def decode_request(self, body: bytes, content_type: bytes = JSON, route: str = "") -> Exchange:  # noqa: ARG002
         """Each prompt, the suffix and every unknown field become parts."""
@@ -127,10 +134,9 @@ class OpenAICompletions(OpenAIAdapter):
             return dump(document)
         return _as_stream(document, usage=_wants_usage(exchange.document))
 
-    def open_stream(self, exchange: Exchange) -> AnswerStream | None:
-        """None where token lists are asked for: they spell the text ahead of its judging."""
-        asked = exchange.document
-        return None if asked.get("logprobs") is not None else CompletionStream(usage=_wants_usage(asked))
+    def codec(self, asked: Any) -> AnswerStream:
+        """Chunk by chunk."""
+        return CompletionStream(usage=_wants_usage(asked))
 
 
 def _wants_usage(asked: Any) -> bool:
@@ -157,6 +163,9 @@ _DONE = sse.write(b"[DONE]")
 
 class CompletionStream(AnswerStream):
     """A streamed answer: one text per choice. *usage* is whether its cost was asked for."""
+
+    grows: ClassVar[tuple[str, ...]] = ("message", "unknown")
+    column: ClassVar[str] = "choice"
 
     def __init__(self, *, usage: bool = False) -> None:
         self._usage = usage

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Content, Direction, Path
-from guard.protocols.adapter import JSON, Answer, Exchange
+from guard.protocols.adapter import JSON, Answer, Contract, Exchange
 from guard.protocols.contract import (
     Constrained,
     Each,
@@ -27,6 +27,7 @@ from guard.protocols.contract import (
 )
 from guard.protocols.embedded import decode_base64
 from guard.protocols.openai_common import TOKEN_USAGE, USAGE, OpenAIAdapter, model_of, read_object
+from guard.protocols.posture import Posture, exempt
 from guard.protocols.strict_json import dump, parse
 
 if TYPE_CHECKING:
@@ -47,7 +48,10 @@ class Vector(Field):
     Whole numbers alone, or bytes that read as text, could spell something; no embedding is made of either.
     """
 
-    posture: str = "exempt: vector"
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return exempt("vector", "a list of small numbers, or base64 of such", "refused")
 
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:  # noqa: ARG002
         """Exempt, or refused: nothing else has a reason to stand there."""
@@ -100,6 +104,7 @@ class OpenAIEmbeddings(OpenAIAdapter):
 
     name = "openai_embeddings"
     routes: ClassVar[tuple[str, ...]] = ("/v1/embeddings",)
+    contracts = (Contract("request", REQUEST), Contract("answer", RESPONSE))
 
     def decode_request(self, body: bytes, content_type: bytes = JSON, route: str = "") -> Exchange:  # noqa: ARG002
         """Each text and every unknown field become parts."""

@@ -9,11 +9,11 @@ event alone: pictures are judged whole.
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Content, Direction
 from guard.protocols import sse
-from guard.protocols.adapter import JSON, Answer, Exchange
+from guard.protocols.adapter import JSON, Answer, Contract, Exchange
 from guard.protocols.attachments import Blob, MediaUrl, StoredFile
 from guard.protocols.contract import (
     TIME_DIGITS,
@@ -31,12 +31,12 @@ from guard.protocols.contract import (
 )
 from guard.protocols.multipart import (
     MEDIA_TYPE,
+    FormOf,
     Upload,
     boundary_for,
     is_form,
     read_form,
     value_of,
-    walk_form,
     write_form,
 )
 from guard.protocols.openai_common import (
@@ -48,6 +48,9 @@ from guard.protocols.openai_common import (
     refuse_overrides,
 )
 from guard.protocols.strict_json import dump, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 GENERATIONS, EDITS, VARIATIONS = "/v1/images/generations", "/v1/images/edits", "/v1/images/variations"
 
@@ -78,13 +81,15 @@ REQUEST = Object(
 _EDIT = Object(
     {**REQUEST.fields, "image": TextOr(MediaUrl(), Each(_PICTURE)), "images": Each(_PICTURE)}, nullable=False
 )
-FORM: dict[str, Field] = {
-    **_USUAL,
-    **dict.fromkeys(_NUMBERS, NUMBER),
-    **dict.fromkeys(("svg[model]", "svg[reasoning][effort]"), _WORD),
-    **dict.fromkeys(("image", "image[]", "mask", "markup"), Upload("image")),
-}
-_LISTS = frozenset({"image[]"})
+FORM = FormOf(
+    {
+        **_USUAL,
+        **dict.fromkeys(_NUMBERS, NUMBER),
+        **dict.fromkeys(("svg[model]", "svg[reasoning][effort]"), _WORD),
+        **dict.fromkeys(("image", "image[]", "mask", "markup"), Upload("image")),
+    },
+    lists=frozenset({"image[]"}),
+)
 _COUNTED: dict[str, Field] = {**TOKEN_USAGE.fields, "model": _WORD, "reasoning_tokens": _NUMBER}
 RESPONSE = Object(
     {
@@ -115,6 +120,13 @@ class OpenAIImages(OpenAIAdapter):
     name = "openai_images"
     routes: ClassVar[tuple[str, ...]] = (GENERATIONS, EDITS, VARIATIONS)
     media_types: ClassVar[frozenset[bytes]] = frozenset({JSON, MEDIA_TYPE})
+    contracts = (
+        Contract("request", REQUEST, GENERATIONS),
+        Contract("request", _EDIT, f"{EDITS}, JSON"),
+        Contract("request", FORM, f"{EDITS} and {VARIATIONS}, forms"),
+        Contract("answer", RESPONSE),
+    )
+    held_whole: ClassVar[Mapping[str, Callable[[Any], bool]]] = {"pictures": lambda _: True}
 
     def decode_request(self, body: bytes, content_type: bytes = JSON, route: str = GENERATIONS) -> Exchange:
         """Prompt, pictures and every unknown field become parts."""
@@ -142,7 +154,7 @@ class OpenAIImages(OpenAIAdapter):
         stream = value_of(form, "stream")
         if stream not in {None, "true", "false", ""}:
             raise refuse("invalid_type", "/stream", "it should be true or false")
-        walk_form(form, FORM, walk, lists=_LISTS)
+        FORM.walk(form, walk, (), "", "user")
         model = value_of(form, "model")
         known = model if isinstance(model, str) and WORD.fullmatch(model) else None
         kind = MEDIA_TYPE + b"; boundary=" + boundary_for(body)

@@ -9,15 +9,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Content, Direction
-from guard.protocols.adapter import JSON, Answer, Exchange
+from guard.protocols.adapter import JSON, Answer, Contract, Exchange
 from guard.protocols.contract import Walk, apply_parts, refuse
 from guard.protocols.openai_common import OpenAIAdapter, asks_for_stream, changed, model_of, read_object, with_stream
+from guard.protocols.openai_inline import is_flagged, outcome, read_inline
 from guard.protocols.openai_responses_contract import ECHOED, REQUEST, RESPONSE
 from guard.protocols.openai_responses_events import as_stream
 from guard.protocols.openai_responses_stream import ResponsesStream
 from guard.protocols.strict_json import dump, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from guard.decision import Decision
     from guard.protocols.stream import AnswerStream
 
 
@@ -26,6 +30,14 @@ class OpenAIResponses(OpenAIAdapter):
 
     name = "openai_responses"
     routes: ClassVar[tuple[str, ...]] = ("/v1/responses",)
+    contracts = (Contract("request", REQUEST), Contract("answer", RESPONSE))
+    held_whole: ClassVar[Mapping[str, Callable[[Any], bool]]] = {
+        "token lists": lambda asked: bool(
+            "message.output_text.logprobs" in (asked.get("include") or ()) or asked.get("top_logprobs")
+        ),
+        "pictures": lambda asked: _draws(asked.get("tools")),
+    }
+    """Neither can be judged piece by piece."""
 
     def decode_request(self, body: bytes, content_type: bytes = JSON, route: str = "") -> Exchange:  # noqa: ARG002
         """Every item, part, tool and unknown field becomes parts."""
@@ -41,12 +53,14 @@ class OpenAIResponses(OpenAIAdapter):
             raise refuse("missing_field", "/model", "it should name a model")
         walk = Walk()
         REQUEST.walk(document, walk, (), "", None)
-        return Exchange((walk.content(Direction.INPUT, model_of(document)),), document, stream=stream)
+        content = walk.content(Direction.INPUT, model_of(document))
+        return Exchange((content,), document, stream=stream, inline=read_inline(document))
 
     def encode_request(self, exchange: Exchange, content: Content, *, stream: bool) -> bytes:
         """The checked document again."""
         document = apply_parts(exchange.document, exchange.content.parts, content.parts)
-        return dump(with_stream(document, stream=stream))
+        document = with_stream(document, stream=stream)
+        return dump(document if exchange.inline is None else {k: v for k, v in document.items() if k != "moderation"})
 
     def decode_response(self, exchange: Exchange, body: bytes, media_type: bytes = JSON) -> Answer:  # noqa: ARG002
         """Every item, with reasoning, refusals, calls, annotations and token lists, and all that it repeats."""
@@ -63,17 +77,40 @@ class OpenAIResponses(OpenAIAdapter):
         """JSON, or the whole stream."""
         document = apply_parts(answer.document, answer.content.parts, content.parts)
         _drop_stale_tokens(document, answer.content, content)
+        if answer.moderation is not None:
+            document["moderation"] = answer.moderation
         return as_stream(document) if exchange.stream else dump(document)
 
-    def open_stream(self, exchange: Exchange) -> AnswerStream | None:
-        """None where pictures or token lists are asked for: neither can be judged piece by piece."""
-        asked = exchange.document
-        tools = asked.get("tools")
-        draws = isinstance(tools, list) and any(
-            isinstance(tool, dict) and tool.get("type") == "image_generation" for tool in tools
-        )
-        listed = "message.output_text.logprobs" in (asked.get("include") or ()) or asked.get("top_logprobs")
-        return None if draws or listed else ResponsesStream(asked)
+    def describe_inline(self, decision: Decision, content: Content, model: str) -> tuple[dict[str, Any], bool]:
+        """One result."""
+        found = outcome(decision, content, model)
+        return found, is_flagged(found)
+
+    def encode_filtered(self, exchange: Exchange, answer: Answer) -> bytes:
+        """An answer without output, incomplete for the content filter."""
+        kept = ("id", "created_at", "model")
+        document = {
+            **{key: answer.document[key] for key in kept if key in answer.document},
+            "object": "response",
+            "status": "incomplete",
+            "incomplete_details": {"reason": "content_filter"},
+            "output": [],
+            "parallel_tool_calls": False,
+            "tool_choice": "auto",
+            "tools": [],
+            "moderation": answer.moderation,
+        }
+        return as_stream(document) if exchange.stream else dump(document)
+
+    def codec(self, asked: Any) -> AnswerStream:
+        """Event by event."""
+        return ResponsesStream(asked)
+
+
+def _draws(tools: Any) -> bool:
+    return isinstance(tools, list) and any(
+        isinstance(tool, dict) and tool.get("type") == "image_generation" for tool in tools
+    )
 
 
 def without_echo(document: dict[str, Any], asked: Any, walk: Walk) -> dict[str, Any]:

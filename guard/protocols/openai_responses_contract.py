@@ -27,9 +27,10 @@ from guard.protocols.contract import (
 )
 from guard.protocols.logprobs import TokenList
 from guard.protocols.openai_common import TOKEN_USAGE
+from guard.protocols.posture import Posture
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from guard.protocols.contract import Walk
 
@@ -46,6 +47,15 @@ class By(Field):
 
     role: str
     field: Field
+
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return Posture(f"what the role `{self.role}` says")
+
+    def children(self) -> Iterable[tuple[str, Field]]:
+        """See `Field.children`."""
+        return (("", self.field),)
 
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:  # noqa: ARG002
         """As that role's."""
@@ -118,6 +128,13 @@ _CALLED: dict[str, Field] = {**_BASE, "name": _NAME, "namespace": _NAME, "caller
 @dataclass(frozen=True, slots=True)
 class Tools(Field):
     """Tool definitions: judged leaf by leaf; what they let the generator read of its own stores is unscannable."""
+
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return Posture(
+            "guarded as `tool_schema`; stores that tools may read are unscannable", ("tool_schema", "opaque")
+        )
 
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """All texts, and one opaque part per store."""
@@ -254,6 +271,18 @@ class Item(Field):
 
     strict: bool = True
 
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return Posture(
+            f"by its `type`; one that is not listed is {'refused' if self.strict else 'guarded as `unknown`'}",
+            tag="type",
+        )
+
+    def children(self) -> Iterable[tuple[str, Field]]:
+        """See `Field.children`."""
+        return ((f"<{tag}>", item) for tag, item in ITEMS.items())
+
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """By its type."""
         if not isinstance(value, dict):
@@ -276,6 +305,15 @@ _VARIABLE = _parts("message")
 @dataclass(frozen=True, slots=True)
 class _Variables(Field):
     """What is filled into a stored prompt: texts and parts by names of the caller's."""
+
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return Posture("texts and parts, whose names are guarded as `name`", ("name",))
+
+    def children(self) -> Iterable[tuple[str, Field]]:
+        """See `Field.children`."""
+        return (("/*", _VARIABLE), ("/*", Guarded()))
 
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """Name by name."""

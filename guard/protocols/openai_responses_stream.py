@@ -8,7 +8,7 @@ the decision changed there is changed wherever it comes again.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Content, Direction, Part, Path
 from guard.protocols.contract import Walk, apply_parts, walk_unknown
@@ -65,6 +65,8 @@ class _Payload:
 
 class ResponsesStream(AnswerStream):
     """The answer to the request *asked*."""
+
+    grows: ClassVar[tuple[str, ...]] = (*dict.fromkeys(one.kind for one in GROWING.values()), "unknown")
 
     def __init__(self, asked: dict[str, Any]) -> None:
         self._asked = asked
@@ -400,6 +402,8 @@ class ResponsesStream(AnswerStream):
             return b""
         if payload.name:
             event = {**event, payload.name: self._keep(payload)}
+        if self.moderation is not None and event.get("type") in _ENDINGS and isinstance(event.get("response"), dict):
+            event["response"] = {**event["response"], "moderation": self.moderation}
         return self._writer.write(event)
 
     def _keep(self, payload: _Payload) -> Any:

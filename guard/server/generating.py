@@ -108,9 +108,10 @@ class Generating:
             answering = released if isinstance(released, Refusal) else await self._call(released)
         if isinstance(answering, Refusal):
             if answering is _FILTERED:
-                request = {"id": f"chatcmpl-{self._draft.id}", "created": int(datetime.now(UTC).timestamp())}
-                named = {"model": self._exchange.content.model or ""}
-                return self._filtered(Answer(self._exchange.content, {**request, **named}))
+                now = int(datetime.now(UTC).timestamp())
+                about = {"id": f"guard-{self._draft.id}", "created": now, "created_at": now}
+                about["model"] = self._exchange.content.model or ""
+                return self._filtered(Answer(self._exchange.content, about))
             return self._house.refusal(self._draft, self._adapter, answering)
         try:
             return await self._pass_on(answering)

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from guard.server.generating import House
     from guard.server.http import Send
     from guard.stream.gate import Out, Shown
-    from guard.stream.items import Item
     from guard.streaming import AnswerJudge
 
 log = logging.getLogger(__name__)
@@ -110,13 +109,14 @@ class Streamed:
         """Judge and send until the answer is whole or refused; what is left to send then."""
         codec = self._codec
         async for data in chunks:
-            await self._go_on(await self._judged(watch.passed(codec.read(data))))
-            if self._judge.refusal is not None:
-                return []
+            if self._judge.feed(watch.passed(codec.read(data))):  # of most pieces nothing comes yet
+                await self._go_on(await self._judged())
+                if self._judge.refusal is not None:
+                    return []
             if codec.finished:
                 break
-        if not codec.finished:
-            await self._go_on(await self._judged(watch.passed(codec.finish())))
+        if not codec.finished and self._judge.feed(watch.passed(codec.finish())):
+            await self._go_on(await self._judged())
         if self._judge.refusal is not None:
             return []
         began = time.monotonic()
@@ -125,12 +125,10 @@ class Streamed:
         finally:
             self._judging += time.monotonic() - began
 
-    async def _judged(self, items: Sequence[Item]) -> list[Out]:
-        if not items:
-            return []
+    async def _judged(self) -> list[Out]:
         began = time.monotonic()
         try:
-            return await self._judge.take(items, self._house.deadline())
+            return await self._judge.take((), self._house.deadline(), self._go_on)
         finally:
             self._judging += time.monotonic() - began
 
@@ -229,6 +227,7 @@ class Streamed:
         draft.note_model(self._codec.model)
         if draft.output is None:
             draft.output = self._judge.decision()
+        draft.released_early = self._judge.early
         draft.timings["output"] = round(self._judging * 1000, 3)
         draft.timings["upstream"] = round(self._asking + since(self._began) - self._judging * 1000, 3)
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from guard.actions.redact import Cutter
 from guard.content import Content, Lane
+from guard.errors import RequestError
+from guard.reading import PROSE
 from guard.stream.items import Delta, Event, Pause
 from guard.stream.thread import Sentence, Thread
 
@@ -40,6 +42,12 @@ class Growing:
     documents: set[str] = field(default_factory=set)
     changed: dict[str, str] = field(default_factory=dict)
     closing: dict[str, str] = field(default_factory=dict)
+    looked_at: str | None = None
+    """The pointer of the last piece whose beginning is known."""
+    before: Growing | None = None
+    """The prose of its group that is read before it, if it is prose itself."""
+    edited: bool = False
+    """Whether something in it is to be changed."""
 
     @property
     def complete(self) -> bool:
@@ -53,11 +61,14 @@ class Growing:
     def look(self, lane: Lane) -> None:
         """Notice where a piece begins like JSON; its past is kept then."""
         start = self.thread.pieces[-1].start
-        if lane.pointer in self.documents or start < self.thread.base:
+        if lane.pointer == self.looked_at or start < self.thread.base:
             return
-        if lane.kind == "tool_arguments" or self.thread.slice(start, self.thread.end).lstrip()[:1] in _OPENING:
+        begins = self.thread.slice(start, self.thread.end).lstrip()[:1]
+        if lane.kind == "tool_arguments" or begins in _OPENING:
             self.documents.add(lane.pointer)
             self.thread.whole = True
+        if lane.pointer in self.documents or begins:
+            self.looked_at = lane.pointer
 
 
 class Said(NamedTuple):
@@ -70,7 +81,10 @@ class Said(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Marked:
-    """An event that waits for texts to be released up to positions; *after* is its content as it may be released."""
+    """An event that waits for texts that were in the middle of a sentence, up to positions.
+
+    *after* is its content as it may be released. What was cut into sentences before waits in front of it anyway.
+    """
 
     event: Event
     behind: list[tuple[Growing, int]]
@@ -89,6 +103,8 @@ class Marked:
 
 Entry = Said | Marked
 _OPENING = ("{", "[")
+MOST_TEXTS = 4096
+"""Texts of one answer: as many as a whole one may have parts."""
 
 
 class Text(NamedTuple):
@@ -126,29 +142,45 @@ class Gate:
         self._keep = keep
         self.threads: dict[Path, Growing] = {}
         self.groups: dict[int, list[Growing]] = {}
+        self._prose: dict[int, Growing] = {}
+        self.places: dict[str, Growing] = {}
+        """Where each pointer's text grows."""
         self._waiting: deque[Entry] = deque()
+        self._held: dict[int | None, deque[Entry]] = {}
+        """What could not be given yet, by group; the rest of such a group stands behind it."""
         self._amid: list[Marked] = []
+        self._last: tuple[Lane | None, Growing] = None, Growing()
 
     def feed(self, item: Item) -> list[Entry]:
-        """Take in *item* and give what is to be judged by it, in order."""
+        """Take in *item* and give what is to be judged by it, in order.
+
+        Raises:
+            RequestError: ``too_many_parts``.
+        """
+        if isinstance(item, Delta):
+            growing = self._growing(item.lane)
+            sentences = growing.thread.grow(item.lane, item.text)
+            if self._redacts and item.lane.pointer not in growing.cutters:
+                growing.cutters[item.lane.pointer] = Cutter()
+            if self._redacts or self._labels:
+                growing.look(item.lane)
+            return self._said(growing, item.lane, sentences) if sentences else []
         if isinstance(item, Event):
             groups = self.groups.values() if item.group is None else [self.groups.get(item.group, [])]
-            marked = Marked(item, [(one, one.thread.end) for group in groups for one in group])
+            behind = [(one, end) for group in groups for one in group if one.thread.cut < (end := one.thread.end)]
+            marked = Marked(item, behind)
             marked.decided = item.content is None
             self._queue([marked])
             return [marked]
         growing = self._growing(item.lane)
-        if isinstance(item, Delta):
-            sentences = growing.thread.grow(item.lane, item.text)
-            if self._redacts:
-                growing.cutters.setdefault(item.lane.pointer, Cutter())
-            if self._redacts or self._labels:
-                growing.look(item.lane)
-        elif isinstance(item, Pause):
+        if isinstance(item, Pause):
             sentences = growing.thread.pause()
         else:
             sentences = [*growing.thread.close(), Sentence(growing.thread.end, growing.thread.end, last=False)]
-        entries: list[Entry] = [Said(growing, sentence, item.lane.group) for sentence in sentences]
+        return self._said(growing, item.lane, sentences)
+
+    def _said(self, growing: Growing, lane: Lane, sentences: list[Sentence]) -> list[Entry]:
+        entries: list[Entry] = [Said(growing, sentence, lane.group) for sentence in sentences]
         self._queue(entries)
         return entries
 
@@ -164,11 +196,19 @@ class Gate:
                 self._amid = [marked for marked in self._amid if not marked.is_due()]
 
     def _growing(self, lane: Lane) -> Growing:
+        if lane is self._last[0]:
+            return self._last[1]
         growing = self.threads.get(lane.key)
         if growing is None:
             growing = self.threads[lane.key] = Growing()
             growing.thread.whole = self._keep
             self.groups.setdefault(lane.group, []).append(growing)
+            if lane.kind in PROSE:
+                growing.before = self._prose.get(lane.group)
+                self._prose[lane.group] = growing
+        if self.places.setdefault(lane.pointer, growing) is growing and len(self.places) > MOST_TEXTS:
+            raise RequestError("too_many_parts", f"The answer has more than {MOST_TEXTS} texts.")
+        self._last = lane, growing
         return growing
 
     def end(self) -> list[Entry]:
@@ -189,22 +229,21 @@ class Gate:
     def release(self, before: Entry | None = None) -> list[Out]:
         """What may be sent now, in order; of what waits *before* that entry, if given."""
         out: list[Out] = []
-        kept: deque[Entry] = deque()
-        blocked: set[int | None] = set()
-        while self._waiting and self._waiting[0] is not before:
+        for group in sorted(self._held, key=lambda group: group is None):
+            held = self._held[group]
+            while held and (group is not None or len(self._held) == 1) and (given := self._give(held[0])) is not None:
+                held.popleft()
+                out += given
+            if not held:
+                del self._held[group]
+        while self._waiting and self._waiting[0] is not before and None not in self._held:
             entry = self._waiting.popleft()
-            given = None
-            if entry.group not in blocked and None not in blocked and not (entry.group is None and blocked):
-                given = self._give(entry)
+            stopped = entry.group in self._held or (entry.group is None and self._held)
+            given = None if stopped else self._give(entry)
             if given is None:
-                blocked.add(entry.group)
-                kept.append(entry)
+                self._held.setdefault(entry.group, deque()).append(entry)
             else:
                 out += given
-        kept += self._waiting
-        self._waiting = kept
-        for growing in self.threads.values():
-            growing.thread.forget(min(growing.released, growing.settled) - self._reach)
         return out
 
     def _give(self, entry: Entry) -> list[Out] | None:
@@ -221,7 +260,7 @@ class Gate:
             return self._give_end(growing, piece)
         rest = growing.changed.get(piece.lane.pointer)
         if rest is not None:
-            growing.released = end
+            self._pass(growing, end)
             if end < growing.thread.end_of(piece):
                 return []
             growing.changed[piece.lane.pointer] = ""
@@ -239,8 +278,13 @@ class Gate:
             if cut is None:
                 return None
             text = cut
-        growing.released = end
+        self._pass(growing, end)
         return [Text(piece.lane, text)] if text else []
+
+    def _pass(self, growing: Growing, end: int) -> None:
+        """All of *growing* before *end* is sent."""
+        growing.released = end
+        growing.thread.forget(min(end, growing.settled) - self._reach)
 
     def _give_end(self, growing: Growing, piece: Piece) -> list[Out] | None:
         """The end of *piece*, which may still get a label."""

@@ -35,9 +35,16 @@ class Needs:
     changes: bool
     labels: bool
 
-    def is_evidence(self, finding: Finding) -> bool:
-        """Whether *finding* could be a part of what a joint rule fires on."""
-        return any(_is_asked(condition, finding) for rule in self.joint for condition in walk(rule.when))
+    def asked(self, finding: Finding) -> frozenset[int]:
+        """Which of all conditions of joint rules *finding* is a part of, by their numbers."""
+        conditions = (condition for rule in self.joint for condition in walk(rule.when))
+        return frozenset(number for number, condition in enumerate(conditions) if _is_asked(condition, finding))
+
+    @property
+    def most(self) -> int:
+        """How many findings any condition of a joint rule asks for."""
+        conditions = (condition for rule in self.joint for condition in walk(rule.when))
+        return max((one.count for one in conditions if isinstance(one, CategoryIs)), default=1)
 
 
 def needs_of(policy: Policy) -> Needs:

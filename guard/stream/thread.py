@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
+from itertools import islice
+from operator import attrgetter
 from typing import NamedTuple
 
 from guard.content import Content, Direction, Lane
-from guard.text.sentences import boundary
+from guard.text.sentences import LONGEST, boundary, is_amid
 
 KEPT = 96
 """Characters of the past that are kept beyond what is asked for, so that a word or an escape is seen whole."""
@@ -27,12 +30,18 @@ class Piece(NamedTuple):
     lane: Lane
 
 
+_start = attrgetter("start")
+
+
 @dataclass(slots=True)
 class Thread:
     """The text of lanes that follow one another. Positions count characters from its very beginning."""
 
     pieces: list[Piece] = field(default_factory=list)
     text: str = ""
+    """What is cut into sentences, from *base* on."""
+    rest: str = ""
+    """What follows it and is not."""
     base: int = 0
     cut: int = 0
     ended: bool = False
@@ -42,26 +51,39 @@ class Thread:
     @property
     def end(self) -> int:
         """The position behind its last character."""
-        return self.base + len(self.text)
+        return self.base + len(self.text) + len(self.rest)
 
     def grow(self, lane: Lane, text: str) -> list[Sentence]:
         """Add *text* to *lane*, the last piece or a new one, and give the sentences that are complete by it."""
         found: list[Sentence] = []
-        if not self.pieces or self.pieces[-1].lane.path != lane.path:
+        if not self.pieces or (self.pieces[-1].lane is not lane and self.pieces[-1].lane.path != lane.path):
             found = self.pause()
             self.pieces.append(Piece(self.end, lane))
         self.ended = False
-        self.text += text
-        while (end := boundary(self.text, self.cut - self.base)) is not None:
-            found.append(self._cut(self.base + end))
-        return found
+        before, seen = self.rest[-1:], len(self.rest)
+        self.rest += text
+        if len(self.rest) <= LONGEST and is_amid(before, text):  # as nearly every token is
+            return found
+        return found + self._sentences(whole=False, seen=seen)
 
     def pause(self) -> list[Sentence]:
         """Take what is there for a sentence."""
-        found = []
-        while self.cut < self.end:
-            end = boundary(self.text, self.cut - self.base, whole=True)
-            found.append(self._cut(self.end if end is None else self.base + end))
+        return self._sentences(whole=True)
+
+    def _sentences(self, *, whole: bool, seen: int = 0) -> list[Sentence]:
+        """Cut off what is whole of the rest, whose first *seen* characters were none; all of it if *whole*."""
+        found: list[Sentence] = []
+        at = 0
+        while at < len(self.rest):
+            end = boundary(self.rest, at, whole=whole, seen=seen)
+            if end is None and not whole:
+                break
+            end = len(self.rest) if end is None else end
+            found.append(Sentence(self.cut, self.cut + end - at, last=False))
+            self.cut += end - at
+            at, seen = end, 0
+        self.text += self.rest[:at]
+        self.rest = self.rest[at:]
         return found
 
     def close(self) -> list[Sentence]:
@@ -74,11 +96,6 @@ class Thread:
         self.ended = True
         return Sentence(self.end, self.end, last=True)
 
-    def _cut(self, at: int) -> Sentence:
-        sentence = Sentence(self.cut, at, last=False)
-        self.cut = at
-        return sentence
-
     def forget(self, before: int) -> None:
         """Drop what stands before position *before*, some characters of context aside."""
         low = before - KEPT
@@ -88,26 +105,31 @@ class Thread:
 
     def slice(self, low: int, high: int) -> str:
         """Characters ``low:high``."""
-        return self.text[low - self.base : high - self.base]
+        if high <= self.cut:
+            return self.text[low - self.base : high - self.base]
+        return self.text[low - self.base :] + self.rest[max(0, low - self.cut) : high - self.cut]
 
     def lane_at(self, position: int) -> Piece:
         """The piece in which the character at *position* stands."""
-        for piece in reversed(self.pieces):
-            if piece.start <= position:
-                return piece
-        return self.pieces[0]
+        return self.pieces[self.number_at(position)]
+
+    def number_at(self, position: int) -> int:
+        """The number of that piece."""
+        return max(0, bisect_right(self.pieces, position, key=_start) - 1)
 
     def end_of(self, piece: Piece) -> int:
         """The position behind the last character of *piece*, so far."""
-        number = self.pieces.index(piece) + 1
+        number = bisect_left(self.pieces, piece.start, key=_start)
+        while self.pieces[number] is not piece:  # of those without text several begin in the same place
+            number += 1
+        number += 1
         return self.pieces[number].start if number < len(self.pieces) else self.end
 
     def followed_by(self, other: Thread, most: int) -> Thread:
         """This thread with up to *most* characters of *other* behind it, to see what they would make of its end."""
-        joined = Thread([*self.pieces], self.text, self.base)
-        joined.pieces += [Piece(self.end + start, lane) for start, lane in other.pieces]
-        joined.text += other.slice(0, min(other.cut, most))
-        return joined
+        pieces = [*self.pieces, *(Piece(self.end + start, lane) for start, lane in other.pieces)]
+        text = self.text + other.slice(0, min(other.cut, most))
+        return Thread(pieces, text, base=self.base, cut=self.base + len(text))
 
     def content(self, low: int, high: int) -> tuple[Content, list[Piece]]:
         """Characters ``low:high`` as a content of their own, a part for each piece, and these pieces.
@@ -116,7 +138,7 @@ class Thread:
         """
         shown: list[Piece] = []
         parts = []
-        for piece in self.pieces:
+        for piece in islice(self.pieces, self.number_at(low), bisect_left(self.pieces, high, key=_start)):
             start, stop = max(low, piece.start), min(high, self.end_of(piece))
             if start < stop:
                 shown.append(Piece(start, piece.lane))

@@ -17,6 +17,7 @@ from typing import Any
 import openai
 import pytest
 
+from guard import telemetry
 from guard.audit.sqlite import read
 from guard.config import (
     Address,
@@ -198,6 +199,18 @@ def house(
         gateway = create_gateway(config, catalog=FakeCatalog(canary))
         with running(config, gateway) as ports:
             yield House(gateway, ports, stub, canary, log)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_unchecked() -> Iterator[None]:
+    """Whatever a test sends, no part that should have been judged is left out."""
+
+    def unchecked() -> float | None:
+        return telemetry.REGISTRY.get_sample_value("guard_parts_unchecked_total")
+
+    before = unchecked()
+    yield
+    assert unchecked() == before, "a part was released or blocked that nobody had looked at"
 
 
 @pytest.fixture(scope="session")

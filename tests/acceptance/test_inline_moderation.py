@@ -57,7 +57,7 @@ def test_request_and_answer_are_scored_and_the_generator_never_sees_the_field(in
 def test_a_stream_says_it_in_one_chunk_at_its_end(inline: House) -> None:
     inline.upstream.answer = completion("All is well today. And tomorrow too.")
     chunks = create(inline, RUDE, stream=True)
-    told = [chunk for chunk in chunks if getattr(chunk, "moderation", None) is not None]
+    told = [chunk for chunk in chunks if chunk.moderation is not None]
     assert len(told) == 1
     assert told[0] is chunks[-1]
     assert told[0].moderation.input.results[0].flagged
@@ -92,3 +92,38 @@ def test_an_answer_that_the_client_wants_blocked_says_nothing(inline: House, *, 
 def test_what_openai_does_not_document_is_refused(inline: House, wrong: Any) -> None:
     answer = inline.chat("hi", moderation=wrong)
     assert (answer.status, answer.json["error"]["param"][:11]) == (400, "/moderation")
+
+
+def respond(one: House, *, stream: bool = False, **modes: str) -> Any:
+    policy = {side: {"mode": mode} for side, mode in modes.items()}
+    moderation: Any = {"model": "omni-moderation-latest", "policy": policy}
+    with one.client() as client:
+        answer = client.responses.create(model="m", input=RUDE, moderation=moderation, stream=stream)
+        return list(answer)[-1].response if stream else answer
+
+
+RESPONSE = {
+    "id": "resp_1", "object": "response", "created_at": 1, "model": "stub", "status": "completed", "output": [
+        {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
+         "content": [{"type": "output_text", "text": "All is well.", "annotations": []}]}],
+    "parallel_tool_calls": False, "tool_choice": "auto", "tools": [],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_responses_say_one_result_for_each_side(inline: House, *, stream: bool) -> None:
+    inline.upstream.answer = RESPONSE
+    answer = respond(inline, stream=stream)
+    assert answer.output_text == "All is well."
+    assert answer.moderation.input.type == "moderation_result"
+    assert answer.moderation.input.flagged
+    assert not answer.moderation.output.flagged
+    assert "moderation" not in inline.upstream.last_body
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_response_that_the_client_wants_blocked_is_incomplete(inline: House, *, stream: bool) -> None:
+    answer = respond(inline, stream=stream, input="block")
+    assert (answer.status, answer.incomplete_details.reason) == ("incomplete", "content_filter")
+    assert answer.output_text == ""
+    assert inline.upstream.received == []

@@ -80,9 +80,8 @@ def rest(connection: socket.socket) -> int:
 def test_s41_a_client_that_does_not_read_loses_its_place_and_its_connection(large: House, stream: bool) -> None:
     with patient(large) as connection:
         connection.sendall(request(said(HARMLESS, stream=stream), close=False))
-        if stream:  # its record waits for its end
-            assert eventually(lambda: in_flight(large) == 1)
-            assert connection.recv(1) == b"H"
+        if stream:  # its record comes with its end
+            assert eventually(lambda: in_flight(large) == 1 and any(map(waiting, fronts())))
         else:
             assert eventually(lambda: len(large.records(0)) == 1)
         assert in_flight(large) == 1
@@ -92,8 +91,8 @@ def test_s41_a_client_that_does_not_read_loses_its_place_and_its_connection(larg
         assert eventually(lambda: fronts() == [])
         assert rest(connection) < LARGE
     (record,) = large.records()
-    state = State.CLIENT_GONE if stream else State.ALLOWED
-    assert (record.state, record.status, record.stream) == (state, 200, stream)
+    ended = State.CLIENT_GONE if stream else State.ALLOWED
+    assert (record.state, record.status, record.stream) == (ended, 200, stream)
 
 
 @streams
@@ -175,7 +174,7 @@ def test_s41_fifty_clients_that_do_not_read_hold_up_nobody(large: House) -> None
         with ThreadPoolExecutor(4) as pool:
             statuses = list(pool.map(lambda text: large.chat(text).status, [HARMLESS, CANARY] * 10))
         assert statuses == [200, 400] * 10
-        assert eventually(lambda: in_flight(large) == 0, seconds=TIMEOUT_S + 2)
-        assert eventually(lambda: fronts() == [])
+        assert eventually(lambda: in_flight(large) == 0, seconds=TIMEOUT_S + 10)
+        assert eventually(lambda: fronts() == [], seconds=10)
     states = [record.state for record in large.records(70)]
     assert (states.count(State.ALLOWED), states.count(State.BLOCKED)) == (60, 10)
