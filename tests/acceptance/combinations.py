@@ -476,7 +476,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     leaks = sum("LEAK" in failure for failure in result.failures)
     print(f"{len(result.failures)} failures, {leaks} leaks")
     if given.json is not None:
-        told = {"seed": given.seed, "combinations": result.count, "exchanges": result.exchanges,
+        told = {"command": f"python -m tests.acceptance.combinations --count {given.count} --seed {given.seed}",
+                "combinations": result.count, "exchanges": result.exchanges,
                 "failures": result.failures, "leaks": leaks, "seconds": round(result.seconds, 1),
                 "seen": dict(sorted(result.seen.items()))}  # fmt: skip
         given.json.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")

@@ -230,7 +230,7 @@ def test_s37_a_stream_from_an_upstream_that_is_down_is_a_bad_gateway(one: House)
 
 # S38
 
-AGAIN = UpstreamConfig(connect_s=1.0, idle_s=1.0, breaker=BreakerConfig(failures=0))
+AGAIN = UpstreamConfig(connect_s=1.0, idle_s=0.5, breaker=BreakerConfig(failures=0))
 
 
 @pytest.fixture(scope="module")
