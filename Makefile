@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test lint types layers tests policies bench clean build docs
+.PHONY: help run test lint types layers tests policies combinations bench clean build docs
 
 help:
 	@echo "make run       the gateway in front of a small real generator: three exchanges, then it serves"
 	@echo "make test      lint, types, layers, tests, policies"
+	@echo "make combinations  10,000 generated ways to smuggle a phrase past the gateway, some minutes (COUNT=, SEED=)"
 	@echo "make bench     benchmarks (python -m benchmarks --help)"
 
 # The light environment of a user: no test tools.
@@ -42,6 +43,11 @@ policies: $(VENV)/.dev
 
 tests: $(VENV)/.dev
 	$(BIN)/pytest
+
+COUNT ?= 10000
+SEED ?= 1
+combinations: $(VENV)/.dev
+	$(BIN)/python -m tests.acceptance.combinations --count $(COUNT) --seed $(SEED)
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks gateway

@@ -209,6 +209,36 @@ def test_no_part_of_the_canary_is_released_wherever_and_however_finely_it_is_cut
         assert got.text == "I will tell you. "
 
 
+@pytest.mark.parametrize("before", [0, 1, 5, 9, 13, 20, 30])
+def test_a_phrase_that_is_long_only_in_escapes_is_found_over_the_end_of_a_sentence(
+    pipeline: Pipeline, before: int
+) -> None:
+    """A sentence is cut after so many characters, whatever they spell."""
+    policy = policy_of(pipeline)
+    escaped = "".join(f"\\u{ord(char):04x}" for char in "x" * before + CANARY)
+    for lane in (LANE, ARGUMENTS):
+        text = f'{{"q": "{escaped}", "r": 1}}'
+        assert isinstance(whole(pipeline, policy, lane.part(text)).released, Refusal)
+        for places in ((), range(6, len(text), 6), (150,)):
+            got = stream(pipeline, policy, cut(text, places, lane))
+            assert got.refusal is not None
+            assert escaped[-len(CANARY) * 6 :][:48] not in got.text
+
+
+def test_an_escape_in_the_middle_of_which_another_text_begins_is_held_with_what_it_belongs_to(
+    pipeline: Pipeline,
+) -> None:
+    policy = policy_of(pipeline)
+    escaped = "".join(f"\\u{ord(char):04x}" for char in CANARY)
+    for place in range(len(escaped)):
+        text = f'{{"q": "{escaped}"}}'
+        at = text.index(escaped) + place
+        rounds: list[list[Item]] = [[Delta(ARGUMENTS, text[:at])], [Pause(ARGUMENTS), Delta(LANE, "Meanwhile. ")]]
+        got = stream(pipeline, policy, [*rounds, [Pause(LANE), Delta(ARGUMENTS, text[at:])], [End(ARGUMENTS)]])
+        assert got.refusal is not None
+        assert escaped[:12] not in got.text
+
+
 def test_a_sentence_is_released_with_the_character_that_shows_its_end(pipeline: Pipeline) -> None:
     policy = policy_of(pipeline)
     rounds: list[list[Item]] = [[Delta(LANE, "It is raining today.")], [Delta(LANE, " ")], [Delta(LANE, "So")]]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from guard.content import Content, TextPart, View
 from guard.reading import Reading, locate, readings
 from guard.stream.thread import Piece
+from guard.text.escapes import unescape_json, unfinished
 from guard.text.sentences import context
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Scan:
             read += _alone(content, low, start, end)
         fresh, limit = self.known, end
         if not sentences[-1].last:
-            limit = max(fresh, end - classifier.horizon, low + _pending(content, classifier, read, end - low))
+            limit = max(fresh, low + _pending(content, classifier, read, end - low))
         self.known = limit
         return Window(content, pieces, read, low, end, fresh, limit, start, scored=classifier.reads == "sentences")
 
@@ -121,9 +122,12 @@ def _alone(content: Content, low: int, start: int, end: int) -> list[Reading]:
 
 
 def _pending(content: Content, classifier: Classifier[Any], read: Sequence[Reading], length: int) -> int:
-    """From where on the text of *content* may still grow into a match, in any of the ways it is read."""
+    """From where on the text of *content* may still grow into a match, in any of the ways it is read.
+
+    No match is longer than the horizon, as it is read: with its escapes undone, so it may be much longer as it stands.
+    """
     texts = [part.text for part in content.parts if isinstance(part, TextPart)]
-    least = min(length, classifier.pending("".join(texts)))
+    least = min(length, _growing(classifier, "".join(texts)))
     for view in {reading.source for reading in read if isinstance(reading.source, View)}:
         if not view.segments:
             continue
@@ -131,11 +135,20 @@ def _pending(content: Content, classifier: Classifier[Any], read: Sequence[Readi
         if len(view.segments) == 1 and texts[last.part].endswith(view.text):
             continue  # the text itself, or its end
         if last.part == len(texts) - 1 and last.origin_end == len(texts[-1]):  # it shows the end of the text
-            at = classifier.pending(view.text)
+            at = _growing(classifier, view.text)
             if at < len(view.text):
                 places = view.origins(at, len(view.text))
                 least = min(least, sum(map(len, texts[: places[0][0]])) + places[0][1])
+    if texts and (end := unfinished(texts[-1])) < len(texts[-1]):  # what it will be could belong to a match
+        begun = unescape_json(texts[-1][:end], 0) or View.of(texts[-1][:end], 0)
+        at = _growing(classifier, begun.text)
+        place = begun.origins(at, len(begun.text))[0][1] if at < len(begun.text) else end
+        least = min(least, length - len(texts[-1]) + place)
     return least
+
+
+def _growing(classifier: Classifier[Any], text: str) -> int:
+    return max(classifier.pending(text), len(text) - classifier.horizon)
 
 
 def _spots(window: Window, findings: Iterable[Finding]) -> Iterable[Spot]:

@@ -300,7 +300,7 @@ class Messages(Dialect):
             case "message_delta":
                 heard.code = document["delta"]["stop_reason"]
             case "message_stop":
-                heard.ending = {"refusal": "filtered", "end_turn": "whole"}[heard.code]
+                heard.ending = {"refusal": "filtered"}.get(heard.code, "whole")
 
     @staticmethod
     def _add(heard: Heard, delta: dict[str, Any]) -> None:
@@ -319,7 +319,7 @@ class Messages(Dialect):
                     elif event.type == "message_delta":
                         heard.code = str(event.delta.stop_reason)
                     elif event.type == "message_stop":
-                        heard.ending = {"refusal": "filtered", "end_turn": "whole"}[heard.code]
+                        heard.ending = {"refusal": "filtered"}.get(heard.code, "whole")
             except anthropic.APIStatusError as error:
                 body: Any = error.body
                 heard.code = body["error"].get("code", "")
@@ -372,7 +372,7 @@ class Ollama(Dialect):
             return
         self._add(heard, document["message"])
         if document["done"]:
-            heard.ending = {"stop": "whole", "content_filter": "filtered"}[document["done_reason"]]
+            heard.ending = {"content_filter": "filtered"}.get(document["done_reason"], "whole")
 
     @staticmethod
     def _add(heard: Heard, message: dict[str, Any]) -> None:

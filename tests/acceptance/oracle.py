@@ -160,10 +160,10 @@ class Bench:
                 assert answer.json == benign
                 continue
             said = {choice["index"]: choice["message"] for choice in benign["choices"]}
-            assert _without_empty(messages_of(deltas(answer.body))) == _without_empty(said)
+            assert without_empty(messages_of(deltas(answer.body))) == without_empty(said)
 
 
-def _without_empty(messages: dict[int, Any]) -> dict[int, Any]:
+def without_empty(messages: dict[int, Any]) -> dict[int, Any]:
     """*messages* without the fields that add nothing; a list of texts is what they say together."""
     return {
         index: {
