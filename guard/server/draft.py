@@ -43,7 +43,11 @@ class Draft:
     bytes_in: int = 0
     bytes_out: int = 0
     cut_off: Callable[[str, str], bytes] | None = None
-    """Makes the end of an answer that was being sent when the gateway was stopped."""
+    """Makes the end of an answer of which a part is sent, if it cannot be sent to its own."""
+    recorded: bool | None = None
+    """Whether its record was written, once that was tried."""
+    ended: bool = False
+    """Whether the last of an answer is sent."""
     masked: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What is to be restored in the answer. It ends with the request; no record has it."""
 

@@ -9,7 +9,6 @@ ends in its protocol's own way.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from dataclasses import dataclass
@@ -78,14 +77,11 @@ class Streamed:
         """Pass the answer on. What is returned is still to be recorded and sent; None if all is done.
 
         Raises:
-            UpstreamError, ClientGoneError, asyncio.CancelledError: and nothing was sent.
+            UpstreamError: and nothing was sent.
+            ClientGoneError, asyncio.CancelledError: what was sent has no end, which the draft can make.
         """
         try:
             out = await self._pass_on(chunks, watch)
-        except asyncio.CancelledError:
-            if self._started:
-                self._draft.cut_off = self._codec.failed
-            raise
         except (UpstreamError, RequestError) as error:
             failure = self._failure(error)
             if not self._started:
@@ -180,6 +176,7 @@ class Streamed:
             if not await self._house.begin(self._draft):
                 raise AuditError("the opening of a streamed answer was not written")
             self._started = True
+            self._draft.cut_off = self._codec.failed
             headers = [
                 (b"content-type", self._codec.media_type),
                 (b"cache-control", b"no-cache"),
@@ -220,6 +217,7 @@ class Streamed:
         self._draft.bytes_out += len(data)
         if not await self._house.record(self._draft, Reply(200, b"")):
             data = self._codec.failed("audit_unavailable", _UNRECORDED)
+        self._draft.ended = True
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 
     def _note(self) -> None:
