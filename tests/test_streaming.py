@@ -227,6 +227,22 @@ def test_a_word_of_context_counts_however_long_nothing_parts_the_text_before_it(
     same(streamed.decision, whole(pipeline, policy, LANE.part(text)).decision)
 
 
+LONG = """
+policy: long
+classifiers: {keywords: {builtin: [], patterns: {secret: ["BEGIN[^!]*END"]}}}
+rules: [{id: stop, when: {category: custom.secret}, then: block}]
+"""
+
+
+@pytest.mark.parametrize("between", [100, 1_000, 7_000])
+def test_a_long_match_of_a_pattern_is_held_from_its_beginning_on(pipeline: Pipeline, between: int) -> None:
+    policy = policy_of(pipeline, LONG)
+    text = f"It begins now. BEGIN {'so it goes ' * (between // 11)}END. "
+    got = stream(pipeline, policy, cut(text, range(50, len(text), 50)))
+    assert got.refusal == whole(pipeline, policy, LANE.part(text)).released
+    assert got.text == "It begins now. "
+
+
 def test_what_could_grow_over_the_end_of_the_thinking_is_read_with_the_answer(pipeline: Pipeline) -> None:
     policy = policy_of(pipeline)
     first, second = CANARY.split()
