@@ -24,6 +24,7 @@ from guard.finding import Finding
 from guard.policy.evaluate import decide
 from guard.stream.evidence import Evidence
 from guard.stream.gate import Entry, Gate, Growing, Marked, Out, Said
+from guard.stream.items import Delta, Item
 from guard.stream.needs import needs_of
 from guard.stream.scan import Scan, Spot, Window, placed
 from guard.stream.thread import Sentence
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from guard.engine import Station
     from guard.pipeline import Pipeline
     from guard.policy.model import Policy
-    from guard.stream.items import Item
     from guard.stream.thread import Piece, Thread
 
 _PASSIVE = frozenset({"allow", "flag", "label"})
@@ -42,6 +42,7 @@ _NOTEWORTHY = 0.5
 _MOST_TEXT_AT_ONCE = 16_384
 """Characters that are judged together: more would keep what comes first waiting for what comes last."""
 _MOST_REMEMBERED = 1024
+_LONGEST_REMEMBERED = 256
 _UNREAD = Scan()
 _DELIMITERS = ' \t\r\n"[]{},:'
 
@@ -135,7 +136,19 @@ class AnswerJudge:
 
     async def take(self, items: Iterable[Item], deadline: float) -> list[Out]:
         """Judge what *items* complete, and give what may be sent. *deadline* is a `time.monotonic` time."""
-        return await self._rounds([entry for item in items for entry in self._gate.feed(item)], deadline)
+        out: list[Out] = []
+        entries: list[Entry] = []
+        size = 0
+        for item in _small(items):
+            entries += self._gate.feed(item)
+            size += len(item.text) if isinstance(item, Delta) else 0
+            if size > _MOST_TEXT_AT_ONCE:
+                out += await self._rounds(entries, deadline)
+                if self.refusal is not None:
+                    return out
+                entries, size = [], 0
+                await asyncio.sleep(0)
+        return out + await self._rounds(entries, deadline)
 
     async def close(self, deadline: float) -> list[Out]:
         """Nothing follows: judge and give the rest."""
@@ -146,7 +159,7 @@ class AnswerJudge:
                 self._settle(marked, detection)
             effects = self._decided_all().effects if self._needs.labels else ()
             for growing in self._gate.threads.values():
-                self._reconsider(growing)
+                await self._reconsider(growing)
                 _label(growing, effects, self._locale)
             self._gate.close()
         return out + self._release()
@@ -179,12 +192,12 @@ class AnswerJudge:
                     self._scans.pop(key, None)
                 self._scans |= {key: scan for key, scan in before.items() if scan is not None}
                 for number, entry in enumerate(some):
-                    self._apply(await self._judge([entry], deadline))
+                    await self._apply(await self._judge([entry], deadline))
                     out += self._release(before=some[number + 1] if number + 1 < len(some) else None)
                     if self.refusal is not None:
                         return out
             else:
-                self._apply(outcome)
+                await self._apply(outcome)
                 out += self._release()
             if self.refusal is not None:
                 return out
@@ -290,7 +303,7 @@ class AnswerJudge:
             marked.after = left if isinstance(left, Content) else None
         marked.decided = True
 
-    def _apply(self, outcome: _Outcome) -> None:
+    async def _apply(self, outcome: _Outcome) -> None:
         self._found.add_texts(outcome)
         for marked, detection in outcome.detections:
             self._found.add(detection)
@@ -317,7 +330,7 @@ class AnswerJudge:
             if effect.action.name not in _PASSIVE:
                 self._change(effect)
         for growing in outcome.affected:
-            self._reconsider(growing)
+            await self._reconsider(growing)
 
     def _remember(self, marked: Marked, detection: Detection) -> None:
         """Texts of events that nothing was found in need not be judged again: names come with every chunk."""
@@ -325,7 +338,11 @@ class AnswerJudge:
         if content is None or detection.findings or detection.failures or detection.coverage.unscannable:
             return
         if len(self._seen) < _MOST_REMEMBERED:
-            self._seen.update((part.path, part.text) for part in content.parts if isinstance(part, TextPart))
+            self._seen.update(
+                (part.path, part.text)
+                for part in content.parts
+                if isinstance(part, TextPart) and len(part.text) <= _LONGEST_REMEMBERED
+            )
 
     def _new(self, decision: Decision) -> list[Effect]:
         """The effects of *decision* with what nothing was done about yet.
@@ -378,7 +395,7 @@ class AnswerJudge:
             else:
                 growing.cutters[pointer].add([own])
 
-    def _reconsider(self, growing: Growing) -> None:
+    async def _reconsider(self, growing: Growing) -> None:
         """Work out what is held of *growing*, and change the pieces that are whole by now as a whole."""
         growing.held = self._joint.get(growing)
         if not (growing.edited or self._needs.replaces):
@@ -396,7 +413,11 @@ class AnswerJudge:
             if effects and piece.lane.pointer not in growing.changed and growing.released < end:
                 text = growing.thread.slice(piece.start, end)
                 sent = max(0, growing.released - piece.start)
-                left = self._changed(piece.lane.part(text), effects)
+                part = piece.lane.part(text)
+                if len(text) > _MOST_TEXT_AT_ONCE:
+                    left = await self._pipeline.engine.aside(self._changed, part, effects)
+                else:
+                    left = self._changed(part, effects)
                 if isinstance(left, Refusal) or not left.startswith(text[:sent]):
                     self.refusal = left if isinstance(left, Refusal) else self._no_change(effects)
                     return
@@ -514,6 +535,16 @@ class _Found:
             failures=tuple(self.failures),
             coverage=Coverage(self.checked + texts * read, tuple(exempt.items()), tuple(self.unscannable)),
         )
+
+
+def _small(items: Iterable[Item]) -> Iterable[Item]:
+    """*items*, large pieces of text in several: others wait while one is cut into sentences."""
+    for item in items:
+        if isinstance(item, Delta) and len(item.text) > _MOST_TEXT_AT_ONCE:
+            for at in range(0, len(item.text), _MOST_TEXT_AT_ONCE):
+                yield Delta(item.lane, item.text[at : at + _MOST_TEXT_AT_ONCE])
+        else:
+            yield item
 
 
 def _affected(entries: Sequence[Entry]) -> list[Growing]:

@@ -469,3 +469,28 @@ def test_each_sentence_is_read_once_however_finely_the_stream_is_cut() -> None:
     engine.close()
     assert catalog.sentences.read == at_once
     assert at_once < 2 * len(text)
+
+
+def test_others_get_their_turn_while_a_large_piece_of_text_is_judged(pipeline: Pipeline) -> None:
+    policy = policy_of(pipeline)
+    text = f"See {ENTITY} now. " * 20_000
+
+    async def run() -> tuple[int, str]:
+        turns, done = 0, False
+
+        async def other() -> None:
+            nonlocal turns
+            while not done:
+                turns += 1
+                await asyncio.sleep(0)
+
+        waiting = asyncio.ensure_future(other())
+        judge = AnswerJudge(pipeline, policy, decision_id="d")
+        out = await judge.take([Delta(LANE, text)], time.monotonic() + 60)
+        done = True
+        await waiting
+        return turns, "".join(one.text for one in out if isinstance(one, Text))
+
+    turns, released = asyncio.run(run())
+    assert released.startswith("See <ENTITY_1> now. " * 19_000)
+    assert turns > len(text) // 20_000

@@ -101,6 +101,8 @@ class Streamed:
         finally:
             self._note()
         if self._judge.refusal is not None:
+            if self._started:
+                await self._go_on(out)  # what stood before it, if it was judged together with that at the end
             return await self._refuse(self._judge.refusal)
         return await self._finish(out)
 
