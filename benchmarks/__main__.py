@@ -7,9 +7,9 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import gateway
+from benchmarks import gateway, streaming
 
-QUESTIONS = {"gateway": gateway}
+QUESTIONS = {"gateway": gateway, "streaming": streaming}
 
 
 def main() -> int:

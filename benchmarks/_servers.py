@@ -6,6 +6,7 @@ Run as ``python -m benchmarks._servers VARIANT UPSTREAM_PORT FOLDER``; prints th
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import threading
 from pathlib import Path
@@ -15,7 +16,7 @@ import uvicorn
 
 from guard import registry
 from guard.audit import AuditRecord, AuditSink
-from guard.classifier import Classifier, Readable
+from guard.classifier import Classifier, Readable, Reads
 from guard.config import Address, AuditConfig, GatewayConfig, UpstreamConfig
 from guard.content import Modality, View
 from guard.finding import Finding
@@ -23,11 +24,11 @@ from guard.pipeline import Pipeline
 from guard.protocols import ADAPTERS
 from guard.server.app import Gateway, create_gateway
 from guard.server.exchange import Handler
-from guard.server.run import running
+from guard.server.run import running, spare_the_collector
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 POLICY = """
 policy: benchmark
@@ -42,6 +43,10 @@ rules:
     when: {any: [{category: custom.entity}, {category: custom.phrase, at_least: 0.5, at_most: 0.9}]}
     then: redact
 """
+
+
+PHRASE = "ZORBLAX-7731"
+_PHRASE = re.compile(PHRASE)
 
 
 class StubClassifier(Classifier[str]):
@@ -65,11 +70,32 @@ class StubClassifier(Classifier[str]):
 
     def classify(self, items: Sequence[str]) -> list[list[Finding]]:
         """One score per text, high where the phrase stands."""
-        return [[Finding("custom.phrase", 0.99 if "ZORBLAX-7731" in text else 0.01)] for text in items]
+        return [[Finding("custom.phrase", 0.99 if PHRASE in text else 0.01)] for text in items]
+
+
+class StreamStub(StubClassifier):
+    """The same for answers that are judged while they are streamed: it knows where the phrase could begin."""
+
+    reads: Reads = "stretches"
+
+    def classify(self, items: Sequence[str]) -> list[list[Finding]]:
+        """Where the phrase stands."""
+        return [
+            [Finding("custom.phrase", 0.99, match.span()) for match in _PHRASE.finditer(text)] if PHRASE in text else []
+            for text in items
+        ]
+
+    def pending(self, text: str) -> int:
+        """Where a beginning of the phrase ends the text."""
+        most = min(len(PHRASE) - 1, len(text))
+        return len(text) - next((n for n in range(most, 0, -1) if text.endswith(PHRASE[:n])), 0)
 
 
 class StubCatalog:
     """The stub alone."""
+
+    def __init__(self, stub: type[StubClassifier] = StubClassifier) -> None:
+        self._stub = stub
 
     def names(self) -> tuple[str, ...]:
         """Its name."""
@@ -77,15 +103,15 @@ class StubCatalog:
 
     def find(self, name: str) -> type[Classifier[Any]]:
         """Its class."""
-        return StubClassifier if name == "stub" else registry.find(name)
+        return self._stub if name == "stub" else registry.find(name)
 
     def provides(self, name: str, options: Mapping[str, object] | None = None) -> frozenset[str]:
         """Its categories."""
-        return StubClassifier.categories if name == "stub" else registry.provides(name, options)
+        return self._stub.categories if name == "stub" else registry.provides(name, options)
 
     def create(self, name: str, options: Mapping[str, object] | None = None) -> Classifier[Any]:
         """A new one."""
-        return StubClassifier() if name == "stub" else registry.create(name, options)
+        return self._stub() if name == "stub" else registry.create(name, options)
 
 
 class NullSink(AuditSink):
@@ -122,7 +148,8 @@ def _gateway(variant: str, upstream: int, folder: Path) -> tuple[GatewayConfig, 
     )
     if variant == "guard-default":
         return config, create_gateway(config)
-    gateway = create_gateway(config, catalog=StubCatalog())
+    stub = StreamStub if variant == "guard-stream" else StubClassifier
+    gateway = create_gateway(config, catalog=StubCatalog(stub))
     if variant == "guard-no-audit":
         gateway.handler = Handler(
             adapters=ADAPTERS,
@@ -175,6 +202,30 @@ def _starlette(forward: _Forward) -> Any:
     return Starlette(routes=[Route("/v1/chat/completions", chat, methods=["POST"])])
 
 
+class _Relay(Protocol):
+    """Sends a body to the upstream, gives what comes back piece by piece."""
+
+    def __call__(self, body: bytes) -> AsyncIterator[bytes]: ...
+
+
+def _asgi_stream(relay: _Relay) -> Any:
+    """The smallest ASGI pass-through of a stream: each piece is sent on as it comes."""
+
+    async def app(_: _Message, receive: Callable[[], Awaitable[_Message]], send: Any) -> None:
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        headers = [(b"content-type", b"text/event-stream")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        async for piece in relay(body):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    return app
+
+
 _HEADERS = {"content-type": "application/json", "authorization": "Bearer sk-benchmark"}
 
 
@@ -205,10 +256,41 @@ async def _aiohttp(url: str) -> Any:
         yield forward
 
 
+@contextlib.asynccontextmanager
+async def _httpx_stream(url: str) -> Any:
+    import httpx
+
+    limits = httpx.Limits(max_connections=1024, max_keepalive_connections=1024)
+    async with httpx.AsyncClient(limits=limits, trust_env=False, timeout=60) as client:
+
+        async def relay(body: bytes) -> AsyncIterator[bytes]:
+            async with client.stream("POST", url, content=body, headers=_HEADERS) as answer:
+                async for piece in answer.aiter_raw():
+                    yield piece
+
+        yield relay
+
+
+@contextlib.asynccontextmanager
+async def _aiohttp_stream(url: str) -> Any:
+    import aiohttp
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1024)) as session:
+
+        async def relay(body: bytes) -> AsyncIterator[bytes]:
+            async with session.post(url, data=body, headers=_HEADERS) as answer:
+                async for piece in answer.content.iter_any():
+                    yield piece
+
+        yield relay
+
+
 _PASS_THROUGHS = {
     "asgi-aiohttp": (_asgi, _aiohttp),
     "asgi-httpx": (_asgi, _httpx),
     "starlette-httpx": (_starlette, _httpx),
+    "stream-aiohttp": (_asgi_stream, _aiohttp_stream),
+    "stream-httpx": (_asgi_stream, _httpx_stream),
 }
 
 
@@ -245,6 +327,7 @@ def main(variant: str, upstream: int, folder: Path) -> None:
         uvloop.run(_pass_through(variant, upstream))
         return
     config, gateway = _gateway(variant, upstream, folder)
+    spare_the_collector()  # as `guard serve` does
     with running(config, gateway) as ports:
         print(ports.data, flush=True)
         sys.stdin.read()

@@ -16,12 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import _harness
+from benchmarks import _harness, _nginx
 from benchmarks._traffic import ANSWER, request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from benchmarks._harness import Child
 
 QUESTION = "what a request through the gateway adds to calling the upstream directly"
@@ -42,7 +40,7 @@ _STREAMED = ("direct", "nginx", "guard")
 BARS = {"added_p50_ms": 1.5, "cpu_ms": 1.0}
 """What the gateway may add to a request with a stub classifier: milliseconds of latency and of CPU."""
 
-_PACKAGES = (
+PACKAGES = (
     "guard-gateway", "aiohttp", "httptools", "httpx", "orjson", "prometheus-client", "sniffio", "starlette", "uvicorn",
     "uvloop",
 )  # fmt: skip
@@ -63,33 +61,17 @@ PROFILES = {
     "full": Profile(repeats=9, requests=2500, seconds=0.9, total_s=270),
 }
 _FEWEST_REPEATS = 2
-_DISK = "/var/tmp" if Path("/var/tmp").is_dir() else None
+DISK = "/var/tmp" if Path("/var/tmp").is_dir() else None
 """Where records are written: a disk, not memory, or their sync would cost nothing."""
-
-_NGINX = """
-daemon off; master_process off; worker_processes 1; error_log /dev/null; pid {folder}/nginx.pid;
-events {{ worker_connections 1024; }}
-http {{
-  access_log off; client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
-  uwsgi_temp_path {folder}; scgi_temp_path {folder}; keepalive_requests 1000000;
-  upstream generator {{ server 127.0.0.1:{upstream}; keepalive 64; keepalive_requests 1000000; }}
-  server {{
-    listen 127.0.0.1:{port};
-    location / {{
-      proxy_pass http://generator; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off;
-    }}
-  }}
-}}
-"""
 
 
 def measure(profile: str, *, only: frozenset[str] | None = None) -> dict[str, Any]:
     """Measure all variants, or *only* these and the baseline, and give everything measured as plain JSON."""
     chosen = PROFILES[profile]
     began = time.monotonic()
-    about = _harness.machine(_PACKAGES)
+    about = _harness.machine(PACKAGES)
     with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=_DISK, prefix="guard-benchmark-")))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=DISK, prefix="guard-benchmark-")))
         upstream = stack.enter_context(_harness.python("benchmarks._upstream"))
         load = stack.enter_context(_harness.python("benchmarks._load"))
         servers, notes = _start(stack, upstream, folder, only)
@@ -123,7 +105,7 @@ def _start(
             if shutil.which("nginx") is None:
                 notes.append("nginx is not installed: that row is left out")
                 continue
-            servers[name] = stack.enter_context(_nginx(upstream.port, folder))
+            servers[name] = stack.enter_context(_nginx.serving(upstream.port, folder))
         else:
             try:
                 child = _harness.python("benchmarks._servers", name, str(upstream.port), str(folder))
@@ -131,15 +113,6 @@ def _start(
             except RuntimeError:
                 notes.append(f"{name} did not start: that row is left out")
     return servers, notes
-
-
-@contextlib.contextmanager
-def _nginx(upstream: int, folder: Path) -> Iterator[Child]:
-    port = _harness.free_port()
-    config = folder / "nginx.conf"
-    config.write_text(_NGINX.format(folder=folder, upstream=upstream, port=port))
-    with _harness.program(["nginx", "-p", str(folder), "-e", "/dev/null", "-c", str(config)], port) as child:
-        yield child
 
 
 _Key = tuple[str, str, int]

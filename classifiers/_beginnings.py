@@ -47,7 +47,7 @@ def beginnings(pattern: str) -> str:
     r"""A pattern for every non-empty beginning of a match, turned around; "" if *pattern* only matches nothing.
 
     >>> beginnings(r"ab+(?:c|de)")
-    '(?:(?:b+|(?:(?:c|(?:e)?d))b+)?a)'
+    '(?:(?:b+|(?:c|(?:e)?d)b+)?a)'
 
     Raises:
         NotUnderstood: *pattern* has syntax that is not read here, or is no RE2 pattern.
@@ -60,7 +60,7 @@ def backwards(pattern: str) -> str:
     r"""A pattern that matches, turned around, what *pattern* matches.
 
     >>> backwards(r"^ab+(?:c|de)")
-    '(?:(?:c|ed)b+a\\z)'
+    '(?:(?:(?:c|ed)b+a\\z))'
 
     Raises:
         NotUnderstood: as `beginnings`.

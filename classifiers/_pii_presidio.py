@@ -140,7 +140,12 @@ class Names:
     def read(self, texts: Sequence[str]) -> Iterator[list[tuple[str, float, int, int]]]:
         """``(entity, score, start, end)`` of every name, one list per text, in order."""
         readable = [scrub(text) for text in texts]
-        for output in self._engine.process_batch(readable, "en", batch_size=32):
+        outputs = iter(self._engine.process_batch([text for text in readable if text.strip()], "en", batch_size=32))
+        for text in readable:
+            if not text.strip():  # a Chinese sentence, most often: nothing in it that the model knows
+                yield []
+                continue
+            output = next(outputs)
             found = self._recognizer.analyze(output[0], self._wanted, output[1])
             yield [(_OURS[f.entity_type], f.score, f.start, f.end) for f in found]
 

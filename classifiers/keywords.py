@@ -35,6 +35,8 @@ _REPEATS = re.compile(r"[*+]|\{\d")
 _NEAR = 256
 _FAR = 8192
 """The horizon of patterns that repeat something: a match may be as long as that."""
+_BESIDE = 64
+"""Characters read before what is new besides those that the longest word could have: there may be spaces in it."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Keywords(Classifier[str]):
     categories = frozenset({*BUILTIN.values(), "custom"})
     reads: Reads = "stretches"
     horizon = _NEAR
-    lookbehind = 256  # longer than any word of a list, so that none seems to begin where the text read does
+    lookbehind = 256
     window = 65_536
     batch_cost = 65_536
     inline_cost = 1_000
@@ -116,6 +118,10 @@ class Keywords(Classifier[str]):
             *(part for name, words in self.options.lists.items() for part in _custom(name, words)),
             *(part for name in self.options.builtin for part in _builtin(name, self.options.min_score)),
         ]
+        if not self.options.patterns:
+            # Longer than any word of a list, so that none seems to begin where the text read does.
+            longest = max((len(word) for some in self._lists for word in some.scores), default=0)
+            self.lookbehind = min(self.lookbehind, _BESIDE + longest)
         self._words = Scanner([words.pattern for words in self._lists], longest=True)
         self._pattern_names, self._patterns = _patterns(self.options.patterns)
         self._word_growth = Growth(words={word for some in self._lists for word in some.scores}, horizon=_NEAR)

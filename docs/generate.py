@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from docs import contracts
 from guard import registry
 from guard.actions import ACTIONS
 from guard.cli import build_parser
@@ -12,6 +13,8 @@ from guard.policy import json_schema
 from guard.taxonomy import CATEGORIES
 
 HERE = Path(__file__).parent / "reference"
+PROTOCOLS = Path(__file__).parent / "protocols.md"
+BEGIN, END = "<!-- begin of what docs/generate.py writes -->", "<!-- end of what docs/generate.py writes -->"
 
 
 def categories() -> str:
@@ -48,11 +51,22 @@ def command_line() -> str:
     return "\n".join(blocks)
 
 
+def protocols() -> str:
+    """The page about protocols, with the table of what is enforced as the contracts say it now."""
+    before, begin, rest = PROTOCOLS.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{PROTOCOLS} has no place for the table")
+    return f"{before}{begin}\n\n{contracts.table(contracts.described())}\n\n{end}{after}"
+
+
 def pages() -> dict[Path, str]:
     """Every generated page by its path."""
     return {
         HERE / "categories.md": categories(),
         HERE / "command-line.md": command_line(),
+        HERE / "fields.md": contracts.fields(contracts.described()),
+        PROTOCOLS: protocols(),
         HERE / "policy.schema.json": json.dumps(json_schema(ACTIONS, registry), indent=2, ensure_ascii=False) + "\n",
     }
 

@@ -59,6 +59,7 @@ class Decoder:
         if make is None:
             raise UnknownCoding("the content coding is not known; send gzip, deflate, br, zstd or identity")
         self._coder = make()
+        self._plain = make is _Identity
         self._limit = limit
         self._size = 0
 
@@ -69,14 +70,23 @@ class Decoder:
             TooLarge: this piece would exceed the limit; it does not come.
             Damaged: the data is none of its coding.
         """
+        if self._plain and len(data) <= PIECE:  # as events come, one by one
+            self._count(data)
+            return iter((data,) if data else ())
+        return self._decoded(data)
+
+    def _decoded(self, data: bytes) -> Iterator[bytes]:
         view = memoryview(data)
         for start in range(0, len(view), _SLICE):
             for out in self._coder.feed(bytes(view[start : start + _SLICE])):
-                self._size += len(out)
-                if self._size > self._limit:
-                    raise TooLarge(f"the decoded body is larger than {self._limit} bytes")
+                self._count(out)
                 for cut in range(0, len(out), PIECE):
                     yield out[cut : cut + PIECE]
+
+    def _count(self, out: bytes) -> None:
+        self._size += len(out)
+        if self._size > self._limit:
+            raise TooLarge(f"the decoded body is larger than {self._limit} bytes")
 
     def end(self) -> None:
         """Say that there is no more data. A body of no bytes at all is an empty one, whatever its coding.

@@ -6,6 +6,7 @@
     admin: 127.0.0.1:8081
     upstream: {url: "http://127.0.0.1:9000/v1", api_key_env: UPSTREAM_KEY, timeout_s: 600}
     policies: policies/
+    protocols: [a1111, my-generators/]
     audit: {sink: sqlite, path: guard-audit.db}
     vault: {scope: conversation, secret_env: GUARD_VAULT_SECRET, rotate_s: 86400}
     limits: {body_bytes: 10485760, judge_timeout_s: 10}
@@ -121,6 +122,8 @@ class GatewayConfig:
     admin: Address = Address("127.0.0.1", 8081)
     upstream: UpstreamConfig = UpstreamConfig()
     policies: str = ""
+    protocols: tuple[str, ...] = ()
+    """Descriptions of generators' protocols besides the built-in ones: files, folders, or names of bundled ones."""
     audit: AuditConfig = AuditConfig()
     vault: VaultConfig = VaultConfig()
     limits: Limits = Limits()
@@ -166,6 +169,7 @@ def load_config(path: str | Path) -> GatewayConfig:
     return replace(
         config,
         policies=_policies_beside(home, config.policies),
+        protocols=tuple(str((home / one).absolute()) if (home / one).exists() else one for one in config.protocols),
         audit=replace(config.audit, path=str(home / config.audit.path)),
     )
 
@@ -184,7 +188,8 @@ def is_base_url(text: str) -> bool:
 
 
 def _config(root: Field) -> GatewayConfig:
-    top = root.members(("listen", "admin", "upstream", "policies", "audit", "vault", "limits", "tenants"))
+    known = ("listen", "admin", "upstream", "policies", "protocols", "audit", "vault", "limits", "tenants")
+    top = root.members(known)
     config = GatewayConfig()
     if "listen" in top:
         config = replace(config, listen=_address(top["listen"]))
@@ -194,6 +199,8 @@ def _config(root: Field) -> GatewayConfig:
         config = replace(config, upstream=_upstream(top["upstream"]))
     if "policies" in top:
         config = replace(config, policies=top["policies"].text())
+    if "protocols" in top:
+        config = replace(config, protocols=tuple(item.text() for item in top["protocols"].items()))
     if "audit" in top:
         config = replace(config, audit=_audit(top["audit"]))
     if "vault" in top:

@@ -37,12 +37,16 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What was looked at: every part is *checked*, *exempt* by a named rule, or *unscannable*."""
+    """What was looked at: every part is *checked*, *exempt* by a named rule, or *unscannable*.
+
+    *unchecked* parts should have been looked at and were not (`guard.ledger`); there is none, but for a defect.
+    """
 
     checked: int = 0
     exempt: tuple[tuple[str, int], ...] = ()
     unscannable: tuple[tuple[str, str], ...] = ()
     """``(pointer, reason)`` of each part that no classifier could read."""
+    unchecked: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,15 @@ would hold up the event loop (much text, many parts, media, many findings) is wo
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from guard import telemetry
+from guard import ledger
 from guard.actions import enforce
 from guard.asking import Prepared, heard
 from guard.batching.pool import PoolClosed
 from guard.content import Content, Direction, Modality, TextPart, View
-from guard.decision import Coverage, Decision, Detection, Failure, FailureKind, Judged
+from guard.decision import Coverage, Detection, Failure, FailureKind, Judged
 from guard.engine import Catalog, Engine, Station
 from guard.policy.evaluate import decide
 from guard.reading import Reading, Views, locate, media_readings, readings
@@ -49,7 +50,7 @@ class Pipeline:
             judged = await self.engine.aside(_conclude, content, policy, detection, decision_id)
         else:
             judged = _conclude(content, policy, detection, decision_id)
-        _count(judged.decision)
+        ledger.enter(judged.decision)
         return judged
 
     async def detect(self, content: Content, policy: Policy, deadline: float) -> Detection:
@@ -73,7 +74,9 @@ class Pipeline:
         else:
             for consultation in slow or quick:
                 await consultation.run(self.engine, deadline)
-        return _detection(content, present, slow + quick, self.engine.unread(policy, content.direction))
+        found = _detection(content, present, slow + quick, self.engine.unread(policy, content.direction))
+        unchecked = _unchecked(content, self.engine.plan(policy, content.direction), slow + quick, found.coverage)
+        return replace(found, coverage=replace(found.coverage, unchecked=unchecked)) if unchecked else found
 
 
 def _conclude(content: Content, policy: Policy, detection: Detection, decision_id: str) -> Judged:
@@ -99,6 +102,7 @@ class _Consultation:
         self.read: list[Reading] | None = None
         self.prepared: Prepared | None = None
         self.passages: list[Passage] = []
+        self.unseen: frozenset[int] | None = None
         self.failures: list[Failure] = []
         self.findings: list[Finding] = []
 
@@ -184,6 +188,7 @@ class _Consultation:
         self.failures += prepared.failures
 
     def _hear(self, read: Sequence[Reading], answers: Sequence[Answer]) -> None:
+        self.unseen = ledger.unseen(self.content, self.station.classifier.modalities, read)
         said, failures = heard(self.station.name, read, answers)
         self.failures += failures
         apart = sum(len(passage.window.readings) for passage in self.passages)
@@ -245,9 +250,21 @@ def _coverage(content: Content, consultations: Sequence[_Consultation], unread: 
     return Coverage(checked, tuple(exempt.items()), tuple(unscannable))
 
 
-def _count(decision: Decision) -> None:
-    telemetry.decided(decision.policy, decision.direction.value, decision.action).inc()
-    for failure in decision.failures:
-        telemetry.FAILURES.labels(failure.classifier, failure.kind.value).inc()
-    if decision.coverage.unscannable:
-        telemetry.UNSCANNABLE.labels(decision.policy).inc(len(decision.coverage.unscannable))
+def _unchecked(
+    content: Content, plan: Sequence[Station], consultations: Sequence[_Consultation], coverage: Coverage
+) -> int:
+    """How many parts were not shown to a classifier of the *plan* that reads such, or are not in the *coverage*."""
+    asked = {id(consultation.station): consultation for consultation in consultations}
+    unseen: set[int] = set()
+    for station in plan:
+        consultation = asked.get(id(station))
+        if consultation is not None and consultation.failures:  # the policy decides what that means
+            continue
+        if consultation is not None and consultation.unseen is not None:
+            missing = consultation.unseen
+        else:  # nobody was asked: right where there is nothing of the kind to read
+            missing = ledger.unseen(content, station.classifier.modalities, ())
+        unseen |= missing
+    if unseen:
+        unseen -= {number for one in consultations for number in one.unreadable}
+    return max(len(unseen), ledger.uncounted(content, coverage))

@@ -82,6 +82,7 @@ def describe_coverage(coverage: Coverage) -> dict[str, Any]:
         "checked": coverage.checked,
         "exempt": dict(coverage.exempt),
         "unscannable": [{"part": pointer, "reason": reason} for pointer, reason in coverage.unscannable],
+        "unchecked": coverage.unchecked,
     }
 
 

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from guard import telemetry
+from guard import ledger
 from guard.actions import enforce
 from guard.actions.label import closing
 from guard.asking import Prepared, heard
@@ -22,8 +24,9 @@ from guard.content import Content, Direction, Modality, TextPart
 from guard.decision import Cause, Coverage, Decision, Detection, Effect, Failure, Refusal
 from guard.finding import Finding
 from guard.policy.evaluate import decide
+from guard.policy.model import Mode
 from guard.stream.evidence import Evidence
-from guard.stream.gate import Entry, Gate, Growing, Marked, Out, Said
+from guard.stream.gate import Entry, Gate, Growing, Marked, Out, Said, Text
 from guard.stream.items import Delta, Item
 from guard.stream.needs import needs_of
 from guard.stream.scan import Scan, Spot, Window, placed
@@ -44,6 +47,7 @@ _MOST_TEXT_AT_ONCE = 16_384
 _MOST_REMEMBERED = 1024
 _LONGEST_REMEMBERED = 256
 _UNREAD = Scan()
+Early = Callable[[list[Out]], Awaitable[None]]
 _DELIMITERS = ' \t\r\n"[]{},:'
 
 
@@ -119,7 +123,10 @@ class AnswerJudge:
         self._gate = Gate(
             redacts=self._needs.changes, reach=reach, keep=self._needs.replaces, labels=self._needs.labels
         )
+        self._coming: deque[Item] = deque()
+        self._fed: list[Entry] = []
         self._scans: dict[tuple[Growing, str], Scan] = {}
+        self._marks = ledger.Marks()
         self._found = _Found()
         self._evidence = Evidence(self._needs)
         self._fired: dict[str, set[int]] = {}
@@ -127,6 +134,10 @@ class AnswerJudge:
         self._first: dict[str, tuple[int, int, int]] = {}
         self._late: list[tuple[Marked, Detection]] = []
         self._effects: dict[str, list[Effect]] = {}
+        self.early = 0
+        """Characters that were released before all classifiers had read them: see `Policy.release_below`."""
+        self._early_below = policy.release_below if policy.mode is Mode.ENFORCE else None
+        self._exact = [station for station in self._stations if station.classifier.reads == "stretches"]
         self._seen: set[tuple[object, str]] = set()
 
     @property
@@ -134,25 +145,73 @@ class AnswerJudge:
         """Characters that have come and were not released."""
         return sum(one.thread.end - one.released for one in self._gate.threads.values())
 
-    async def take(self, items: Iterable[Item], deadline: float) -> list[Out]:
-        """Judge what *items* complete, and give what may be sent. *deadline* is a `time.monotonic` time."""
+    async def take(self, items: Iterable[Item], deadline: float, early: Early | None = None) -> list[Out]:
+        """Judge what *items* complete, and give what may be sent. *deadline* is a `time.monotonic` time.
+
+        Where the policy says so, *early* is given what goes out before all of it is judged.
+        """
+        self.feed(items)
         out: list[Out] = []
-        entries: list[Entry] = []
-        size = 0
-        for item in _small(items):
-            entries += self._gate.feed(item)
-            size += len(item.text) if isinstance(item, Delta) else 0
-            if size > _MOST_TEXT_AT_ONCE:
-                out += await self._rounds(entries, deadline)
-                if self.refusal is not None:
-                    return out
-                entries, size = [], 0
+        while self._fed and self.refusal is None:
+            entries, self._fed = self._fed, []
+            if early is not None and out:  # what is let out early stands behind it
+                await early(out)
+                out = []
+            out += await self._judged(entries, deadline, early)
+            while self._coming and not self._fed:
                 await asyncio.sleep(0)
-        return out + await self._rounds(entries, deadline)
+                self._feed_some()
+        return out
+
+    async def _judged(self, entries: list[Entry], deadline: float, early: Early | None) -> list[Out]:
+        readers = self._stations
+        if early is not None and self._early_below is not None:
+            before = self._copied(entries)
+            if await self._go_ahead(entries, deadline, early):
+                readers = [station for station in self._stations if station not in self._exact]
+            else:
+                self._restore(before)
+        return await self._rounds(entries, deadline, readers)
+
+    async def _go_ahead(self, entries: list[Entry], deadline: float, early: Early) -> bool:
+        """Release what classifiers of exact matches let go; those that score sentences read it afterwards.
+
+        False where that would be the end of the answer: it is judged anew, by all of them.
+        """
+        outcome = await self._judge([entry for entry in entries if isinstance(entry, Said)], deadline, self._exact)
+        if outcome.ends:
+            return False
+        self._found.add_texts(outcome)
+        self._settle_texts(outcome, self._exact)
+        await self._change_texts(outcome)
+        out = self._release()
+        self.early += sum(len(one.text) for one in out if isinstance(one, Text))
+        if out:
+            await early(out)
+        return True
+
+    def feed(self, items: Iterable[Item]) -> bool:
+        """Take *items* in; whether they complete something, so that the next `take` has to judge."""
+        self._coming += _small(items)
+        while self._coming and not self._fed:
+            self._feed_some()
+        return bool(self._fed)
+
+    def _feed_some(self) -> None:
+        """Take in what has come, as far as others should wait for it."""
+        size = 0
+        while self._coming and size < _MOST_TEXT_AT_ONCE:
+            item = self._coming.popleft()
+            self._fed += self._gate.feed(item)
+            size += len(item.text) if isinstance(item, Delta) else 0
 
     async def close(self, deadline: float) -> list[Out]:
         """Nothing follows: judge and give the rest."""
-        out = await self._rounds(self._gate.end(), deadline)
+        out = await self.take((), deadline) if self._coming else []
+        if self.refusal is not None:
+            return out
+        entries, self._fed = [*self._fed, *self._gate.end()], []
+        out += await self._rounds(entries, deadline, self._stations)
         if self.refusal is None:  # what other findings could have made of what is held, they no longer can
             self._joint.clear()
             for marked, detection in self._late:
@@ -167,18 +226,19 @@ class AnswerJudge:
     def decision(self) -> Decision:
         """The decision on all that came, for the record."""
         decision = self._decided_all()
-        telemetry.decided(decision.policy, decision.direction.value, decision.action).inc()
-        for failure in decision.failures:
-            telemetry.FAILURES.labels(failure.classifier, failure.kind.value).inc()
-        if decision.coverage.unscannable:
-            telemetry.UNSCANNABLE.labels(decision.policy).inc(len(decision.coverage.unscannable))
+        coverage = decision.coverage
+        readers = self._exact if self.early else self._stations  # an answer may break off before the others are done
+        unseen = self._marks.unseen(self._gate.threads.values(), [station.name for station in readers])
+        if unseen:
+            decision = replace(decision, coverage=replace(coverage, unchecked=coverage.unchecked + unseen))
+        ledger.enter(decision)
         return decision
 
     def _decided_all(self) -> Decision:
         texts = sum(len(one.thread.pieces) for one in self._gate.threads.values())
         return decide(self._policy, self._found.detection(texts, read=bool(self._stations)), self._id)
 
-    async def _rounds(self, entries: list[Entry], deadline: float) -> list[Out]:
+    async def _rounds(self, entries: list[Entry], deadline: float, readers: Sequence[Station]) -> list[Out]:
         """Judge *entries*, not too many at once; and one by one where one of them ends the answer.
 
         So what was released before a block is the same whether its sentences came alone or together.
@@ -186,13 +246,11 @@ class AnswerJudge:
         out: list[Out] = []
         for some in _portions(entries):
             before = self._copied(some) if len(some) > 1 else {}
-            outcome = await self._judge(some, deadline)
+            outcome = await self._judge(some, deadline, readers)
             if outcome.ends and len(some) > 1:
-                for key in before:
-                    self._scans.pop(key, None)
-                self._scans |= {key: scan for key, scan in before.items() if scan is not None}
+                self._restore(before)
                 for number, entry in enumerate(some):
-                    await self._apply(await self._judge([entry], deadline))
+                    await self._apply(await self._judge([entry], deadline, readers))
                     out += self._release(before=some[number + 1] if number + 1 < len(some) else None)
                     if self.refusal is not None:
                         return out
@@ -208,17 +266,24 @@ class AnswerJudge:
         keys = [(growing, station.name) for growing in _affected(entries) for station in self._stations]
         return {key: scan.copy() if (scan := self._scans.get(key)) is not None else None for key in keys}
 
+    def _restore(self, before: dict[tuple[Growing, str], Scan | None]) -> None:
+        for key, scan in before.items():
+            if scan is not None:
+                self._scans[key] = scan
+            else:
+                self._scans.pop(key, None)
+
     def _release(self, before: Entry | None = None) -> list[Out]:
         return self._gate.release(before) if self.refusal is None else []
 
     # Detect and decide: nothing is changed but the places up to which classifiers have read
 
-    async def _judge(self, entries: Sequence[Entry], deadline: float) -> _Outcome:
+    async def _judge(self, entries: Sequence[Entry], deadline: float, readers: Sequence[Station]) -> _Outcome:
         sentences: dict[Growing, list[Sentence]] = {}
         for entry in entries:
             if isinstance(entry, Said):
                 sentences.setdefault(entry.growing, []).append(entry.sentence)
-        asked = [(station, windows) for station in self._stations if (windows := self._windows(station, sentences))]
+        asked = [(station, windows) for station in readers if (windows := self._windows(station, sentences))]
         answers = await self._ask_all(asked, deadline)
         spots = [spot for answer in answers for spot in answer.spots]
         detections = [(entry, await self._detect(entry, deadline)) for entry in entries if isinstance(entry, Marked)]
@@ -236,7 +301,10 @@ class AnswerJudge:
         return outcome
 
     def _enforced(self, content: Content, seen: Detection, evidence: Sequence[Finding]) -> Content | Refusal:
-        """What is left of an event's *content*; what rules say of text elsewhere is not its concern, but a block is."""
+        """What is left of an event's *content*; what rules say of text elsewhere is not its concern, but a block is.
+
+        Labels are no concern of it at all: they stand at the end of what is said.
+        """
         detection = replace(seen, findings=(*seen.findings, *evidence))
         decision = decide(self._policy, detection, self._id)
         content = replace(content, locale=self._locale)
@@ -244,9 +312,13 @@ class AnswerJudge:
         effects = []
         for effect in decision.effects:
             findings = tuple(finding for finding in effect.findings if finding.part in own)
-            if findings or effect.action.name == "block":
+            if effect.action.name == "block" or (findings and effect.action.name != "label"):
                 effects.append(replace(effect, findings=findings))
-        return enforce(content, replace(decision, effects=tuple(effects)))
+        action = decision.action
+        if decision.cause is Cause.RULES:  # nothing but a rule asked for it, and that may have been about other texts
+            strongest = max((effect.action for effect in effects), key=lambda one: one.strength, default=None)
+            action = strongest.name if strongest is not None else "allow"
+        return enforce(content, replace(decision, action=action, effects=tuple(effects)))
 
     def _windows(self, station: Station, sentences: dict[Growing, list[Sentence]]) -> list[Asked]:
         """What *station* reads of *sentences*."""
@@ -280,8 +352,10 @@ class AnswerJudge:
 
     async def _ask_all(self, asked: Sequence[tuple[Station, list[Asked]]], deadline: float) -> list[_Heard]:
         if len(asked) < 2:
-            return [await _ask(station, windows, deadline) for station, windows in asked]
-        return list(await asyncio.gather(*(_ask(station, windows, deadline) for station, windows in asked)))
+            return [await _ask(station, windows, deadline, self._marks) for station, windows in asked]
+        return list(
+            await asyncio.gather(*(_ask(station, windows, deadline, self._marks) for station, windows in asked))
+        )
 
     async def _detect(self, marked: Marked, deadline: float) -> Detection:
         content = marked.event.content
@@ -305,12 +379,12 @@ class AnswerJudge:
 
     async def _apply(self, outcome: _Outcome) -> None:
         self._found.add_texts(outcome)
+        if self._early_below is not None and self._highest(outcome) >= self._early_below:
+            self._early_below = None
         for marked, detection in outcome.detections:
             self._found.add(detection)
             self._remember(marked, detection)
-        for growing in outcome.affected:
-            known = [self._scans.get((growing, station.name), _UNREAD).known for station in self._stations]
-            growing.settled = min(known, default=growing.thread.cut)
+        self._settle_texts(outcome, self._stations)
         decision = outcome.decision
         if not decision.enforced:
             for marked in outcome.judged:
@@ -324,13 +398,29 @@ class AnswerJudge:
         for marked, left in outcome.judged.items():
             marked.after = left if isinstance(left, Content) else None
             marked.decided = True
-        effects = self._new(decision)
+        await self._change_texts(outcome)
+
+    def _settle_texts(self, outcome: _Outcome, readers: Sequence[Station]) -> None:
+        """Note how far all *readers* have read the texts that *outcome* is about."""
+        for growing in outcome.affected:
+            known = [self._scans.get((growing, station.name), _UNREAD).known for station in readers]
+            growing.settled = min(known, default=growing.thread.cut)
+
+    async def _change_texts(self, outcome: _Outcome) -> None:
+        """Do to growing texts what rules ask for."""
+        effects = self._new(outcome.decision)
         self._weigh(outcome)
         for effect in effects:
             if effect.action.name not in _PASSIVE:
                 self._change(effect)
         for growing in outcome.affected:
             await self._reconsider(growing)
+
+    def _highest(self, outcome: _Outcome) -> float:
+        """The highest score of a classifier that the answer does not wait for."""
+        exact = {station.name for station in self._exact}
+        scores = (one.spot.finding.score for one in outcome.spots if one.spot.finding.classifier not in exact)
+        return max(scores, default=0.0)
 
     def _remember(self, marked: Marked, detection: Detection) -> None:
         """Texts of events that nothing was found in need not be judged again: names come with every chunk."""
@@ -462,8 +552,8 @@ class _Heard:
     unscannable: list[tuple[str, str]] = field(default_factory=list)
 
 
-async def _ask(station: Station, asked: Sequence[Asked], deadline: float) -> _Heard:
-    """Have *station* judge all that is *asked* in one call."""
+async def _ask(station: Station, asked: Sequence[Asked], deadline: float, marks: ledger.Marks) -> _Heard:
+    """Have *station* judge all that is *asked* in one call, and mark what it was shown."""
     said = _Heard()
     prepared: list[Prepared] = []
     for one in asked:
@@ -478,6 +568,8 @@ async def _ask(station: Station, asked: Sequence[Asked], deadline: float) -> _He
         findings, failures = heard(station.name, ready.read, answers[at : at + len(ready.items)])
         at += len(ready.items)
         said.failures += failures
+        failed = bool(ready.failures or ready.unreadable)
+        marks.show(growing, station.name, window, ready.read, failed=failed)
         spots = scan.found(window.only(ready.read), station.name, findings)
         said.spots += [Sighting(growing, thread, spot) for spot in spots]
     return said
@@ -494,6 +586,7 @@ class _Found:
     exempt: dict[str, int] = field(default_factory=dict)
     modalities: set[Modality] = field(default_factory=set)
     checked: int = 0
+    unchecked: int = 0
 
     def add_texts(self, outcome: _Outcome) -> None:
         """Take in what was found in growing texts."""
@@ -508,6 +601,7 @@ class _Found:
         self.unscannable.update(dict.fromkeys(detection.coverage.unscannable))
         self.modalities |= detection.modalities
         self.checked += detection.coverage.checked
+        self.unchecked += detection.coverage.unchecked
         for rule, count in detection.coverage.exempt:
             self.exempt[rule] = self.exempt.get(rule, 0) + count
 
@@ -533,7 +627,9 @@ class _Found:
             modalities=frozenset(self.modalities | ({Modality.TEXT} if texts else set())),
             findings=(*self.findings, *weak),
             failures=tuple(self.failures),
-            coverage=Coverage(self.checked + texts * read, tuple(exempt.items()), tuple(self.unscannable)),
+            coverage=Coverage(
+                self.checked + texts * read, tuple(exempt.items()), tuple(self.unscannable), self.unchecked
+            ),
         )
 
 

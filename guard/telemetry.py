@@ -21,6 +21,16 @@ FAILURES = Counter(
     "guard_classifier_failures", "Classifiers that gave no answer.", ["classifier", "kind"], registry=REGISTRY
 )
 UNSCANNABLE = Counter("guard_parts_unscannable", "Parts that no classifier could read.", ["policy"], registry=REGISTRY)
+PARTS_CHECKED = Counter("guard_parts_checked", "Parts that classifiers were shown.", registry=REGISTRY)
+PARTS_EXEMPT = Counter(
+    "guard_parts_exempt",
+    "Parts and values that need no judging, by the rule that says so.",
+    ["rule"],
+    registry=REGISTRY,
+)
+PARTS_UNCHECKED = Counter(
+    "guard_parts_unchecked", "Parts that should have been judged and were not: a defect. Stays 0.", registry=REGISTRY
+)
 OVERHEAD = Histogram(
     "guard_overhead_seconds",
     "Time a request spent in the gateway, without the upstream's.",
@@ -51,6 +61,12 @@ def set_up_logging(level: str) -> None:
 def request_ended(route: str, state: str, status: str) -> Counter:
     """The counter of requests that ended so, kept: looking one up takes a lock and a hash of its labels."""
     return REQUESTS.labels(route, state, status)
+
+
+@functools.cache
+def exempt(rule: str) -> Counter:
+    """The counter of what one rule spared."""
+    return PARTS_EXEMPT.labels(rule)
 
 
 @functools.cache

@@ -7,10 +7,12 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
+
+import httpx
 
 from guard import registry
 from guard.classifier import Classifier, Readable, Reads
@@ -148,6 +150,12 @@ def events(frames: Sequence[Any]) -> bytes:
     return b"".join(b"data: " + json.dumps(one).encode() + b"\n\n" for one in frames) + b"data: [DONE]\n\n"
 
 
+def form(*files: tuple[str, tuple[str, bytes]], **fields: str) -> tuple[str, bytes]:
+    """A form of *fields* and *files* as a real client writes it: its content type, and its bytes."""
+    request = httpx.Request("POST", "http://x/", data=fields, files=files or None)
+    return request.headers["content-type"], request.read()
+
+
 @dataclass
 class StubUpstream:
     """A real HTTP server on loopback that stores every byte it receives and answers what *answer* holds.
@@ -155,7 +163,8 @@ class StubUpstream:
     *answer* is the body (JSON-encoded unless bytes); a chat completion is streamed to whom asks for a stream. *raw*, if
     set, is sent in place of any HTTP answer. *delay* is seconds before the answer, *drip* between each byte of it,
     *pause* between the events of a stream. *script*, if set, is given a request's body and says which of answer,
-    status, headers and delay are others for that request.
+    status, headers and delay are others for that request. *play*, if set, answers by itself, and the connection is kept
+    for the next request unless it raises a `ConnectionError`.
     """
 
     answer: Any = field(default_factory=lambda: completion("all is well"))
@@ -166,6 +175,7 @@ class StubUpstream:
     drip: float = 0.0
     pause: float = 0.0
     script: Callable[[bytes], dict[str, Any]] | None = None
+    play: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]] | None = None
     received: list[bytes] = field(default_factory=list)
     cancelled: int = 0
     port: int = 0
@@ -192,6 +202,9 @@ class StubUpstream:
                 length = re.search(rb"(?i)content-length: (\d+)", head)
                 body = await reader.readexactly(int(length[1]) if length else 0)
                 self.received.append(head + body)
+                if self.play is not None:
+                    await self.play(reader, writer)
+                    continue
                 turn = replace(self, **self.script(body)) if self.script else self
                 if turn.delay:
                     gone = asyncio.ensure_future(reader.read(1))
@@ -232,7 +245,7 @@ class StubUpstream:
         body = self.answer if isinstance(self.answer, bytes) else json.dumps(self.answer).encode()
         whole = isinstance(self.answer, dict) and self.answer.get("object") == "chat.completion"
         if whole and self.status == 200 and b'"stream":true' in asked:
-            body, kind = events(chunks(self.answer)), "text/event-stream"
+            body, kind = events(chunks(self.answer, max(5, len(body) // 500))), "text/event-stream"
         headers = {"Content-Type": kind, "Content-Length": str(len(body)), **self.headers}
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         return f"HTTP/1.1 {self.status} X\r\n{lines}\r\n".encode() + body

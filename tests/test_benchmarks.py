@@ -6,8 +6,10 @@ import json
 
 import pytest
 
-from benchmarks import _harness, _traffic, gateway
+from benchmarks import _answers, _harness, _servers, _stream_load, _traffic, gateway, streaming
 from guard.protocols.openai_chat import ADAPTER
+from guard.stream.items import Delta
+from guard.text.sentences import boundary
 
 
 def _run(p50: float, cpu_ms: float) -> dict[str, float]:
@@ -77,3 +79,118 @@ def test_the_stream_says_what_the_answer_says():
     said = "".join(frame["choices"][0]["delta"].get("content", "") for frame in frames)
 
     assert said == json.loads(_traffic.ANSWER)["choices"][0]["message"]["content"]
+
+
+def _spread(value: float) -> dict[str, float]:
+    return {"median": value, "min": value, "max": value}
+
+
+def _classifiers(work_ms: float, characters: int) -> dict[str, object]:
+    one = {"work_ms": work_ms, "pending_ms": 0.5, "characters": characters}
+    return {"cpu_ms": 20.0, "classifiers": {"toxicity": one, "pii": one}}
+
+
+STREAMS = {
+    ("first", "direct", "en"): [{"first": 1.0, "sentence": 301.0}, {"first": 2.0, "sentence": 310.0}],
+    ("first", "guard-default", "en"): [{"first": 321.0, "sentence": 322.0}, {"first": 350.0, "sentence": 351.0}],
+    ("cpu", "nginx", "paced"): [
+        {"cpu_us": 10.0, "events_in": 100, "events_out": 100, "seconds": 1.0},
+        {"cpu_us": 20.0, "events_in": 100, "events_out": 100, "seconds": 1.0},
+    ],
+    ("cpu", "guard-stream", "paced"): [
+        {"cpu_us": 20.0, "events_in": 100, "events_out": 5, "seconds": 1.0},
+        {"cpu_us": 80.0, "events_in": 100, "events_out": 5, "seconds": 1.0},
+    ],
+    ("work", "default", "en", "whole"): [_classifiers(10.0, 4000), _classifiers(20.0, 4000)],
+    ("work", "default", "en", "tokens"): [_classifiers(15.0, 5000), _classifiers(22.0, 5000)],
+}
+
+
+def test_what_a_stream_adds_is_split_into_a_sentence_of_the_upstream_and_the_rest_round_by_round():
+    cell = streaming.first_cell(STREAMS, "guard-default", "en")
+
+    assert cell["added_ms"] == {"median": 334.0, "min": 320.0, "max": 348.0}
+    assert cell["sentence_ms"] == {"median": 304.0, "min": 300.0, "max": 308.0}
+    assert cell["rest_ms"] == {"median": 30.0, "min": 20.0, "max": 40.0}
+
+
+def test_cpu_is_a_multiple_of_that_of_nginx_in_the_same_round():
+    cell = streaming.cpu_cell(STREAMS, "guard-stream", "paced")
+
+    assert cell["of_nginx"] == {"median": 3.0, "min": 2.0, "max": 4.0}
+    assert cell["events_out_of_in"] == 0.05
+    assert "of_nginx" not in streaming.cpu_cell(STREAMS, "nginx", "paced")
+
+
+def test_without_nginx_nothing_is_a_multiple_of_it():
+    runs = {key: own for key, own in STREAMS.items() if "nginx" not in key}
+
+    assert "of_nginx" not in streaming.cpu_cell(runs, "guard-stream", "paced")
+
+
+def test_work_is_a_multiple_of_that_for_the_whole_answer_in_the_same_round():
+    cell = streaming.work_cell(STREAMS, "default", "en", "tokens")
+
+    assert cell["work_ms"] == {"median": 37.0, "min": 30.0, "max": 44.0}
+    assert cell["work_of_whole"] == {"median": 1.3, "min": 1.1, "max": 1.5}
+    assert cell["characters"] == 10_000
+    assert cell["characters_of_whole"] == 1.25
+
+
+def test_each_bar_of_streaming_is_judged_by_its_own_figure():
+    cells = {
+        "first": [streaming.first_cell(STREAMS, "guard-default", "en")],
+        "cpu": [streaming.cpu_cell(STREAMS, name, "paced") for name in ("nginx", "guard-stream")],
+        "work": [streaming.work_cell(STREAMS, "default", "en", way) for way in ("whole", "tokens")],
+        "memory": [{"variant": "guard-stream", "rss_mb": [50.0, 60.0, 120.0], "kib_per_stream": 257.0}],
+    }
+
+    found = {bar["figure"]: (bar["measured"], bar["met"]) for bar in streaming.bars(cells)}
+
+    assert found == {
+        "rest_ms": (30.0, True),
+        "cpu_of_nginx": (3.0, True),
+        "work_of_whole": (1.3, False),
+        "kib_per_stream": (257.0, False),
+    }
+    report = {
+        "machine": _harness.machine(["pytest"]),
+        "rounds": 2,
+        "seconds": 1.0,
+        "busy_elsewhere": _spread(0.1),
+        "notes": [],
+        "cells": cells,
+        "bars": streaming.bars(cells),
+    }
+    rows = streaming.table(report).splitlines()
+    assert [row.endswith("(met)") for row in rows if row.startswith("bar:")] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("language", sorted(_answers.LANGUAGES))
+def test_the_streamed_answer_is_what_the_gateway_reads(language: str):
+    stream = ADAPTER.open_stream(ADAPTER.decode_request(_stream_load.request(f"{language}-80", 2000)))
+
+    items = [item for data in (*_answers.frames(language), _answers.END) for item in stream.read(data)]
+
+    assert stream.finished
+    assert "".join(item.text for item in items if isinstance(item, Delta)) == _answers.answer(language)
+    assert len(_answers.tokens(language)) == _answers.TOKENS
+
+
+@pytest.mark.parametrize("language", sorted(_answers.LANGUAGES))
+def test_the_first_sentence_is_known_with_the_token_that_shows_its_end(language: str):
+    count = streaming.first_sentence(language)
+
+    assert boundary(_answers.answer(language, count - 1)) is None
+    assert boundary(_answers.answer(language, count)) is not None
+
+
+def test_the_stub_of_the_streams_says_what_could_become_the_phrase():
+    stub = _servers.StreamStub()
+    text = f"It was {_servers.PHRASE}, said Z, or ZORB"
+
+    (findings,) = stub.classify([text])
+
+    assert [finding.span for finding in findings] == [(7, 19)]
+    assert text[stub.pending(text) :] == "ZORB"
+    assert stub.pending("nothing") == len("nothing")

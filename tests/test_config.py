@@ -39,6 +39,11 @@ def load(folder: Path, text: str) -> GatewayConfig:
     return load_config(file)
 
 
+def test_descriptions_of_protocols_are_bundled_ones_or_lie_beside_the_file(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    assert load(tmp_path, "protocols: [a1111, mine]").protocols == ("a1111", str(tmp_path / "mine"))
+
+
 def test_a_whole_file_says_everything(tmp_path: Path) -> None:
     config = load(tmp_path, WHOLE)
     assert config.listen == Address("0.0.0.0", 80)

@@ -397,6 +397,25 @@ def test_a_label_at_the_beginning_needs_the_whole_answer(pipeline: Pipeline) -> 
     assert "`mark`" in whole_only(pipeline, policy)
 
 
+JOINT = """
+policy: joint
+classifiers: {pii: {entities: [email]}}
+rules:
+  - {id: both, when: {all: [{category: custom.entity}, {category: pii.email}]}, then: redact}
+  - {id: mark, directions: [output], when: {not: {category: custom.canary}}, then: {label: {text: AI made}}}
+"""
+
+
+def test_what_rules_ask_for_texts_is_not_asked_of_the_events_beside_them(pipeline: Pipeline) -> None:
+    policy = policy_of(pipeline, JOINT)
+    named = Event("named", Content(Direction.OUTPUT, (TextPart("harmless", "/name", ("name",), "name"),)))
+    text = f"Write to ana@example.org of {ENTITY}, please."
+    got = stream(pipeline, policy, [[named], *cut(text, [9, 30]), [named], [Event("end", last=True)]])
+    assert got.refusal is None
+    assert got.events == ["named", "named", "end"]
+    assert got.text == "Write to <EMAIL_1> of <ENTITY_1>, please.\nAI made"
+
+
 class Sentences(Classifier[str]):
     """Scores sentences that hold "bad" 0.9, all of what it reads, and counts the characters."""
 
@@ -468,7 +487,66 @@ def test_each_sentence_is_read_once_however_finely_the_stream_is_cut() -> None:
     stream(pipeline, policy, cut(text, range(3, len(text), 3)))
     engine.close()
     assert catalog.sentences.read == at_once
-    assert at_once < 2 * len(text)
+    assert at_once < 3 * len(text)
+
+
+HASTY = """
+policy: hasty
+release_below: 0.5
+classifiers: {pii: {entities: [email]}}
+rules:
+  - {id: bad, when: {category: custom.canary, at_least: 0.5}, then: block}
+  - {id: mask, when: {category: pii.email}, then: redact}
+"""
+
+
+def test_what_a_policy_lets_out_early_is_still_masked_and_counted_and_ends_with_the_first_bad_score() -> None:
+    engine = Engine(SentenceCatalog())
+    policy = parse_policy(HASTY, actions=ACTIONS, catalog=FakeCatalog(CanaryClassifier()))
+    engine.ensure([policy])
+    early: list[str] = []
+
+    async def send(out: list[Out]) -> None:
+        early.extend(one.text for one in out if isinstance(one, Text))
+
+    async def run() -> AnswerJudge:
+        judge = AnswerJudge(Pipeline(engine), policy, decision_id="d")
+        for text in ("It is good, all of it. ", "Write to ana@example.org. ", "It is bad, all of it. ", "And so on. "):
+            got = await judge.take([Delta(LANE, text)], time.monotonic() + 20, send)
+            assert got == []
+            if judge.refusal is not None:
+                break
+        return judge
+
+    judge = asyncio.run(run())
+    engine.close()
+    assert early == ["It is good, all of it. ", "Write to <EMAIL_1>. ", "It is bad, all of it. "]
+    assert judge.refusal is not None
+    assert judge.early == len("".join(early))
+    assert judge.decision().rules == ("bad", "mask")
+
+
+class Diluted(Sentences):
+    """Scores how much of what it reads is "bad": good text before it drowns it."""
+
+    def classify(self, items: Sequence[str]) -> list[list[Finding]]:
+        return [[Finding("custom.canary", 4 * text.count("bad") * 3 / (4 * len(text) + 1))] for text in items]
+
+
+def test_a_bad_sentence_does_not_drown_in_the_good_ones_before_it() -> None:
+    catalog = SentenceCatalog()
+    catalog.sentences = Diluted()
+    engine = Engine(catalog)
+    policy = parse_policy(
+        HASTY.replace("release_below: 0.5\n", ""), actions=ACTIONS, catalog=FakeCatalog(CanaryClassifier())
+    )
+    engine.ensure([policy])
+    got = stream(
+        Pipeline(engine), policy, cut("It is good, all of it. bad bad bad bad. It is good, again. ", [4, 30, 40])
+    )
+    engine.close()
+    assert got.refusal is not None
+    assert got.text == "It is good, all of it. "
 
 
 def test_others_get_their_turn_while_a_large_piece_of_text_is_judged(pipeline: Pipeline) -> None:

@@ -136,4 +136,5 @@ def _coverage(coverage: Coverage) -> dict[str, Any]:
         "checked": coverage.checked,
         "exempt": dict(coverage.exempt),
         "unscannable": dict(Counter(reason for _, reason in coverage.unscannable)) if coverage.unscannable else {},
+        "unchecked": coverage.unchecked,
     }

@@ -1,4 +1,4 @@
-"""``guard demo``: a real generator behind a real gateway, three requests, three decisions, in front of your eyes."""
+"""``guard demo``: a real generator behind a real gateway, five requests, five decisions, in front of your eyes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import http
 import json
 import tempfile
 import threading
+import time
 import urllib.error
 import urllib.request
 from dataclasses import replace
@@ -51,6 +52,7 @@ def demo(options: argparse.Namespace) -> int:
             print(f"The gateway listens at {url} under the policy `{options.policy}`.")
             for title, text in _REQUESTS:
                 _exchange(url, title, text)
+            _stream(url, "the first question again, streamed: each line is a chunk", _REQUESTS[0][1])
             print(f"\n{sum(1 for _ in read(log))} requests, as many audit records.")
             if options.serve:
                 print(f"Admin: http://{replace(config.admin, port=ports.admin)}/status\nServing until Ctrl-C. Try:\n")
@@ -74,6 +76,29 @@ def _exchange(url: str, title: str, text: str) -> None:
         print(f"  answered:  {answer['choices'][0]['message']['content'].strip()}")
     else:
         print(f"  error:     {answer['error']['code']}: {answer['error']['message']}")
+
+
+def _stream(url: str, title: str, text: str) -> None:
+    """Show what arrives, and when."""
+    body = {
+        "model": "demo",
+        "messages": [{"role": "user", "content": text}],
+        "max_tokens": 60,
+        "seed": 7,
+        "stream": True,
+    }
+    head = {"content-type": "application/json"}
+    request = urllib.request.Request(f"{url}/v1/chat/completions", json.dumps(body).encode(), head)  # noqa: S310
+    print(f"\n# {title}")
+    began = time.monotonic()
+    with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310  a loopback address
+        for line in response:
+            if not line.startswith(b"data: {"):
+                continue
+            for choice in json.loads(line[6:])["choices"]:
+                said = choice["delta"].get("content", "").strip()
+                if said:
+                    print(f"  {(time.monotonic() - began) * 1000:5.0f} ms  {said}")
 
 
 def _post(url: str, body: dict[str, Any]) -> tuple[int, Mapping[str, str], Any]:

@@ -43,7 +43,7 @@ ON_FAILURE = ("block", "allow", "flag")
 """What a policy may ask for when something could not be judged; the first is the default."""
 POLICY_KEYS = (
     "policy", "description", "match", "mode", "on_error", "on_timeout", "on_overload", "unknown_fields", "unscannable",
-    "race_input", "classifiers", "rules",
+    "race_input", "release_below", "classifiers", "rules",
 )  # fmt: skip
 RULE_KEYS = ("id", "message", "description", "directions", "modalities", "roles", "when", "then")
 OPERATORS: Mapping[str, tuple[str, ...]] = {
@@ -109,6 +109,7 @@ class _Loader:
             on_overload=self._on_failure(top.get("on_overload")),
             unscannable=self._on_failure(top.get("unscannable")),
             race_input=_races(top.get("race_input"), rules),
+            release_below=optional(top.get("release_below"), threshold, None),
             classifiers=options,
             needs=needs(self._categories, options, offers),
             rules=rules,

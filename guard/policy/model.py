@@ -109,9 +109,10 @@ class Rule:
 class Policy:
     """Everything one policy file says.
 
-    With *race_input* the generator is asked while the request is still being judged. *classifiers* holds the options
-    written in the file, *needs* every classifier that has to run for the rules to mean something, with its options.
-    *revision* names the content: layout and comments do not change it.
+    With *race_input* the generator is asked while the request is still being judged. With *release_below* a streamed
+    sentence does not wait for classifiers that score sentences, while all they have scored is below.
+    *classifiers* holds the options written in the file, *needs* every classifier that has to run for the rules to mean
+    something, with its options. *revision* names the content: layout and comments do not change it.
     """
 
     name: str
@@ -125,6 +126,7 @@ class Policy:
     mode: Mode = Mode.ENFORCE
     unknown_fields: UnknownFields = UnknownFields.SCAN
     race_input: bool = False
+    release_below: float | None = None
     classifiers: Mapping[str, Mapping[str, object]] = field(default_factory=dict, hash=False)
     needs: Mapping[str, Mapping[str, object]] = field(default_factory=dict, hash=False)
     path: str = field(default="", compare=False)

@@ -37,6 +37,7 @@ _SAID = {
     "on_overload": "What to do when there is no capacity.",
     "unknown_fields": "Text in fields that no protocol names: scan it, or refuse the request.",
     "race_input": "Ask the generator while the request is still being judged; nothing is released before.",
+    "release_below": "Send sentences of a stream before they are scored, while all scores so far are below this.",
     "unscannable": "What to do with content that no classifier could read.",
     "classifiers": "Classifiers that always run for this policy, with their options.",
     "rules": "Every rule is looked at; the strongest action wins.",
@@ -64,6 +65,7 @@ def json_schema(actions: Mapping[str, type[Action]], catalog: Catalog) -> Schema
         "unknown_fields": _one_of(UnknownFields),
         "unscannable": failure,
         "race_input": {"type": "boolean"},
+        "release_below": _SCORE,
         "classifiers": _object({name: _classifier(name, catalog) for name in catalog.names()}),
         "rules": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/rule"}},
     }

@@ -9,22 +9,39 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from guard.content import Content
 from guard.protocols.contract import apply_parts
 from guard.protocols.strict_json import dump
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from guard.decision import Judged, Refusal
+    from guard.decision import Decision, Judged, Refusal
+    from guard.protocols.contract import Field
     from guard.protocols.stream import AnswerStream
 
 JSON = b"application/json"
 
 MOST_CONTENTS = 1000
 """How many decisions one request may ask for: each is as long as the answer to a request of its own."""
+
+
+class Contract(NamedTuple):
+    """What is said of the fields of one *side* of a protocol; *of* is the route or form that it is about, "" if all."""
+
+    side: Literal["request", "answer"]
+    field: Field
+    of: str = ""
+
+
+class Inline(NamedTuple):
+    """A client's wish to have request and answer scored by *model*, and blocked where a rule fires on them."""
+
+    model: str
+    blocks_input: bool
+    blocks_output: bool
 
 
 @dataclass(slots=True)
@@ -39,6 +56,7 @@ class Exchange:
     stream: bool = False
     content_type: bytes = JSON
     """What the request that goes to the generator is."""
+    inline: Inline | None = None
 
     @property
     def content(self) -> Content:
@@ -54,13 +72,16 @@ class Answer:
     document: Any
     media_type: bytes = JSON
     """What is sent to the client."""
+    moderation: dict[str, Any] | None = None
+    """What is to be said of request and answer in it, where the client asked for inline moderation."""
 
 
 class Adapter(ABC):
     """One wire protocol. *routes* are the paths it serves, all by POST, with bodies of *media_types*.
 
     *forwarded* are headers of the client that the generator needs besides those that every protocol forwards;
-    *key_header* is where it looks for its key.
+    *key_header* is where it looks for its key. *contracts* are those that it reads bodies by: the reference pages are
+    written from them.
     """
 
     name: ClassVar[str]
@@ -68,6 +89,7 @@ class Adapter(ABC):
     media_types: ClassVar[frozenset[bytes]] = frozenset({JSON})
     forwarded: ClassVar[frozenset[bytes]] = frozenset()
     key_header: ClassVar[bytes] = b"authorization"
+    contracts: tuple[Contract, ...] = ()
 
     @abstractmethod
     def decode_request(self, body: bytes, content_type: bytes = JSON, route: str = "") -> Exchange:
@@ -87,9 +109,17 @@ class Adapter(ABC):
 
 
 class GeneratorAdapter(Adapter):
-    """A protocol with a generator behind it; *accept* is what its whole answers are."""
+    """A protocol with a generator behind it; *accept* is what its whole answers are.
+
+    *held_whole* says of which requests the answer cannot be judged while it is streamed: why, and how to tell.
+    """
 
     accept: ClassVar[bytes] = JSON
+    held_whole: ClassVar[Mapping[str, Callable[[Any], bool]]] = {}
+
+    def upstream_path(self, route: str) -> str:
+        """The path at the generator for what came to *route*: the same, in every protocol that is one."""
+        return route
 
     @abstractmethod
     def encode_request(self, exchange: Exchange, content: Content, *, stream: bool) -> bytes:
@@ -115,12 +145,25 @@ class GeneratorAdapter(Adapter):
     def encode_response(self, exchange: Exchange, answer: Answer, content: Content) -> bytes:
         """The answer as *content* says it may be released; a stream is written whole."""
 
-    def open_stream(self, exchange: Exchange) -> AnswerStream | None:  # noqa: ARG002  a subclass reads it
+    def open_stream(self, exchange: Exchange) -> AnswerStream | None:
         """The codec of a streamed answer to *exchange*; None where it can only be judged whole.
 
         Then the answer is asked for in one piece, and a stream for the client is written by `encode_response`.
         """
+        asked = exchange.document
+        return None if any(asks(asked) for asks in self.held_whole.values()) else self.codec(asked)
+
+    def codec(self, asked: Any) -> AnswerStream | None:  # noqa: ARG002  a subclass reads it
+        """The codec of a streamed answer to the document *asked*; None if the protocol's answers are judged whole."""
         return None
+
+    def describe_inline(self, decision: Decision, content: Content, model: str) -> tuple[dict[str, Any], bool]:
+        """What an answer says of *decision* on *content* where that was asked for, and whether it was flagged."""
+        raise NotImplementedError(self.name)
+
+    def encode_filtered(self, exchange: Exchange, answer: Answer) -> bytes:
+        """*answer*, of which only who gave it and its `moderation` is left."""
+        raise NotImplementedError(self.name)
 
     def encode_failure(self, answer: Answer, content: Content) -> bytes:
         """The error body as *content* says it may be released."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Content, Direction
-from guard.protocols.adapter import JSON, Answer, Exchange, GeneratorAdapter
+from guard.protocols.adapter import JSON, Answer, Contract, Exchange, GeneratorAdapter
 from guard.protocols.anthropic_fields import MESSAGE, REQUEST
 from guard.protocols.anthropic_stream import MessageStream, error_document, write_whole
 from guard.protocols.contract import Walk, apply_parts, refuse, walk_unknown
@@ -27,6 +27,7 @@ class AnthropicMessages(GeneratorAdapter):
     routes: ClassVar[tuple[str, ...]] = ("/v1/messages",)
     forwarded: ClassVar[frozenset[bytes]] = frozenset((b"anthropic-version", b"anthropic-beta"))
     key_header: ClassVar[bytes] = b"x-api-key"
+    contracts = (Contract("request", REQUEST), Contract("answer", MESSAGE))
 
     def decode_request(self, body: bytes, content_type: bytes = JSON, route: str = "") -> Exchange:  # noqa: ARG002
         """The system prompt, every turn, block, tool and unknown field become parts."""
@@ -68,7 +69,7 @@ class AnthropicMessages(GeneratorAdapter):
         document = _applied(answer.document, answer.content, content)
         return write_whole(document) if exchange.stream else dump(document)
 
-    def open_stream(self, exchange: Exchange) -> AnswerStream | None:  # noqa: ARG002
+    def codec(self, asked: Any) -> AnswerStream | None:  # noqa: ARG002
         """Any answer can be streamed: pictures and sounds are in none."""
         return MessageStream()
 

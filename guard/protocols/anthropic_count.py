@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Direction
-from guard.protocols.adapter import JSON, Answer
+from guard.protocols.adapter import JSON, Answer, Contract
 from guard.protocols.anthropic import AnthropicMessages
-from guard.protocols.anthropic_fields import TOKENS
+from guard.protocols.anthropic_fields import REQUEST, TOKENS
 from guard.protocols.contract import Walk
 from guard.protocols.strict_json import parse
 
@@ -20,6 +20,7 @@ class AnthropicCount(AnthropicMessages):
 
     name = "anthropic_count"
     routes: ClassVar[tuple[str, ...]] = ("/v1/messages/count_tokens",)
+    contracts = (Contract("request", REQUEST), Contract("answer", TOKENS))
 
     def decode_request(self, body: bytes, content_type: bytes = JSON, route: str = "") -> Exchange:
         """As for a message."""
@@ -34,7 +35,7 @@ class AnthropicCount(AnthropicMessages):
         TOKENS.walk(document, walk, (), "", "assistant")
         return Answer(walk.content(Direction.OUTPUT), document)
 
-    def open_stream(self, exchange: Exchange) -> None:  # noqa: ARG002
+    def codec(self, asked: Any) -> None:  # noqa: ARG002
         """There is none."""
         return
 

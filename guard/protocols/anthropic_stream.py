@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Direction, Lane
 from guard.errors import RequestError
@@ -89,6 +89,8 @@ class _Signature:
 class MessageStream(AnswerStream):
     """One streamed message. Its blocks are numbered from 0 and open one at a time, as clients put them together."""
 
+    grows: ClassVar[tuple[str, ...]] = tuple(dict.fromkeys(kind for *_, kind, _ in _LANES.values()))
+
     def __init__(self) -> None:
         self._events = EventReader()
         self._begun = self._ended = False
@@ -96,7 +98,7 @@ class MessageStream(AnswerStream):
         self._block: _Block | None = None
         self._written: dict[int, Any] = {}
         self._shown: int | None = None
-        self._greeted = self._failed = False
+        self._greeted = False
 
     def read(self, data: bytes) -> Iterator[Item]:
         """See `AnswerStream.read`."""
@@ -122,7 +124,7 @@ class MessageStream(AnswerStream):
             raise _broken("an event's data is no object")
         kind = "error" if event.name == "error" else document.get("type")
         if kind == "error":
-            self.finished = True
+            self.finished = self.broken = True
             walk = Walk()
             walk_unknown(document, walk, (), "/error", None, "error")
             yield Event(_Failure(document), walk.content(Direction.OUTPUT), group=None, last=True)
@@ -251,7 +253,6 @@ class MessageStream(AnswerStream):
             written = self._written.get(payload.index, hashlib.sha256())
             return _event(document) if written.digest() == payload.said else b""
         if isinstance(payload, _Failure):
-            self._failed = True
             return write(dump(document), "error")
         kind = document.get("type")
         if kind == "message_start":
@@ -264,7 +265,7 @@ class MessageStream(AnswerStream):
 
     def done(self) -> bytes:
         """See `AnswerStream.done`."""
-        return b"" if self._failed else _event({"type": "message_stop"})
+        return b"" if self.broken else _event({"type": "message_stop"})
 
     def refused(self, refusal: Refusal) -> bytes:
         """A message that ends for the stop reason ``refusal``, the open block closed."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from guard.content import AudioPart, ImagePart, OpaquePart, Path, TextPart
-from guard.protocols.contract import Field, add_data_url, refuse
-from guard.protocols.embedded import decode_base64
+from guard.protocols.contract import Field, add_data_url, refuse, walk_unknown
+from guard.protocols.embedded import decode_base64, sniff
+from guard.protocols.posture import Posture, exempt, guarded, unscannable
 
 if TYPE_CHECKING:
     from guard.protocols.contract import Walk
@@ -16,6 +18,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class MediaUrl(Field):
     """The address of a medium: bytes if it is a data URL; else judged as text, and its medium is unscannable."""
+
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return Posture(
+            "a medium if it is a data URL; else unscannable: an address is not fetched; its text guarded as `url`",
+            ("url", "image", "opaque"),
+        )
 
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """Bytes if they are in it; nothing is ever fetched from an address a person chose."""
@@ -32,6 +42,13 @@ class MediaUrl(Field):
 class StoredFile(Field):
     """The id of something that the generator keeps and will read: judged as text, and the thing is unscannable."""
 
+    reason: str = "a stored file cannot be seen; send its bytes"
+
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return unscannable(self.reason, "name")
+
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """Two parts, for nobody here saw what the id stands for."""
         if value is None:
@@ -40,7 +57,25 @@ class StoredFile(Field):
         if not isinstance(value, str):
             raise refuse("invalid_type", pointer, "it should be a string holding an id")
         walk.add(TextPart(value, pointer, path, "name", role))
-        walk.add(OpaquePart("a stored file cannot be seen; send its bytes", f"{pointer}#", path, role))
+        walk.add(OpaquePart(self.reason, f"{pointer}#", path, role))
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque(Field):
+    """Something that cannot be read here, whatever it is; null is nothing."""
+
+    reason: str
+
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return unscannable(self.reason, "unknown")
+
+    def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
+        """One part; strings are judged as text too."""
+        walk_unknown(value, walk, path, pointer, role)
+        if value is not None:
+            walk.add(OpaquePart(self.reason, f"{pointer}#", path, role))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +84,22 @@ class Blob(Field):
 
     modality: str = "audio"
 
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        known = self.modality in {"audio", "image"}
+        return guarded(self.modality) if known else unscannable(f"no classifier reads a {self.modality}")
+
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
-        """Decoded, or opaque."""
+        """Decoded, or opaque and judged as the text that it is."""
         if value is None:
             walk.spare("scalar")
             return
         if not isinstance(value, str):
             raise refuse("invalid_type", pointer, "it should be a string holding base64")
         data = decode_base64(value)
+        if data is None or " " in value:  # words whose spaces are left out may well be base64
+            walk.add(TextPart(value, f"{pointer}#text", path, "name", role))
         if data is None:
             walk.add(OpaquePart("not base64", pointer, path, role))
         elif self.modality == "audio":
@@ -65,3 +108,41 @@ class Blob(Field):
             walk.add(ImagePart(data, pointer, path, None, role))
         else:
             walk.add(OpaquePart(f"no reader for {self.modality}", pointer, path, role))
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed(Field):
+    """What the generator encrypted for itself, to be given back as it is: exempt as ``encrypted`` while it is that.
+
+    It is, while it is base64 of bytes that are neither text nor the beginning of a file; else it is judged.
+    """
+
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return exempt("encrypted", "long base64 of bytes that are neither text nor a file", "guarded as `unknown`")
+
+    def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
+        """Exempt, or judged as what it is."""
+        if isinstance(value, str) and _is_sealed(value):
+            walk.spare("encrypted")
+        else:
+            walk_unknown(value, walk, path, pointer, role)
+
+
+_SEALED = re.compile(r"[A-Za-z0-9+/_\-]{64,}+={0,2}")
+_LEGIBLE = re.compile(rb"[\t\n\r\x20-\x7e]{24,}")
+"""So many printable characters in a row that they may say something: one of 10^10 stretches of encrypted bytes is."""
+
+
+def _is_sealed(text: str) -> bool:
+    if not _SEALED.fullmatch(text):
+        return False
+    data = decode_base64(text)
+    if data is None or sniff(data) is not None:
+        return False
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return _LEGIBLE.search(data) is None
+    return False

@@ -24,9 +24,10 @@ import orjson
 from guard.content import Content, Direction, Part, Path, TextPart
 from guard.errors import RequestError
 from guard.protocols.embedded import decode_data_url, decode_file, is_base64_file, is_data_url, media_inside, says_more
+from guard.protocols.posture import Posture, exempt, guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.:/+\-]{0,127}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """Ids, model names and enumerated words: nothing with a space, nothing long, no number but a UUID."""
@@ -115,7 +116,14 @@ def check_media(contents: Sequence[Content]) -> None:
 class Field(ABC):
     """What may stand in one place of a document."""
 
-    posture: str = "enforced"
+    @property
+    @abstractmethod
+    def posture(self) -> Posture:
+        """What becomes of a value that stands there: a kind that cannot say it cannot be made."""
+
+    def children(self) -> Iterable[tuple[str, Field]]:
+        """The fields below it, each with the step that leads there: ``/name``, ``/*``, ``<tag>``, or none."""
+        return ()
 
     @abstractmethod
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
@@ -128,6 +136,11 @@ class Guarded(Field):
 
     kind: str = "message"
     editable: bool = True
+
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return guarded(self.kind)
 
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """One part per string."""
@@ -142,7 +155,11 @@ class Constrained(Field):
     """A word of the protocol: exempt as ``constrained`` while it matches, else judged: text as ``name``."""
 
     pattern: re.Pattern[str] = WORD
-    posture: str = "exempt: constrained"
+
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return exempt("constrained", "one word" if self.pattern is WORD else f"`{self.pattern.pattern}`")
 
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """Exempt, or judged."""
@@ -160,7 +177,11 @@ class Scalar(Field):
     """
 
     digits: int = FEW_DIGITS
-    posture: str = "exempt: scalar"
+
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return exempt("scalar", f"{self.digits} digits at most")
 
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """Exempt while it is too short to spell something, or judged."""
@@ -182,6 +203,15 @@ class Object(Field):
         """Fold the known names once."""
         object.__setattr__(self, "folded", frozenset(name.casefold() for name in self.fields))
 
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return Posture("an object, whose other fields are guarded as `unknown`", ("unknown",))
+
+    def children(self) -> Iterable[tuple[str, Field]]:
+        """See `Field.children`."""
+        return ((f"/{name}", known) for name, known in self.fields.items())
+
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """Each field by its own contract."""
         if value is None and self.nullable:
@@ -199,7 +229,7 @@ class Object(Field):
                     "case_variant_key", pointer, "a key differs from a known one in case; write it in lower case"
                 )
             else:
-                _walk_entry(key, item, walk, path, f"{pointer}/?{index}", role, "unknown")
+                walk_entry(key, item, walk, path, f"{pointer}/?{index}", role, "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +238,15 @@ class Each(Field):
 
     item: Field
     nullable: bool = True
+
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return Posture("a list")
+
+    def children(self) -> Iterable[tuple[str, Field]]:
+        """See `Field.children`."""
+        return (("/*", self.item),)
 
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """Item by item."""
@@ -231,6 +270,15 @@ class OneOf(Field):
     tag: str = "type"
     untagged: str | None = None
 
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return Posture(f"by its `{self.tag}`; one that is not listed is refused", tag=self.tag)
+
+    def children(self) -> Iterable[tuple[str, Field]]:
+        """See `Field.children`."""
+        return ((f"<{tag}>", variant) for tag, variant in self.variants.items())
+
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """By the variant its tag names."""
         if not isinstance(value, dict):
@@ -251,6 +299,15 @@ class TextOr(Field):
     other: Field
     nullable: bool = True
 
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return Posture("a string, or something else")
+
+    def children(self) -> Iterable[tuple[str, Field]]:
+        """See `Field.children`."""
+        return (("", self.text), ("", self.other))
+
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """By what it is."""
         if value is None and self.nullable:
@@ -269,7 +326,7 @@ def walk_unknown(value: Any, walk: Walk, path: Path, pointer: str, role: str | N
         _walk_string(value, walk, path, pointer, role, kind)
     elif isinstance(value, dict):
         for index, (key, item) in enumerate(value.items()):
-            _walk_entry(key, item, walk, path, f"{pointer}/?{index}", role, kind)
+            walk_entry(key, item, walk, path, f"{pointer}/?{index}", role, kind)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             if item is None or (isinstance(item, int) and -_SMALL < item < _SMALL):
@@ -299,7 +356,7 @@ def add_data_url(value: str, walk: Walk, path: Path, pointer: str, role: str | N
     walk.add(decode_data_url(value, pointer, path, role))
 
 
-def _walk_entry(key: str, item: Any, walk: Walk, path: Path, pointer: str, role: str | None, kind: str) -> None:
+def walk_entry(key: str, item: Any, walk: Walk, path: Path, pointer: str, role: str | None, kind: str) -> None:
     """A key that no contract names is text a person chose: judged, and never shown in a pointer.
 
     Below a known field it is of that field's making, not an unknown field.

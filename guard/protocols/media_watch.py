@@ -41,6 +41,12 @@ class _Watch:
     length: int = 0
     media: int = 0
 
+    def remember(self, text: str) -> None:
+        """Take *text* for what was passed on last; of more than a head could have, the rest is forgotten in time."""
+        self.recent += text
+        if len(self.recent) > 4 * _LONGEST_HEAD:
+            self.recent = self.recent[-_LONGEST_HEAD:]
+
 
 class MediaWatch:
     """Passes the items of one answer on, with an event before each medium in its texts."""
@@ -53,8 +59,13 @@ class MediaWatch:
         out: list[Item] = []
         for item in items:
             if isinstance(item, Delta):
-                watch = self._lanes.setdefault(item.lane.path, _Watch())
-                out += self._grow(item.lane, watch, item.text)
+                watch = self._lanes.get(item.lane.path) or self._lanes.setdefault(item.lane.path, _Watch())
+                if watch.kept is None and watch.length and "," not in item.text:  # no head ends in it
+                    watch.length += len(item.text)
+                    watch.remember(item.text)
+                    out.append(item)
+                else:
+                    out += self._grow(item.lane, watch, item.text)
             elif isinstance(item, End | Pause):
                 watch = self._lanes.setdefault(item.lane.path, _Watch())
                 if isinstance(item, End) or not (watch.head or watch.is_file):
@@ -114,5 +125,5 @@ class MediaWatch:
         return found + self._pass(lane, watch, payload)
 
     def _pass(self, lane: Lane, watch: _Watch, text: str) -> list[Item]:
-        watch.recent = (watch.recent + text)[-_LONGEST_HEAD:]
+        watch.remember(text)
         return [Delta(lane, text)] if text else []

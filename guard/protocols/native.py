@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Direction
-from guard.protocols.adapter import JSON, MOST_CONTENTS, Exchange, JudgeAdapter
+from guard.protocols.adapter import JSON, MOST_CONTENTS, Contract, Exchange, JudgeAdapter
 from guard.protocols.attachments import MediaUrl
-from guard.protocols.contract import Each, Guarded, OneOf, Walk, check_count, check_media, refuse
+from guard.protocols.contract import Each, Guarded, Object, OneOf, Walk, check_count, check_media, refuse
 from guard.protocols.openai_chat import MESSAGES
 from guard.protocols.openai_common import error_body
 from guard.protocols.strict_json import dump, parse
@@ -24,8 +24,14 @@ if TYPE_CHECKING:
 
     from guard.content import Content
     from guard.decision import Judged
+    from guard.protocols.contract import Field
 
-_SUBJECTS = ("text", "texts", "image", "messages")
+_SUBJECTS: dict[str, Field] = {
+    "text": Guarded(),
+    "texts": Each(Guarded()),
+    "image": MediaUrl(),
+    "messages": Each(OneOf(MESSAGES, tag="role"), nullable=False),
+}
 
 
 class NativeCheck(JudgeAdapter):
@@ -33,6 +39,7 @@ class NativeCheck(JudgeAdapter):
 
     name = "native"
     routes: ClassVar[tuple[str, ...]] = ("/guard/v1/check",)
+    contracts = (Contract("request", Object(_SUBJECTS, nullable=False), "other fields are refused"),)
 
     def decode_request(self, body: bytes, content_type: bytes = JSON, route: str = "") -> Exchange:  # noqa: ARG002
         """Exactly one subject, and the direction it is to be judged in."""
@@ -80,10 +87,7 @@ def _contents(subject: str, value: Any, direction: Direction) -> list[Content]:
         if not isinstance(value, str):
             raise refuse("invalid_type", "/text", "it should be a string")
         return [text_content(value, direction, "/text")]
-    if subject == "image":
-        MediaUrl().walk(value, walk, ("image",), "/image", None)
-    else:
-        Each(OneOf(MESSAGES, tag="role"), nullable=False).walk(value, walk, ("messages",), "/messages", None)
+    _SUBJECTS[subject].walk(value, walk, (subject,), f"/{subject}", None)
     return [walk.content(direction)]
 
 

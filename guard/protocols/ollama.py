@@ -5,11 +5,10 @@ The contract is in `ollama_fields`, streamed answers (the default here) are in `
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Direction
-from guard.protocols.adapter import JSON, Answer, Exchange, GeneratorAdapter
+from guard.protocols.adapter import JSON, Answer, Contract, Exchange, GeneratorAdapter
 from guard.protocols.contract import Object, Walk, apply_parts, refuse, walk_unknown
 from guard.protocols.ollama_fields import CHAT, CHAT_ANSWER
 from guard.protocols.ollama_stream import OllamaStream, write_whole
@@ -18,6 +17,8 @@ from guard.protocols.stream import LINES
 from guard.protocols.strict_json import dump, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from guard.content import Content
     from guard.protocols.stream import AnswerStream
 
@@ -31,6 +32,14 @@ class OllamaAdapter(GeneratorAdapter):
     """The object of an answer that holds its text, ``""`` if that is the answer itself."""
     said: ClassVar[str]
     """The field of that object that is the text."""
+    held_whole: ClassVar[Mapping[str, Callable[[Any], bool]]] = {
+        "token lists": lambda asked: bool(asked.get("logprobs") or asked.get("top_logprobs"))
+    }
+    """Token lists are judged against the whole text."""
+
+    def __init_subclass__(cls) -> None:
+        """Say what the fields of both sides are."""
+        cls.contracts = (Contract("request", cls.request), Contract("answer", cls.answer))
 
     def decode_request(self, body: bytes, content_type: bytes = JSON, route: str = "") -> Exchange:  # noqa: ARG002
         """Every text, picture, tool and unknown field becomes parts."""
@@ -77,15 +86,6 @@ class OllamaAdapter(GeneratorAdapter):
             document["logprobs"] = None
         return write_whole(document, self.holder, self.said) if exchange.stream else dump(document)
 
-    def open_stream(self, exchange: Exchange) -> AnswerStream | None:
-        """None where token lists are asked for: they are judged against the whole text."""
-        document = exchange.document
-        return None if document.get("logprobs") or document.get("top_logprobs") else self._stream()
-
-    @abstractmethod
-    def _stream(self) -> OllamaStream:
-        """A codec for one answer."""
-
     def encode_error(self, code: str, message: str, param: str | None = None) -> bytes:
         """An error as the server itself writes it; ``code`` and ``param`` are this gateway's own."""
         error: dict[str, Any] = {"error": message, "code": code}
@@ -102,7 +102,8 @@ class OllamaChat(OllamaAdapter):
     holder: ClassVar[str] = "message"
     said: ClassVar[str] = "content"
 
-    def _stream(self) -> OllamaStream:
+    def codec(self, asked: Any) -> AnswerStream:  # noqa: ARG002
+        """Line by line."""
         return OllamaStream.of_chat()
 
 

@@ -13,6 +13,7 @@ from guard.content import OpaquePart
 from guard.protocols.attachments import Blob
 from guard.protocols.contract import Constrained, Each, Field, Guarded, Object, OneOf, Scalar, TextOr, refuse
 from guard.protocols.logprobs import Logprobs
+from guard.protocols.posture import Posture, guarded, unscannable
 from guard.protocols.shapes import TIME, Spoken
 
 if TYPE_CHECKING:
@@ -32,6 +33,11 @@ _NANOSECONDS = Scalar(14)
 class TokenIds(Field):
     """A conversation as the numbers of a model's tokens: nobody here can read it, so it is unscannable."""
 
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return unscannable("token numbers cannot be read")
+
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """One part, if there is anything."""
         if value is None or value == []:
@@ -45,6 +51,11 @@ class TokenIds(Field):
 @dataclass(frozen=True, slots=True)
 class TokenList(Field):
     """Tokens with their probabilities, in a list: text spelled out a second time."""
+
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return guarded("logprobs")
 
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """Put together again."""

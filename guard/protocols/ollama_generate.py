@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.protocols.ollama import OllamaAdapter
 from guard.protocols.ollama_fields import GENERATE, GENERATE_ANSWER
@@ -10,6 +10,7 @@ from guard.protocols.ollama_stream import OllamaStream
 
 if TYPE_CHECKING:
     from guard.protocols.contract import Object
+    from guard.protocols.stream import AnswerStream
 
 
 class OllamaGenerate(OllamaAdapter):
@@ -22,7 +23,8 @@ class OllamaGenerate(OllamaAdapter):
     holder: ClassVar[str] = ""
     said: ClassVar[str] = "response"
 
-    def _stream(self) -> OllamaStream:
+    def codec(self, asked: Any) -> AnswerStream:  # noqa: ARG002
+        """Line by line."""
         return OllamaStream.of_generate()
 
 

@@ -49,6 +49,7 @@ class OllamaStream(AnswerStream):
     """One streamed answer. *holder* is the object of a line that holds the text, ``""`` if that is the line itself."""
 
     media_type: ClassVar[bytes] = LINES
+    grows: ClassVar[tuple[str, ...]] = ("message", "reasoning")
 
     def __init__(self, contract: Object, holder: str, said: str) -> None:
         self._contract, self._holder, self._said = contract, holder, said
@@ -94,7 +95,7 @@ class OllamaStream(AnswerStream):
         if not isinstance(document, dict):
             raise _broken("a line is no object")
         if document.get("error"):
-            self.finished = True
+            self.finished = self.broken = True
             error = {"error": document["error"]}
             walk = Walk()
             walk_unknown(error, walk, (), "", None, "error")

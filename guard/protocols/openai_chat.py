@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Content, Direction
-from guard.protocols.adapter import JSON, Answer, Exchange
+from guard.protocols.adapter import JSON, Answer, Contract, Exchange
 from guard.protocols.attachments import Blob, MediaUrl, StoredFile
 from guard.protocols.contract import (
     TIME_DIGITS,
@@ -28,10 +28,23 @@ from guard.protocols.contract import (
 )
 from guard.protocols.logprobs import Logprobs
 from guard.protocols.openai_chat_stream import ChatStream
-from guard.protocols.openai_common import USAGE, OpenAIAdapter, asks_for_stream, model_of, read_object, with_stream
+from guard.protocols.openai_common import (
+    USAGE,
+    OpenAIAdapter,
+    asks_for_stream,
+    check_numbered,
+    model_of,
+    number_of,
+    read_object,
+    with_stream,
+)
+from guard.protocols.openai_inline import is_flagged, listed, outcome, read_inline
 from guard.protocols.strict_json import dump, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from guard.decision import Decision
     from guard.protocols.stream import AnswerStream
 
 _WORD, _NUMBER, _TYPE = Constrained(), Scalar(), Constrained()
@@ -178,6 +191,11 @@ class OpenAIChat(OpenAIAdapter):
 
     name = "openai_chat"
     routes: ClassVar[tuple[str, ...]] = ("/v1/chat/completions",)
+    contracts = (Contract("request", REQUEST), Contract("answer", RESPONSE))
+    held_whole: ClassVar[Mapping[str, Callable[[Any], bool]]] = {
+        "token lists": lambda asked: bool(asked.get("logprobs")),
+        "sound": lambda asked: asked.get("audio") is not None or "audio" in (asked.get("modalities") or ()),
+    }
 
     def decode_request(self, body: bytes, content_type: bytes = JSON, route: str = "") -> Exchange:  # noqa: ARG002
         """Every role, part, tool and unknown field becomes parts."""
@@ -189,12 +207,16 @@ class OpenAIChat(OpenAIAdapter):
         stream = asks_for_stream(document)
         walk = Walk()
         REQUEST.walk(document, walk, (), "", None)
-        return Exchange((walk.content(Direction.INPUT, model_of(document)),), document, stream=stream)
+        content = walk.content(Direction.INPUT, model_of(document))
+        return Exchange((content,), document, stream=stream, inline=read_inline(document))
 
     def encode_request(self, exchange: Exchange, content: Content, *, stream: bool) -> bytes:
         """The checked document again."""
         document = apply_parts(exchange.document, exchange.content.parts, content.parts)
-        return dump(with_stream(document, stream=stream))
+        document = with_stream(document, stream=stream)
+        if exchange.inline is not None:  # answered here: few generators know the field
+            document = {key: value for key, value in document.items() if key != "moderation"}
+        return dump(document)
 
     def decode_response(self, exchange: Exchange, body: bytes, media_type: bytes = JSON) -> Answer:  # noqa: ARG002
         """Every choice, with reasoning, refusals, calls and token lists."""
@@ -205,27 +227,41 @@ class OpenAIChat(OpenAIAdapter):
             raise refuse("missing_field", "/choices", "an answer has at least one choice")
         if not all("message" in choice for choice in document["choices"]):
             raise refuse("missing_field", "/choices", "each choice has a message")
-        numbers = sorted(_number(choice, place) for place, choice in enumerate(document["choices"]))
-        if numbers != list(range(len(numbers))):  # clients put a stream together by them: two would become one
-            raise refuse("invalid_value", "/choices", "the choices are numbered from 0, each once")
+        check_numbered(document["choices"])
         return Answer(walk.content(Direction.OUTPUT, model_of(document)), document)
 
     def encode_response(self, exchange: Exchange, answer: Answer, content: Content) -> bytes:
         """JSON, or the whole stream."""
         document = apply_parts(answer.document, answer.content.parts, content.parts)
         _drop_stale_tokens(document, answer.content, content)
-        if not exchange.stream:
-            return dump(document)
-        options = exchange.document.get("stream_options") or {}
-        return _as_stream(document, usage=options.get("include_usage") is True)
+        return _written(exchange, document, answer)
 
-    def open_stream(self, exchange: Exchange) -> AnswerStream | None:
-        """Chunk by chunk; whole where the answer holds sounds, or its tokens a second time."""
-        asked = exchange.document
-        if asked.get("logprobs") or asked.get("audio") is not None or "audio" in (asked.get("modalities") or ()):
-            return None
+    def describe_inline(self, decision: Decision, content: Content, model: str) -> tuple[dict[str, Any], bool]:
+        """One result in a list."""
+        found = outcome(decision, content, model)
+        return listed(found), is_flagged(found)
+
+    def encode_filtered(self, exchange: Exchange, answer: Answer) -> bytes:
+        """One choice that says nothing but why."""
+        message = {"role": "assistant", "content": None, "refusal": None}
+        choice = {"index": 0, "message": message, "finish_reason": "content_filter", "logprobs": None}
+        base = {key: answer.document[key] for key in ("id", "created", "model") if key in answer.document}
+        return _written(exchange, {**base, "object": "chat.completion", "choices": [choice]}, answer)
+
+    def codec(self, asked: Any) -> AnswerStream:
+        """Chunk by chunk."""
         options = asked.get("stream_options") or {}
         return ChatStream(usage=options.get("include_usage") is True)
+
+
+def _written(exchange: Exchange, document: dict[str, Any], answer: Answer) -> bytes:
+    """*document* as JSON, or as the whole stream that was asked for."""
+    if answer.moderation is not None:
+        document["moderation"] = answer.moderation
+    if not exchange.stream:
+        return dump(document)
+    options = exchange.document.get("stream_options") or {}
+    return _as_stream(document, usage=options.get("include_usage") is True)
 
 
 def _drop_stale_tokens(document: Any, before: Content, after: Content) -> None:
@@ -250,7 +286,7 @@ def _as_stream(document: Any, *, usage: bool) -> bytes:
         entry = {"index": number, "delta": delta, "finish_reason": finish, **more}
         frames.append({**base, "choices": [entry]})
 
-    numbered = [(_number(choice, place), choice) for place, choice in enumerate(document["choices"])]
+    numbered = [(number_of(choice, place), choice) for place, choice in enumerate(document["choices"])]
     for number, choice in sorted(numbered, key=lambda one: one[0]):  # openai-python wants the first choice first
         message = {k: v for k, v in choice["message"].items() if v is not None and k != "role"}
         emit(number, {"role": choice["message"].get("role", "assistant"), "content": ""})
@@ -262,15 +298,12 @@ def _as_stream(document: Any, *, usage: bool) -> bytes:
         for index, call in enumerate(calls):
             emit(number, {"tool_calls": [{**call, "index": index}]})
         emit(number, {}, choice.get("finish_reason") or "stop")
+    if document.get("moderation") is not None:
+        frames.append({**base, "choices": [], "moderation": document["moderation"]})
     if usage:
         frames = [{**frame, "usage": None} for frame in frames]
         frames.append({**base, "choices": [], "usage": document.get("usage")})
     return b"".join(b"data: " + dump(frame) + b"\n\n" for frame in frames) + b"data: [DONE]\n\n"
-
-
-def _number(choice: dict[str, Any], place: int) -> int:
-    index = choice.get("index")
-    return index if type(index) is int else place
 
 
 ADAPTER = OpenAIChat()

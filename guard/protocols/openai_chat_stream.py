@@ -7,10 +7,11 @@ is a lane. Of fields that come with every chunk (``id``, ``model`` …) the firs
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from guard.content import Content, Direction, Lane, OpaquePart, Path, TextPart
 from guard.errors import RequestError
+from guard.protocols.alike import Form, form_of
 from guard.protocols.contract import (
     TIME_DIGITS,
     WORD,
@@ -57,6 +58,8 @@ _KNOWN_DELTA = frozenset(_KINDS) | _ONCE | _STRUCTURE
 _KNOWN_TOP = frozenset(_BASE) | _DROPPED
 _MOST = 1024
 """Choices, calls and other numbered things that one answer may have."""
+_PATIENCE = 8
+"""How often in a row a chunk is taken for the usual one, and no other like it comes, before that is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +88,19 @@ class _Choice:
         self.ended = False
 
 
+class _Usual(NamedTuple):
+    """The form of chunks that only add a word to *lane*, and how many leaves of each are dropped."""
+
+    form: Form
+    lane: Lane
+    dropped: int
+
+
 class ChatStream(AnswerStream):
     """One streamed chat completion."""
+
+    grows: ClassVar[tuple[str, ...]] = (*dict.fromkeys(_KINDS.values()), "unknown")
+    column: ClassVar[str] = "choice"
 
     def __init__(self, *, usage: bool) -> None:
         """*usage*: whether the client asked for a last chunk that counts tokens."""
@@ -101,6 +115,8 @@ class ChatStream(AnswerStream):
         """Every choice before this one has begun."""
         self._unknown: dict[Path, int] = {}
         self._spared = Walk()
+        self._usual: _Usual | None = None
+        self._patience = _PATIENCE
 
     # Reading
 
@@ -110,12 +126,56 @@ class ChatStream(AnswerStream):
         for event in self._reader.feed(data):
             if self.finished:
                 break
-            if event.data.strip() == b"[DONE]":
+            if self._usual is not None and (word := self._usual.form.word(event.data)) is not None:
+                self._again(self._usual, word, items)
+            elif event.data.strip() == b"[DONE]":
                 self.finished = True
                 items += self._end_all()
             else:
-                items += self._chunk(event.data)
+                items += self._read(event.data)
         return items
+
+    def _read(self, data: bytes) -> list[Item]:
+        """The items of one chunk; notices if others may follow that differ from it in a word alone."""
+        chunk = parse(data)
+        dropped, spared = self._dropped(), sum(self._spared.exempt.values())
+        items = list(self._chunk(chunk))
+        again = self._dropped() - dropped
+        self._usual = None
+        # Nothing came of it but a text, and nothing will the next time: all else in it is known or dropped.
+        if len(items) == 1 and sum(self._spared.exempt.values()) - spared == again and self._patience:
+            self._usual = self._usual_of(data, chunk, items[0], again)
+        return items
+
+    def _dropped(self) -> int:
+        return self._spared.exempt.get("dropped", 0)
+
+    def _usual_of(self, data: bytes, chunk: dict[str, Any], item: Item, dropped: int) -> _Usual | None:
+        """What *chunk*, of which only *item* came, has in common with others, if that is plain to see."""
+        if not isinstance(item, Delta) or item.lane.path[2:] != ("message", "content"):
+            return None
+        choices = chunk["choices"]
+        if len(choices) != 1 or (self._wants_usage and chunk.get("usage") is not None):
+            return None
+        if choices[0]["delta"].get("content") != item.text:
+            return None
+        self._patience -= 1
+        noise: list[Path] = [("obfuscation",)] if isinstance(chunk.get("obfuscation"), str) else []
+        form = form_of(data, chunk, [("choices", 0, "delta", "content"), *noise])
+        return _Usual(form, item.lane, dropped) if form is not None else None
+
+    def _again(self, usual: _Usual, word: str, items: list[Item]) -> None:
+        """One more chunk that is *usual*, but for its *word*; what others at once say is one text with it."""
+        self._patience = _PATIENCE
+        for _ in range(usual.dropped):
+            self._spared.spare("dropped")
+        if not word:
+            return
+        last = items[-1] if items else None
+        if isinstance(last, Delta) and last.lane is usual.lane:
+            items[-1] = Delta(usual.lane, last.text + word)
+        else:
+            items.append(Delta(usual.lane, word))
 
     def finish(self) -> Iterable[Item]:
         """The end of every text; an answer whose choices have no reasons to be finished broke off."""
@@ -131,8 +191,7 @@ class ChatStream(AnswerStream):
         choice.growing = None
         return [End(lane) for lane in choice.lanes.values()]
 
-    def _chunk(self, data: bytes) -> Iterator[Item]:
-        chunk = parse(data)
+    def _chunk(self, chunk: Any) -> Iterator[Item]:
         if not isinstance(chunk, dict):
             raise refuse("invalid_type", "", "a chunk should be an object")
         if chunk.get("error"):
@@ -355,8 +414,9 @@ class ChatStream(AnswerStream):
         """The counts, if asked for, and ``[DONE]``; nothing after an error."""
         if self.broken:
             return b""
+        moderation = self._frame([], moderation=self.moderation) if self.moderation is not None else b""
         usage = self._frame([], usage=self._usage) if self._wants_usage else b""
-        return usage + write(b"[DONE]")
+        return moderation + usage + write(b"[DONE]")
 
     def refused(self, refusal: Refusal) -> bytes:
         """Every choice that is not at its end is finished by the content filter, in the policy's words."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from guard.content import Direction
@@ -11,7 +12,7 @@ from guard.protocols.contract import WORD, Constrained, Object, Scalar, Walk, re
 from guard.protocols.strict_json import dump, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from guard.content import Content
     from guard.protocols.contract import Field
@@ -24,6 +25,7 @@ _OVERRIDES = frozenset(
 _OVERRIDES_INSIDE = frozenset(("disable_global_guardrail", "disable_global_guardrails", "guardrails"))
 _INSIDE = ("metadata", "litellm_metadata", "extra_body")
 
+_HIGHEST = 10**6
 _NUMBER = Scalar()
 _COUNTS: dict[str, Field] = dict.fromkeys(
     ("accepted_prediction_tokens", "audio_tokens", "cache_write_tokens", "cached_tokens", "image_tokens",
@@ -114,6 +116,71 @@ def refuse_overrides(document: dict[str, Any]) -> None:
 
 def _any_of(words: frozenset[str], keys: Iterable[str]) -> bool:
     return any(key.casefold() in words for key in keys)
+
+
+def check_numbered(choices: list[Any]) -> None:
+    """Refuse choices that are not numbered from 0, each once: clients would put two of one number together.
+
+    Raises:
+        RequestError: ``invalid_value``.
+    """
+    numbers = sorted(number_of(choice, place) for place, choice in enumerate(choices))
+    if numbers != list(range(len(numbers))):
+        raise refuse("invalid_value", "/choices", "the choices are numbered from 0, each once")
+
+
+def number_of(choice: dict[str, Any], place: int) -> int:
+    """The number that a choice has, its *place* in the list where it says none."""
+    number = choice.get("index")
+    return number if type(number) is int else place
+
+
+def read_event(data: bytes) -> dict[str, Any]:
+    """The object that the data of one event of a stream are.
+
+    Raises:
+        RequestError: ``invalid_stream``.
+    """
+    try:
+        document = parse(data)
+    except RequestError:
+        raise invalid("An event of the stream is not acceptable JSON.") from None
+    if not isinstance(document, dict):
+        raise invalid("An event of the stream is no object.")
+    return document
+
+
+def index(document: dict[str, Any], name: str) -> int:
+    """The index *name* of an event, 0 where it is left out.
+
+    Raises:
+        RequestError: it is no small whole number.
+    """
+    value = document.get(name, 0)
+    if type(value) is not int or not 0 <= value < _HIGHEST:
+        raise invalid("An index of the stream is no small number.")
+    return value
+
+
+@contextmanager
+def refused_as_stream() -> Iterator[None]:
+    """Whatever is refused of an event is a refusal of the stream: ``invalid_stream``."""
+    try:
+        yield
+    except RequestError as error:
+        if error.code == "invalid_stream":
+            raise
+        raise invalid(f"An event of the stream cannot be read ({error.code}).") from None
+
+
+def failure_event(code: str, message: str) -> dict[str, Any]:
+    """What a stream says where it cannot go on: clients raise on an event with ``error``."""
+    return {"error": {"message": message, "type": "server_error", "param": None, "code": code}}
+
+
+def invalid(why: str) -> RequestError:
+    """A refusal of a stream that is none of this protocol."""
+    return RequestError("invalid_stream", why)
 
 
 def changed(before: Content, after: Content) -> Iterable[tuple[str | int, ...]]:

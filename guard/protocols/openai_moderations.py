@@ -11,9 +11,20 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Direction
-from guard.protocols.adapter import JSON, MOST_CONTENTS, Exchange, JudgeAdapter
+from guard.protocols.adapter import JSON, MOST_CONTENTS, Contract, Exchange, JudgeAdapter
 from guard.protocols.attachments import MediaUrl
-from guard.protocols.contract import Constrained, Guarded, Object, OneOf, TextOr, Walk, check_count, check_media, refuse
+from guard.protocols.contract import (
+    Constrained,
+    Each,
+    Guarded,
+    Object,
+    OneOf,
+    TextOr,
+    Walk,
+    check_count,
+    check_media,
+    refuse,
+)
 from guard.protocols.openai_common import error_body, model_of
 from guard.protocols.strict_json import dump, parse
 from guard.taxonomy import OPENAI_CATEGORIES, openai_name
@@ -40,6 +51,8 @@ _PART = OneOf(
         ),
     }
 )
+_INPUT = TextOr(Guarded(), Each(_PART, nullable=False), nullable=False)
+"""What is moderated by itself; a list of strings is one of these each."""
 
 
 class OpenAIModerations(JudgeAdapter):
@@ -48,6 +61,9 @@ class OpenAIModerations(JudgeAdapter):
     name = "openai_moderations"
     routes: ClassVar[tuple[str, ...]] = ("/v1/moderations",)
     unscannable_is_error = True
+    contracts = (
+        Contract("request", _INPUT, "`input`, or each string of its list; fields that are not known are refused"),
+    )
 
     def decode_request(self, body: bytes, content_type: bytes = JSON, route: str = "") -> Exchange:  # noqa: ARG002
         """One content per answer that is due."""
@@ -70,7 +86,9 @@ class OpenAIModerations(JudgeAdapter):
 
     def encode_decisions(self, exchange: Exchange, judged: Sequence[Judged]) -> bytes:
         """The moderation object."""
-        results = [_result(item.decision, content) for item, content in zip(judged, exchange.contents, strict=True)]
+        results = [
+            moderation_result(item.decision, content) for item, content in zip(judged, exchange.contents, strict=True)
+        ]
         identifier = f"modr-{judged[0].decision.id}"
         return dump({"id": identifier, "model": exchange.contents[0].model or MODEL, "results": results})
 
@@ -81,15 +99,12 @@ class OpenAIModerations(JudgeAdapter):
 
 def _content(given: Any, pointer: str, model: str | None) -> Content:
     walk = Walk()
-    if isinstance(given, str):
-        Guarded().walk(given, walk, (), pointer, "user")
-    else:
-        for index, part in enumerate(given):
-            _PART.walk(part, walk, (index,), f"{pointer}/{index}", "user")
+    _INPUT.walk(given, walk, (), pointer, "user")
     return walk.content(Direction.INPUT, model)
 
 
-def _result(decision: Decision, content: Content) -> dict[str, Any]:
+def moderation_result(decision: Decision, content: Content) -> dict[str, Any]:
+    """What OpenAI's 13 categories are by *decision* on *content*: flagged, true or false, scored, read in what."""
     scores: dict[str, float] = dict.fromkeys(OPENAI_CATEGORIES, 0.0)
     applied: dict[str, list[str]] = defaultdict(list)
     present = {part.modality.value for part in content.parts}

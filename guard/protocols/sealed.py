@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from guard.protocols.contract import Field, walk_unknown
 from guard.protocols.embedded import decode_base64, sniff
+from guard.protocols.posture import Posture, exempt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,7 +37,10 @@ _SEALS: Mapping[str, Mapping[str, str | None]] = {
 class Sealed(Field):
     """A sealed text: exempt as ``sealed`` while it is one, else judged as ``name``."""
 
-    posture: str = "exempt: sealed"
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return exempt("sealed", "long base64 of bytes that are neither text nor a file")
 
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """Exempt, or judged."""

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from guard.protocols.contract import Constrained, Field
+from guard.protocols.posture import Posture
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from guard.content import Path
     from guard.protocols.contract import Walk
 
@@ -23,6 +26,15 @@ class Spoken(Field):
     role: str
     said: Field
 
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return Posture(f"what the role `{self.role}` says")
+
+    def children(self) -> Iterable[tuple[str, Field]]:
+        """See `Field.children`."""
+        return (("", self.said),)
+
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:  # noqa: ARG002
         """By its own contract."""
         self.said.walk(value, walk, path, pointer, self.role)
@@ -34,6 +46,15 @@ class ListOr(Field):
 
     many: Field
     one: Field
+
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return Posture("a list, or something else")
+
+    def children(self) -> Iterable[tuple[str, Field]]:
+        """See `Field.children`."""
+        return (("", self.many), ("", self.one))
 
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """By what it is."""

@@ -47,6 +47,17 @@ class EventReader:
             RequestError: ``invalid_stream``: an event is too large.
         """
         rest = self._rest
+        events: list[ServerEvent] = []
+        if self._started and not rest and not self._after_cr and b"\r" not in data:  # as most generators write
+            if data[:6] == b"data: " and data.find(b"\n") == len(data) - 2 and data[-1:] == b"\n" and not self.in_event:
+                return [ServerEvent("", data[6:-2])]  # and mostly one event at once
+            *lines, last = data.split(b"\n")
+            for line in lines:
+                self._take(line, events)
+            rest += last
+            self._scanned = len(rest)
+            self._check_size(len(rest))
+            return events
         rest += data
         if not self._started:
             if len(rest) < 3 and b"\xef\xbb\xbf".startswith(rest):
@@ -58,7 +69,6 @@ class EventReader:
             if rest[:1] == b"\n":
                 del rest[:1]
             self._after_cr = False
-        events: list[ServerEvent] = []
         begin = 0
         for end in _LINE_END.finditer(rest, self._scanned):
             self._take(bytes(rest[begin : end.start()]), events)
@@ -66,14 +76,14 @@ class EventReader:
             self._after_cr = end[0] == b"\r" and begin == len(rest)
         del rest[:begin]
         self._scanned = len(rest)
-        if self._size + len(rest) > LARGEST_EVENT:
-            raise RequestError("invalid_stream", f"An event of the stream is larger than {LARGEST_EVENT} bytes.")
+        self._check_size(len(rest))
         return events
 
     def _take(self, line: bytes, events: list[ServerEvent]) -> None:
         if not line:
             if self._data:
-                events.append(ServerEvent(self._name.decode("utf-8", "replace"), b"\n".join(self._data)))
+                data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+                events.append(ServerEvent(self._name.decode("utf-8", "replace"), data))
             self._name, self._data, self._size = b"", [], 0
             return
         field, _, value = line.partition(b":")
@@ -81,10 +91,13 @@ class EventReader:
         if field == b"data":
             self._data.append(value)
             self._size += len(value)
-            if self._size > LARGEST_EVENT:
-                raise RequestError("invalid_stream", f"An event of the stream is larger than {LARGEST_EVENT} bytes.")
+            self._check_size()
         elif field == b"event":
             self._name = value
+
+    def _check_size(self, more: int = 0) -> None:
+        if self._size + more > LARGEST_EVENT:
+            raise RequestError("invalid_stream", f"An event of the stream is larger than {LARGEST_EVENT} bytes.")
 
 
 def write(data: bytes, name: str = "") -> bytes:

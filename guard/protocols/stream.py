@@ -32,9 +32,15 @@ class AnswerStream(ABC):
     """
 
     media_type: ClassVar[bytes] = EVENTS
+    grows: ClassVar[tuple[str, ...]] = ()
+    """The kinds of the texts that grow in it; all else in its events is judged whole."""
+    column: ClassVar[str] = "answer"
+    """What a client shows by itself, and is held back apart from what stands beside it."""
     finished: bool = False
     model: str | None = None
     """The name that the generator gives itself, once it did."""
+    moderation: dict[str, Any] | None = None
+    """What `done` is to say of request and answer, where the client asked for inline moderation."""
     broken: bool = False
     """Whether the generator ended the answer by reporting an error."""
 

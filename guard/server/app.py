@@ -24,6 +24,7 @@ from guard.errors import ConfigError
 from guard.pipeline import Engine, Pipeline
 from guard.policy.store import PolicyStore
 from guard.protocols import ADAPTERS
+from guard.protocols.generic_loader import load_protocols
 from guard.server.exchange import Handler
 from guard.upstream import Upstream
 from guard.vault import Vault
@@ -96,8 +97,9 @@ def create_gateway(config: GatewayConfig, *, catalog: Catalog = registry) -> Gat
     )
     upstream = _upstream(config.upstream, asked_for_keys=bool(config.tenants))
     sink = _sink(config)
+    served = [route for adapter in ADAPTERS for route in adapter.routes]
     handler = Handler(
-        adapters=ADAPTERS,
+        adapters=(*ADAPTERS, *load_protocols(config.protocols, served)),
         store=store,
         pipeline=Pipeline(engine),
         upstream=upstream,

@@ -42,10 +42,12 @@ class Draft:
     timings: dict[str, float] = field(default_factory=dict)
     bytes_in: int = 0
     bytes_out: int = 0
+    released_early: int = 0
+    """Characters of a stream that went out before all of it was judged, as the policy's `release_below` allows."""
+    recorded: bool = False
+    """Whether its terminal record is with the audit log: there is one, whatever happens to the request after that."""
     cut_off: Callable[[str, str], bytes] | None = None
     """Makes the end of an answer of which a part is sent, if it cannot be sent to its own."""
-    recorded: bool | None = None
-    """Whether its record was written, once that was tried."""
     ended: bool = False
     """Whether the last of an answer is sent."""
     masked: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -106,6 +108,12 @@ class Draft:
         unscannable = sum(len(coverage.unscannable) for coverage in coverages)
         return f"checked={checked}, exempt={exempt}, unscannable={unscannable}".encode()
 
+    def _output(self) -> dict[str, Any] | None:
+        if self.output is None:
+            return None
+        early = {"released_early": self.released_early} if self.released_early else {}
+        return {**summarise(self.output), **early}
+
     def record(self, reply: Reply) -> AuditRecord:
         """The terminal record of this request, if *reply* is what is sent."""
         decision = self.strongest()
@@ -126,7 +134,7 @@ class Draft:
             action=decision.action if decision else "",
             rules=tuple(dict.fromkeys(rule for d in self.decisions() for rule in d.rules)),
             input=_summary(self.inputs),
-            output=summarise(self.output) if self.output else None,
+            output=self._output(),
             error=self.error,
             upstream_status=self.upstream_status,
             attempts=self.attempts,

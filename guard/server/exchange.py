@@ -222,15 +222,15 @@ class Handler:
         return reply
 
     async def _record(self, draft: Draft, reply: Reply) -> bool:
-        """Write the terminal record; whether it is durable now. The first one stands, whatever happens after it."""
-        if draft.recorded is not None:
-            return draft.recorded
+        """Write the terminal record, unless that was done; whether it is durable now."""
+        if draft.recorded:
+            return True
         weight = draft.findings() * _BYTES_PER_FINDING if reply.status else 0  # of one cancelled it is made at once
         record = await self._aside(weight, draft.record, reply)
         own = draft.timings["total"] - draft.timings.get("upstream", 0.0)
         telemetry.overhead(draft.route or "other").observe(own / 1000)
         state, status = draft.state, reply.status
-        draft.recorded = True  # from here on it may be written, even if nobody waits for it any more
+        draft.recorded = True  # it is written even if nobody waits for that any more
         try:
             await self._sink.append(record)
         except AuditError as error:

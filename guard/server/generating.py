@@ -13,15 +13,17 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from guard.audit import State
 from guard.config import Limits
+from guard.content import Content, Direction, TextPart
 from guard.decision import Refusal
 from guard.errors import RequestError, UpstreamError
 from guard.pipeline import Pipeline
 from guard.placeholders import restore_content
-from guard.protocols.adapter import GeneratorAdapter
+from guard.protocols.adapter import Answer, GeneratorAdapter
 from guard.protocols.media_watch import MediaWatch
 from guard.server.draft import Draft, since
 from guard.server.http import EVENTS, JSON, Reply
@@ -30,8 +32,7 @@ from guard.streaming import AnswerJudge, whole_only
 from guard.upstream import Upstream
 
 if TYPE_CHECKING:
-    from guard.content import Content
-    from guard.decision import Judged
+    from guard.decision import Decision, Judged
     from guard.policy.model import Policy
     from guard.protocols.adapter import Exchange
     from guard.protocols.stream import AnswerStream
@@ -88,6 +89,7 @@ class Generating:
         self._headers = headers
         self._send = send
         self._codec: AnswerStream | None = None
+        self._moderation: dict[str, Any] = {}
 
     async def answer(self) -> Reply | None:
         """The reply, or None where the answer was sent and recorded already.
@@ -95,7 +97,9 @@ class Generating:
         Raises:
             UpstreamError: the generator gave no answer that could be read, and nothing was sent.
         """
-        if self._exchange.stream and not whole_only(self._house.pipeline, self._policy):
+        inline = self._exchange.inline
+        waits = inline is not None and inline.blocks_output
+        if self._exchange.stream and not waits and not whole_only(self._house.pipeline, self._policy):
             self._codec = self._adapter.open_stream(self._exchange)
         if self._policy.race_input:
             answering = await self._race()
@@ -103,6 +107,11 @@ class Generating:
             released = await self._judge_request()
             answering = released if isinstance(released, Refusal) else await self._call(released)
         if isinstance(answering, Refusal):
+            if answering is _FILTERED:
+                now = int(datetime.now(UTC).timestamp())
+                about = {"id": f"guard-{self._draft.id}", "created": now, "created_at": now}
+                about["model"] = self._exchange.content.model or ""
+                return self._filtered(Answer(self._exchange.content, about))
             return self._house.refusal(self._draft, self._adapter, answering)
         try:
             return await self._pass_on(answering)
@@ -118,9 +127,33 @@ class Generating:
         )
         self._draft.inputs = [judged.decision]
         self._draft.timings["input"] = since(began)
-        if not isinstance(judged.released, Refusal):
-            self._draft.masked = judged.released.masked
+        if isinstance(judged.released, Refusal):
+            return judged.released
+        self._draft.masked = judged.released.masked
+        inline = self._exchange.inline
+        if (
+            inline is not None
+            and self._moderate("input", judged.decision, self._exchange.content)
+            and inline.blocks_input
+        ):
+            return _FILTERED
         return judged.released
+
+    def _moderate(self, side: str, decision: Decision, content: Content) -> bool:
+        """Keep what the client wants to know of *decision*; whether something was flagged."""
+        inline = self._exchange.inline
+        if inline is None:
+            return False
+        self._moderation[side], flagged = self._adapter.describe_inline(decision, content, inline.model)
+        return flagged
+
+    def _filtered(self, answer: Answer) -> Reply:
+        """The end that the client asked for where something was flagged. What was not looked at, is not said to be."""
+        unread = {"type": "error", "code": "not_moderated", "message": "There was no answer to moderate."}
+        answer.moderation = {"output": unread, **self._moderation}
+        self._draft.state, self._draft.error = State.BLOCKED, "content_filter"
+        media_type = EVENTS if self._exchange.stream else JSON
+        return Reply(200, self._adapter.encode_filtered(self._exchange, answer), media_type)
 
     async def _race(self) -> Answering | Refusal:
         """Ask the generator and judge the request at the same time. The loader sees to it that nothing is changed."""
@@ -148,7 +181,7 @@ class Generating:
         draft.attempts = 1
         try:
             answering = await self._house.upstream.call(
-                draft.route,
+                adapter.upstream_path(draft.route),
                 self._headers,
                 body,
                 content_type=exchange.content_type,
@@ -190,6 +223,12 @@ class Generating:
         left = await self._judge_answer(answer.content)
         if isinstance(left, Refusal):
             return self._house.refusal(self._draft, adapter, left)
+        inline = self._exchange.inline
+        if inline is not None and self._draft.output is not None:
+            flagged = self._moderate("output", self._draft.output, answer.content)
+            if flagged and inline.blocks_output:
+                return self._filtered(answer)
+            answer.moderation = self._moderation
         self._draft.state = self._draft.answered()
         released = await self._house.aside(len(body), adapter.encode_response, exchange, answer, left)
         media_type = EVENTS if exchange.stream and answer.media_type == JSON else answer.media_type
@@ -234,9 +273,20 @@ class Generating:
         judge = AnswerJudge(
             self._house.pipeline, self._policy, decision_id=draft.id, locale=self._exchange.content.locale
         )
-        streamed = Streamed(self._house, draft, codec, judge, self._send, answering.headers)
+        streamed = Streamed(self._house, draft, codec, judge, self._send, answering.headers, self._describe)
         left = await streamed.run(answering.chunks(), MediaWatch())
         return self._house.refusal(draft, self._adapter, left) if isinstance(left, Refusal) else left
+
+    def _describe(self, decision: Decision) -> dict[str, Any] | None:
+        """What the end of a stream says of request and answer, if that was asked for."""
+        if self._exchange.inline is None:
+            return None
+        self._moderate("output", decision, Content(Direction.OUTPUT, (TextPart(""),)))
+        return self._moderation
+
+
+_FILTERED = Refusal("inline_filter", "")
+"""Stands for a request that the client itself wanted to have blocked."""
 
 
 async def _take_back(call: asyncio.Future[Any]) -> None:

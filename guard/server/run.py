@@ -117,12 +117,12 @@ async def _serve(server: _Server) -> None:
 def serve(config: GatewayConfig, ready: Callable[[Ports], None]) -> None:
     """`guard serve`: put the gateway together and run it. Returns after a clean drain."""
     gateway = create_gateway(config)
-    _spare_the_collector()
+    spare_the_collector()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_run(gateway, config, ready))
 
 
-def _spare_the_collector() -> None:
+def spare_the_collector() -> None:
     """Keep Python's full garbage collections, which stop every thread, from going through all that was loaded.
 
     With the models in memory each took 0.1 to 0.4 s, and a large request caused several. What is loaded now stays till

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from guard.audit import State
 from guard.errors import AuditError, RequestError, UpstreamError
@@ -22,17 +22,16 @@ from guard.server.http import REFUSAL_STATUS, ClientGoneError, Reply
 from guard.stream.gate import Text
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from guard.content import Lane
-    from guard.decision import Refusal
+    from guard.decision import Decision, Refusal
     from guard.protocols.media_watch import MediaWatch
     from guard.protocols.stream import AnswerStream
     from guard.server.draft import Draft
     from guard.server.generating import House
     from guard.server.http import Send
     from guard.stream.gate import Out, Shown
-    from guard.stream.items import Item
     from guard.streaming import AnswerJudge
 
 log = logging.getLogger(__name__)
@@ -59,7 +58,10 @@ class Streamed:
         judge: AnswerJudge,
         send: Send,
         headers: tuple[tuple[bytes, bytes], ...],
+        describe: Callable[[Decision], dict[str, Any] | None],
     ) -> None:
+        """*describe* says what the end of the answer tells of the decision, if the client asked for that."""
+        self._describe = describe
         self._house = house
         self._draft = draft
         self._codec = codec
@@ -110,13 +112,14 @@ class Streamed:
         """Judge and send until the answer is whole or refused; what is left to send then."""
         codec = self._codec
         async for data in chunks:
-            await self._go_on(await self._judged(watch.passed(codec.read(data))))
-            if self._judge.refusal is not None:
-                return []
+            if self._judge.feed(watch.passed(codec.read(data))):  # of most pieces nothing comes yet
+                await self._go_on(await self._judged())
+                if self._judge.refusal is not None:
+                    return []
             if codec.finished:
                 break
-        if not codec.finished:
-            await self._go_on(await self._judged(watch.passed(codec.finish())))
+        if not codec.finished and self._judge.feed(watch.passed(codec.finish())):
+            await self._go_on(await self._judged())
         if self._judge.refusal is not None:
             return []
         began = time.monotonic()
@@ -125,12 +128,10 @@ class Streamed:
         finally:
             self._judging += time.monotonic() - began
 
-    async def _judged(self, items: Sequence[Item]) -> list[Out]:
-        if not items:
-            return []
+    async def _judged(self) -> list[Out]:
         began = time.monotonic()
         try:
-            return await self._judge.take(items, self._house.deadline())
+            return await self._judge.take((), self._house.deadline(), self._go_on)
         finally:
             self._judging += time.monotonic() - began
 
@@ -194,6 +195,8 @@ class Streamed:
 
     async def _finish(self, out: Sequence[Out]) -> Reply | None:
         """Record that the answer was whole, then send its end."""
+        if self._draft.output is not None:
+            self._codec.moderation = self._describe(self._draft.output)
         rest = self._encoded(out) + self._flushed() + self._encoded(self._last, last=True) + self._codec.done()
         self._draft.state = State.UPSTREAM_ERROR if self._codec.broken else self._draft.answered()
         if not self._started:
@@ -228,6 +231,7 @@ class Streamed:
         draft.note_model(self._codec.model)
         if draft.output is None:
             draft.output = self._judge.decision()
+        draft.released_early = self._judge.early
         draft.timings["output"] = round(self._judging * 1000, 3)
         draft.timings["upstream"] = round(self._asking + since(self._began) - self._judging * 1000, 3)
 

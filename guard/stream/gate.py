@@ -42,6 +42,8 @@ class Growing:
     documents: set[str] = field(default_factory=set)
     changed: dict[str, str] = field(default_factory=dict)
     closing: dict[str, str] = field(default_factory=dict)
+    looked_at: str | None = None
+    """The pointer of the last piece whose beginning is known."""
     before: Growing | None = None
     """The prose of its group that is read before it, if it is prose itself."""
     edited: bool = False
@@ -59,11 +61,14 @@ class Growing:
     def look(self, lane: Lane) -> None:
         """Notice where a piece begins like JSON; its past is kept then."""
         start = self.thread.pieces[-1].start
-        if lane.pointer in self.documents or start < self.thread.base:
+        if lane.pointer == self.looked_at or start < self.thread.base:
             return
-        if lane.kind == "tool_arguments" or self.thread.slice(start, self.thread.end).lstrip()[:1] in _OPENING:
+        begins = self.thread.slice(start, self.thread.end).lstrip()[:1]
+        if lane.kind == "tool_arguments" or begins in _OPENING:
             self.documents.add(lane.pointer)
             self.thread.whole = True
+        if lane.pointer in self.documents or begins:
+            self.looked_at = lane.pointer
 
 
 class Said(NamedTuple):
@@ -144,6 +149,7 @@ class Gate:
         self._held: dict[int | None, deque[Entry]] = {}
         """What could not be given yet, by group; the rest of such a group stands behind it."""
         self._amid: list[Marked] = []
+        self._last: tuple[Lane | None, Growing] = None, Growing()
 
     def feed(self, item: Item) -> list[Entry]:
         """Take in *item* and give what is to be judged by it, in order.
@@ -151,6 +157,14 @@ class Gate:
         Raises:
             RequestError: ``too_many_parts``.
         """
+        if isinstance(item, Delta):
+            growing = self._growing(item.lane)
+            sentences = growing.thread.grow(item.lane, item.text)
+            if self._redacts and item.lane.pointer not in growing.cutters:
+                growing.cutters[item.lane.pointer] = Cutter()
+            if self._redacts or self._labels:
+                growing.look(item.lane)
+            return self._said(growing, item.lane, sentences) if sentences else []
         if isinstance(item, Event):
             groups = self.groups.values() if item.group is None else [self.groups.get(item.group, [])]
             behind = [(one, end) for group in groups for one in group if one.thread.cut < (end := one.thread.end)]
@@ -159,17 +173,14 @@ class Gate:
             self._queue([marked])
             return [marked]
         growing = self._growing(item.lane)
-        if isinstance(item, Delta):
-            sentences = growing.thread.grow(item.lane, item.text)
-            if self._redacts:
-                growing.cutters.setdefault(item.lane.pointer, Cutter())
-            if self._redacts or self._labels:
-                growing.look(item.lane)
-        elif isinstance(item, Pause):
+        if isinstance(item, Pause):
             sentences = growing.thread.pause()
         else:
             sentences = [*growing.thread.close(), Sentence(growing.thread.end, growing.thread.end, last=False)]
-        entries: list[Entry] = [Said(growing, sentence, item.lane.group) for sentence in sentences]
+        return self._said(growing, item.lane, sentences)
+
+    def _said(self, growing: Growing, lane: Lane, sentences: list[Sentence]) -> list[Entry]:
+        entries: list[Entry] = [Said(growing, sentence, lane.group) for sentence in sentences]
         self._queue(entries)
         return entries
 
@@ -185,6 +196,8 @@ class Gate:
                 self._amid = [marked for marked in self._amid if not marked.is_due()]
 
     def _growing(self, lane: Lane) -> Growing:
+        if lane is self._last[0]:
+            return self._last[1]
         growing = self.threads.get(lane.key)
         if growing is None:
             growing = self.threads[lane.key] = Growing()
@@ -195,6 +208,7 @@ class Gate:
                 self._prose[lane.group] = growing
         if self.places.setdefault(lane.pointer, growing) is growing and len(self.places) > MOST_TEXTS:
             raise RequestError("too_many_parts", f"The answer has more than {MOST_TEXTS} texts.")
+        self._last = lane, growing
         return growing
 
     def end(self) -> list[Entry]:

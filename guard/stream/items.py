@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from guard.content import Content, Lane
 
 
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """*text* is added to *lane*."""
+class Delta(NamedTuple):
+    """*text* is added to *lane*. One is made for every token: a tuple costs a third of a dataclass."""
 
     lane: Lane
     text: str

@@ -35,7 +35,8 @@ class Spot(NamedTuple):
 class Window:
     """What is read at once: *content* with its *readings*, which begins at *low* of the thread.
 
-    Findings count that begin in ``fresh:limit``. A score without a span is about ``since:high``.
+    Findings count that begin in ``fresh:limit``. A score without a span is about ``since:high``; where sentences are
+    *scored*, each is read without its context, too.
     """
 
     content: Content
@@ -46,6 +47,7 @@ class Window:
     fresh: int
     limit: int
     since: int
+    scored: bool = False
 
     @property
     def pointers(self) -> frozenset[str]:
@@ -76,11 +78,13 @@ class Scan:
         low = thread.base + context(thread.text, low - thread.base, reach)
         content, pieces = thread.content(low, end)
         read = readings(content, classifier)
+        if classifier.reads == "sentences":
+            read += _alone(content, low, start, end)
         fresh, limit = self.known, end
         if not sentences[-1].last:
             limit = max(fresh, end - classifier.horizon, low + _pending(content, classifier, read, end - low))
         self.known = limit
-        return Window(content, pieces, read, low, end, fresh, limit, start)
+        return Window(content, pieces, read, low, end, fresh, limit, start, scored=classifier.reads == "sentences")
 
     def found(self, window: Window, name: str, answers: Sequence[Sequence[Finding]]) -> list[Spot]:
         """What *answers*, one per reading of *window*, say that was not known before; in the order of the text."""
@@ -102,14 +106,30 @@ class Scan:
         return sorted(spots.values(), key=_order)
 
 
+def _alone(content: Content, low: int, start: int, end: int) -> list[Reading]:
+    """The sentence ``start:end`` without what stands before it, which could drown it; none if nothing does.
+
+    It is the end of *content*, which begins at *low* of the thread.
+    """
+    last = content.parts[-1] if content.parts else None
+    if start in (low, end) or not isinstance(last, TextPart):
+        return []
+    offset = len(last.text) - (end - start)
+    if offset <= 0:  # it begins its piece, which is read by itself, too
+        return []
+    return [Reading(View.of(last.text[offset:], len(content.parts) - 1, offset))]
+
+
 def _pending(content: Content, classifier: Classifier[Any], read: Sequence[Reading], length: int) -> int:
     """From where on the text of *content* may still grow into a match, in any of the ways it is read."""
     texts = [part.text for part in content.parts if isinstance(part, TextPart)]
     least = min(length, classifier.pending("".join(texts)))
     for view in {reading.source for reading in read if isinstance(reading.source, View)}:
-        if not view.segments or view.text == texts[-1]:
+        if not view.segments:
             continue
         last = view.segments[-1]
+        if len(view.segments) == 1 and texts[last.part].endswith(view.text):
+            continue  # the text itself, or its end
         if last.part == len(texts) - 1 and last.origin_end == len(texts[-1]):  # it shows the end of the text
             at = classifier.pending(view.text)
             if at < len(view.text):
@@ -127,7 +147,8 @@ def _spots(window: Window, findings: Iterable[Finding]) -> Iterable[Spot]:
             if window.high > window.since:
                 yield Spot(window.since, window.high, finding, whole=True)
         else:
-            yield Spot(begin + finding.span[0], begin + finding.span[1], finding)
+            start, end = begin + finding.span[0], begin + finding.span[1]
+            yield Spot(start, end, finding, whole=window.scored and (start, end) == (window.since, window.high))
 
 
 def _order(spot: Spot) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from guard.content import Content, Direction, Lane
-from guard.text.sentences import boundary
+from guard.text.sentences import LONGEST, boundary, is_amid
 
 KEPT = 96
 """Characters of the past that are kept beyond what is asked for, so that a word or an escape is seen whole."""
@@ -56,29 +56,32 @@ class Thread:
     def grow(self, lane: Lane, text: str) -> list[Sentence]:
         """Add *text* to *lane*, the last piece or a new one, and give the sentences that are complete by it."""
         found: list[Sentence] = []
-        if not self.pieces or self.pieces[-1].lane.path != lane.path:
+        if not self.pieces or (self.pieces[-1].lane is not lane and self.pieces[-1].lane.path != lane.path):
             found = self.pause()
             self.pieces.append(Piece(self.end, lane))
         self.ended = False
+        before, seen = self.rest[-1:], len(self.rest)
         self.rest += text
-        return found + self._sentences(whole=False)
+        if len(self.rest) <= LONGEST and is_amid(before, text):  # as nearly every token is
+            return found
+        return found + self._sentences(whole=False, seen=seen)
 
     def pause(self) -> list[Sentence]:
         """Take what is there for a sentence."""
         return self._sentences(whole=True)
 
-    def _sentences(self, *, whole: bool) -> list[Sentence]:
-        """Cut off what is whole of the rest; all of it if *whole*."""
+    def _sentences(self, *, whole: bool, seen: int = 0) -> list[Sentence]:
+        """Cut off what is whole of the rest, whose first *seen* characters were none; all of it if *whole*."""
         found: list[Sentence] = []
         at = 0
         while at < len(self.rest):
-            end = boundary(self.rest, at, whole=whole)
+            end = boundary(self.rest, at, whole=whole, seen=seen)
             if end is None and not whole:
                 break
             end = len(self.rest) if end is None else end
             found.append(Sentence(self.cut, self.cut + end - at, last=False))
             self.cut += end - at
-            at = end
+            at, seen = end, 0
         self.text += self.rest[:at]
         self.rest = self.rest[at:]
         return found

@@ -16,18 +16,24 @@ LONGEST = 190
 SHORTEST = 12
 """What a sentence weighs at least: a letter counts one, a Chinese character says as much as four."""
 
-_CLOSING = r"[\"'”’»›)\]}）】〕」』》〉]*"
-_END = re.compile(rf"\n|[。！？；…｡]+[。！？；…｡.!?]*{_CLOSING}|(?<![.!?])[.!?]++{_CLOSING}+\s")  # linear
+_STOPS = "。！？；…｡"
+_CLOSERS = "\"'”’»›)]}）】〕」』》〉"
+_CLOSING = f"[{re.escape(_CLOSERS)}]*"
+_END = re.compile(rf"\n|[{_STOPS}]+[{_STOPS}.!?]*{_CLOSING}|(?<![.!?])[.!?]++{_CLOSING}+\s")  # linear
+_MARKS = _STOPS + ".!?" + _CLOSERS
+"""What may stand in the end of a sentence and still be followed by more of it."""
+_BEGINS_END = re.compile(rf"[\n{_STOPS}.!?]")
 _CLAUSE = re.compile(r"[，、,;:：](?=\D)|\s")
 _DENSE = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
 _GAP = re.compile(r"\s+|[，。、！？；：…,;:]")
 _PLACEHOLDER = re.compile(r"(?:<|&lt;|\\u003[cC])[A-Za-z0-9_]{0,64}\Z")
 
 
-def boundary(text: str, start: int = 0, *, whole: bool = False) -> int | None:
+def boundary(text: str, start: int = 0, *, whole: bool = False, seen: int = 0) -> int | None:
     """Where the sentence that begins at *start* ends; None while what follows *text* could still decide that.
 
     *whole* says that nothing follows. Linear in the sentence; never cuts a JSON escape or a placeholder in two.
+    *seen* is the length of *text* when this was None for it: only what came since is gone through then.
 
     >>> boundary("It rains. So we stay in.  Or do we", 0)
     25
@@ -37,8 +43,10 @@ def boundary(text: str, start: int = 0, *, whole: bool = False) -> int | None:
     limit = start + LONGEST
     escaped = "\\" in text[max(start, limit - LONGEST_ESCAPE) : limit]  # one that has not come is not seen to be cut
     known = whole or len(text) > limit + (LONGEST_ESCAPE if escaped else 1)
-    for match in _END.finditer(text, start, min(len(text), limit + 1)):
-        end = match.end()
+    # An end that was none stays none, but for one that what follows may have gone on with.
+    after = len(text[start:seen].rstrip(_MARKS)) if seen > start else 0
+    for match in _END.finditer(text[start : limit + 1], after):  # a piece: what stands before it decides nothing
+        end = start + match.end()
         if end > limit:
             break
         if end == len(text) and not whole and not match[0][-1].isspace():
@@ -50,6 +58,11 @@ def boundary(text: str, start: int = 0, *, whole: bool = False) -> int | None:
     if len(text) <= limit:
         return len(text) if len(text) > start else None
     return _forced(text, start, limit)
+
+
+def is_amid(before: str, text: str) -> bool:
+    """Whether no sentence can end in *text*, which follows the character *before*; however long it is by then."""
+    return before not in _MARKS and _BEGINS_END.search(text) is None
 
 
 def _weight(text: str, start: int, end: int) -> int:

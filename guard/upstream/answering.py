@@ -134,8 +134,7 @@ class Answering:
         try:
             decoder = Decoder(header(self._came, b"content-encoding") or b"", limit)
             while True:
-                data = connection.take(PIECE)
-                for piece in decoder.feed(data):
+                for piece in decoder.feed(connection.take(PIECE)):
                     yield piece
                     if self._connection is not connection:
                         raise RuntimeError(_TAKEN)  # noqa: TRY301
@@ -146,7 +145,7 @@ class Answering:
                 if loop.time() > self._deadline and not connection.complete:
                     self._ticket.left()  # it may well be the reader who took that long
                     raise LateAnswer  # noqa: TRY301
-                if not data:
+                if not connection.unread:
                     if connection.complete:
                         break
                     unbroken = 0

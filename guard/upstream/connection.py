@@ -2,7 +2,7 @@
 
 A general client costs three to ten times as much per call (docs/performance.md). What this one leaves out on purpose:
 redirects, cookies, proxies. A connection carries one call at a time: `Connection.send`, then `Connection.wait` and
-`Connection.take` until it is `complete`. No task and at most one timer is made for a call.
+`Connection.take` until it is `complete`. No task is made for a call, and hardly a timer.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ class Connection(asyncio.Protocol):
         self._parser: httptools.HttpResponseParser | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._until = Until.HEAD
+        self._due = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self._error: Exception | None = None
         self._body = bytearray()
         self._paused = False
@@ -83,6 +85,11 @@ class Connection(asyncio.Protocol):
     def stands(self) -> bool:
         """Whether another call can be made, as far as can be seen from here."""
         return self.reusable and self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def unread(self) -> int:
+        """Bytes of the body that have come and were not taken yet."""
+        return len(self._body)
 
     def send(self, head: bytes, body: bytes) -> None:
         """Begin a call. A connection that is gone shows when the answer is waited for."""
@@ -108,14 +115,15 @@ class Connection(asyncio.Protocol):
         self._until = until
         if not self._enough():
             self._waiter = self._loop.create_future()
-            timer = self._loop.call_at(when, self._late)
+            self._due = when
+            if self._timer is None or self._timer.when() > when:
+                self._set_timer()
             try:
                 await self._waiter
             except BaseException:
                 self.close()
                 raise
             finally:
-                timer.cancel()
                 self._waiter = None
         if self._error is not None and (until is Until.WHOLE or not self._has(until)):
             raise self._error
@@ -136,6 +144,7 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Drop the connection at once: the other side sees that nobody waits any more."""
         self.reusable = False
+        self._stop_timer()
         if self._transport is not None:
             self._transport.abort()
 
@@ -153,6 +162,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The other side is gone: the end of an answer that has no length, or a break."""
         self.reusable = False
+        self._stop_timer()
         self._transport = None  # aborting one that is gone raises in asyncio
         if self.complete:
             return
@@ -217,6 +227,7 @@ class Connection(asyncio.Protocol):
             self.headers = []
         elif not self.complete and self._error is None and self._parser is not None:
             self.complete = True
+            self._stop_timer()
             self.reusable = self.reusable and self._parser.should_keep_alive() and not self._unsent()
 
     # within
@@ -239,8 +250,27 @@ class Connection(asyncio.Protocol):
         self.close()
         self._wake()
 
-    def _late(self) -> None:
-        self._fail(LateAnswer())
+    def _set_timer(self) -> None:
+        self._stop_timer()
+        self._timer = self._loop.call_at(self._due, self._look_at_clock)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look_at_clock(self) -> None:
+        """It is late; or the timer is an earlier wait's.
+
+        It stays from one to the next: making one for each event of a stream would cost more than all else here.
+        """
+        self._timer = None
+        if self._waiter is None:
+            return
+        if self._loop.time() < self._due:
+            self._set_timer()
+        else:
+            self._fail(LateAnswer())
 
     def _has_length(self) -> bool:
         return (

@@ -8,7 +8,7 @@ import sqlite3
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 import openai
 import pytest
 
+from guard import telemetry
 from guard.audit.sqlite import read
 from guard.config import (
     Address,
@@ -48,6 +49,16 @@ class Answer:
     @property
     def json(self) -> Any:
         return json.loads(self.body)
+
+
+def answer_of(raw: bytes) -> Answer:
+    """What the bytes of a connection say."""
+    head, _, body = raw.partition(b"\r\n\r\n")
+    status, *lines = head.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    if headers.get("transfer-encoding") == "chunked":
+        body = b"".join(body.split(b"\r\n")[1::2])
+    return Answer(int(status.split()[1]), headers, body, raw)
 
 
 @dataclass
@@ -103,13 +114,7 @@ class House:
                     chunks.append(chunk)
             except ConnectionResetError:
                 pass
-        raw = b"".join(chunks)
-        head, _, body = raw.partition(b"\r\n\r\n")
-        status, *lines = head.decode("latin-1").split("\r\n")
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-        if headers.get("transfer-encoding") == "chunked":
-            body = b"".join(body.split(b"\r\n")[1::2])
-        return Answer(int(status.split()[1]), headers, body, raw)
+        return answer_of(b"".join(chunks))
 
     def admin(self, path: str) -> str:
         """What the admin port says at *path*, whatever its status."""
@@ -131,7 +136,7 @@ class House:
     def begin(self) -> None:
         """As good as new: the stub and the canary classifier behave, and what was recorded until now is the past."""
         fresh = StubUpstream()
-        for name in ("answer", "status", "headers", "raw", "delay", "drip", "pause", "received", "cancelled"):
+        for name in ("answer", "status", "headers", "raw", "delay", "drip", "pause", "play", "received", "cancelled"):
             setattr(self.upstream, name, getattr(fresh, name))
         self.canary.trouble = None
         self.canary.read.clear()
@@ -152,24 +157,30 @@ _ONE_CALL = UpstreamConfig(connect_s=1.0, retries=0, breaker=BreakerConfig(failu
 @contextmanager
 def house(
     tmp_path: Path,
-    policy: str | None = None,
+    policy: str | Mapping[str, str] | None = None,
     *,
     tenants: tuple[tuple[str, bytes], ...] = (),
     timeout_s: float = 2.0,
     inline: bool = True,
     vault: Scope = Scope.REQUEST,
     calls: UpstreamConfig = _ONE_CALL,
+    protocols: tuple[str, ...] = (),
     **limits: Any,
 ) -> Iterator[House]:
-    """A whole gateway under *policy* (the acceptance policy, if None) in front of a stub.
+    """A whole gateway under *policy* (the acceptance policy, if None; several by their names) in front of a stub.
 
     *timeout_s* is the upstream's, *calls* the rest of its configuration. Without *inline* the canary classifier answers
     on its model thread alone.
     """
     file = POLICY
-    if policy is not None:
+    if isinstance(policy, str):
         file = tmp_path / "policy.yaml"
         file.write_text(policy)
+    elif policy is not None:
+        file = tmp_path / "policies"
+        file.mkdir()
+        for name, text in policy.items():
+            (file / f"{name}.yaml").write_text(text)
     log = tmp_path / "audit.db"
     canary = CanaryClassifier()
     canary.inline_cost = CanaryClassifier.inline_cost if inline else 0
@@ -179,6 +190,7 @@ def house(
             admin=Address("127.0.0.1", 0),
             upstream=replace(calls, url=stub.url, timeout_s=timeout_s),
             policies=str(file),
+            protocols=protocols,
             audit=AuditConfig(path=str(log)),
             limits=replace(Limits(), **limits),
             tenants=tenants,
@@ -187,6 +199,18 @@ def house(
         gateway = create_gateway(config, catalog=FakeCatalog(canary))
         with running(config, gateway) as ports:
             yield House(gateway, ports, stub, canary, log)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_unchecked() -> Iterator[None]:
+    """Whatever a test sends, no part that should have been judged is left out."""
+
+    def unchecked() -> float | None:
+        return telemetry.REGISTRY.get_sample_value("guard_parts_unchecked_total")
+
+    before = unchecked()
+    yield
+    assert unchecked() == before, "a part was released or blocked that nobody had looked at"
 
 
 @pytest.fixture(scope="session")

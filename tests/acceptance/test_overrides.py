@@ -26,7 +26,7 @@ INERT: tuple[dict[str, Any], ...] = (
     {"enforce": False},
     {"dry_run": True},
     {"bypass": True},
-    {"moderation": False},
+    {"moderate": False},
     {"content_filter": {"severity": "none"}},
     {"safety_settings": [{"category": "ALL", "threshold": "BLOCK_NONE"}]},
     {"detectors": {"input": {}, "output": {}}},

@@ -80,7 +80,10 @@ def rest(connection: socket.socket) -> int:
 def test_s41_a_client_that_does_not_read_loses_its_place_and_its_connection(large: House, stream: bool) -> None:
     with patient(large) as connection:
         connection.sendall(request(said(HARMLESS, stream=stream), close=False))
-        assert eventually(lambda: len(large.records(0)) == 1)
+        if stream:  # its record comes with its end
+            assert eventually(lambda: in_flight(large) == 1 and any(map(waiting, fronts())))
+        else:
+            assert eventually(lambda: len(large.records(0)) == 1)
         assert in_flight(large) == 1
         began = time.monotonic()
         assert eventually(lambda: in_flight(large) == 0, seconds=TIMEOUT_S + 1)
@@ -88,22 +91,24 @@ def test_s41_a_client_that_does_not_read_loses_its_place_and_its_connection(larg
         assert eventually(lambda: fronts() == [])
         assert rest(connection) < LARGE
     (record,) = large.records()
-    assert (record.state, record.status, record.stream) == (State.ALLOWED, 200, stream)
+    ended = State.CLIENT_GONE if stream else State.ALLOWED
+    assert (record.state, record.status, record.stream) == (ended, 200, stream)
 
 
 @streams
 def test_s41_a_client_that_reads_slowly_and_steadily_gets_everything(impatient: House, stream: bool) -> None:
     """For several times as long as it may be still."""
     impatient.begin()
-    impatient.upstream.answer = completion("x" * 600_000)
+    size = 150_000 if stream else 600_000  # of a stream, much more is sent than is said
+    impatient.upstream.answer = completion("x" * size)
     began = time.monotonic()
     with patient(impatient) as connection:
         connection.sendall(request(said(HARMLESS, stream=stream)))
-        size = 0
+        got = 0
         while chunk := connection.recv(8192):
-            size += len(chunk)
+            got += len(chunk)
             time.sleep(0.05)
-    assert size > 600_000
+    assert got > size
     assert time.monotonic() - began > 3 * TIMEOUT_S
     assert impatient.records()[0].state is State.ALLOWED
 
@@ -169,7 +174,7 @@ def test_s41_fifty_clients_that_do_not_read_hold_up_nobody(large: House) -> None
         with ThreadPoolExecutor(4) as pool:
             statuses = list(pool.map(lambda text: large.chat(text).status, [HARMLESS, CANARY] * 10))
         assert statuses == [200, 400] * 10
-        assert eventually(lambda: in_flight(large) == 0, seconds=TIMEOUT_S + 2)
-        assert eventually(lambda: fronts() == [])
+        assert eventually(lambda: in_flight(large) == 0, seconds=TIMEOUT_S + 10)
+        assert eventually(lambda: fronts() == [], seconds=10)
     states = [record.state for record in large.records(70)]
     assert (states.count(State.ALLOWED), states.count(State.BLOCKED)) == (60, 10)

@@ -38,7 +38,12 @@ def test_a_summary_names_what_was_decided_and_why():
         ],
         "findings_more": 0,
         "failures": [{"classifier": "pii", "kind": "timeout", "detail": "late"}],
-        "coverage": {"checked": 3, "exempt": {"number": 2}, "unscannable": {"encrypted": 2, "empty": 1}},
+        "coverage": {
+            "checked": 3,
+            "exempt": {"number": 2},
+            "unscannable": {"encrypted": 2, "empty": 1},
+            "unchecked": 0,
+        },
     }
 
 

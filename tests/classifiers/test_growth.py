@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import doctest
 import re
 import time
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from classifiers import _beginnings
 from classifiers._beginnings import NotUnderstood, backwards, beginnings
 from classifiers._growth import Growth, Turned
 
@@ -129,3 +131,8 @@ def test_no_end_takes_long(name: str, char: str):
     classifier.pending(text)
 
     assert time.process_time() - began < 1.0
+
+
+def test_the_examples_in_the_documentation_are_true():
+    assert doctest.testmod(_beginnings).attempted == 2
+    assert doctest.testmod(_beginnings).failed == 0

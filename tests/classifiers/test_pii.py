@@ -303,3 +303,19 @@ def test_a_day_that_never_was_is_no_birthday():
     assert checks.resident_id(RESIDENT)
     assert not checks.resident_id("110105194902300026")
     assert not checks.old_resident_id("110105490230002")
+
+
+def test_texts_without_a_latin_letter_leave_the_names_of_the_others_in_their_places():
+    pii = Pii(PiiOptions(entities=("person", "location")))
+    pii.load()
+    texts = ["他走了。", "Anna Schmidt lives in Paris.", "", "我们也走吧。", "Tim Cook moved to Berlin."]
+
+    found = pii.classify(texts)
+
+    assert [sorted({f.category for f in some}) for some in found] == [
+        [],
+        ["pii.location", "pii.person"],
+        [],
+        [],
+        ["pii.location", "pii.person"],
+    ]

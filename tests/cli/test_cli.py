@@ -108,7 +108,7 @@ def test_check_prints_one_object_with_every_key(run: Run, policy: str) -> None:
     assert {"category", "score", "part", "span", "classifier"} <= set(finding)
     assert (finding["category"], finding["span"]) == ("custom.mask", [4, 15])
     assert report["policy"].startswith("house-rules@")
-    assert report["coverage"] == {"checked": 1, "exempt": {}, "unscannable": []}
+    assert report["coverage"] == {"checked": 1, "exempt": {}, "unscannable": [], "unchecked": 0}
     assert run("check", "zorblax", "--policy", policy, "--json") == 2
     assert run.json["released"] is None
     assert run.json["refusal"] == {"code": "content_filter", "message": "Not here."}

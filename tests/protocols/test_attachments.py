@@ -39,7 +39,8 @@ def test_base64_is_bytes_or_cannot_be_read():
     assert [type(part) for part in walked(Blob("audio"), "AAAA")] == [AudioPart]
     assert [type(part) for part in walked(Blob("image"), "AAAA")] == [ImagePart]
     assert [type(part) for part in walked(Blob("video"), "AAAA")] == [OpaquePart]
-    assert [type(part) for part in walked(Blob(), "not base64")] == [OpaquePart]
+    assert [type(part) for part in walked(Blob(), "not base64, but words")] == [TextPart, OpaquePart]
+    assert [type(part) for part in walked(Blob(), "words that are base64")] == [TextPart, AudioPart]
     assert walked(Blob(), None) == []
 
 

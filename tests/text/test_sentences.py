@@ -7,11 +7,15 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, strategies as st
 
+from guard.content import Lane
+from guard.stream.thread import Thread
 from guard.text.sentences import LONGEST, boundary, context
 
+LANE = Lane(("choices", 0, "message", "content"), "/choices/0/message/content")
 PIECES = st.sampled_from(
-    ["Hello there", ". ", "。", "！", "”", ")", " ", "\n", "她说：“", "走吧", "3.14", "e.g.", "...", "…", "…… ", "?!",
-     ", ", "，", "\\n", "\\u4f60", "<EMAIL_1>", "x" * 90, "字" * 70, "example.org", "; ", "；", "😀", "\r\n", '"'],
+    ["Hello there", ". ", "。", "！", "”", ")", "）", " ", "\n", "她说：“", "走吧", "3.14", "e.g.", "...", "." * 100,
+     "…", "…… ", "?!", ", ", "，", "\\n", "\\u4f60", "<EMAIL_1>", "x" * 90, "字" * 70, "example.org", "; ", "；",
+     "😀", "\r\n", '"'],
 )  # fmt: skip
 TEXTS = st.lists(PIECES, max_size=40).map("".join)
 
@@ -37,6 +41,27 @@ def test_what_is_cut_early_is_cut_there_in_the_whole_text_too(text: str, data: s
     for start in whole:
         early = boundary(text[:seen], start) if start < seen else None
         assert early is None or early in whole
+
+
+@given(text=TEXTS, data=st.data())
+def test_an_end_is_found_the_same_when_only_what_is_new_is_looked_through(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.sampled_from(cuts(text)))
+    seen = 0
+    for length in range(start, len(text) + 1, data.draw(st.integers(1, 7))):
+        end = boundary(text[:length], start)
+        assert boundary(text[:length], start, seen=seen) == end
+        if end is not None:
+            break
+        seen = length
+
+
+@given(text=TEXTS, data=st.data())
+def test_a_text_is_cut_the_same_however_it_comes(text: str, data: st.DataObject) -> None:
+    at = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=9)))
+    thread = Thread()
+    pieces = [text[low:high] for low, high in pairwise([0, *at, len(text)])]
+    found = [end for piece in pieces for _, end, _ in thread.grow(LANE, piece)]
+    assert [0, *found, *(end for _, end, _ in thread.close())] == cuts(text)
 
 
 @given(text=TEXTS)
