@@ -257,6 +257,22 @@ def test_a_word_of_context_counts_however_long_nothing_parts_the_text_before_it(
     same(streamed.decision, whole(pipeline, policy, LANE.part(text)).decision)
 
 
+LONG = """
+policy: long
+classifiers: {keywords: {builtin: [], patterns: {secret: ["BEGIN[^!]*END"]}}}
+rules: [{id: stop, when: {category: custom.secret}, then: block}]
+"""
+
+
+@pytest.mark.parametrize("between", [100, 1_000, 7_000])
+def test_a_long_match_of_a_pattern_is_held_from_its_beginning_on(pipeline: Pipeline, between: int) -> None:
+    policy = policy_of(pipeline, LONG)
+    text = f"It begins now. BEGIN {'so it goes ' * (between // 11)}END. "
+    got = stream(pipeline, policy, cut(text, range(50, len(text), 50)))
+    assert got.refusal == whole(pipeline, policy, LANE.part(text)).released
+    assert got.text == "It begins now. "
+
+
 def test_what_could_grow_over_the_end_of_the_thinking_is_read_with_the_answer(pipeline: Pipeline) -> None:
     policy = policy_of(pipeline)
     first, second = CANARY.split()
@@ -561,3 +577,28 @@ def test_a_bad_sentence_does_not_drown_in_the_good_ones_before_it() -> None:
     engine.close()
     assert got.refusal is not None
     assert got.text == "It is good, all of it. "
+
+
+def test_others_get_their_turn_while_a_large_piece_of_text_is_judged(pipeline: Pipeline) -> None:
+    policy = policy_of(pipeline)
+    text = f"See {ENTITY} now. " * 20_000
+
+    async def run() -> tuple[int, str]:
+        turns, done = 0, False
+
+        async def other() -> None:
+            nonlocal turns
+            while not done:
+                turns += 1
+                await asyncio.sleep(0)
+
+        waiting = asyncio.ensure_future(other())
+        judge = AnswerJudge(pipeline, policy, decision_id="d")
+        out = await judge.take([Delta(LANE, text)], time.monotonic() + 60)
+        done = True
+        await waiting
+        return turns, "".join(one.text for one in out if isinstance(one, Text))
+
+    turns, released = asyncio.run(run())
+    assert released.startswith("See <ENTITY_1> now. " * 19_000)
+    assert turns > len(text) // 20_000

@@ -83,7 +83,8 @@ class Streamed:
         """Pass the answer on. What is returned is still to be recorded and sent; None if all is done.
 
         Raises:
-            UpstreamError, ClientGoneError, asyncio.CancelledError: and nothing was sent.
+            UpstreamError: and nothing was sent.
+            ClientGoneError, asyncio.CancelledError: what was sent has no end, which the draft can make.
         """
         try:
             out = await self._pass_on(sift, watch)
@@ -106,6 +107,8 @@ class Streamed:
         finally:
             self._note()
         if self._judge.refusal is not None:
+            if self._started:
+                await self._go_on(out)  # what stood before it, if it was judged together with that at the end
             return await self._refuse(self._judge.refusal)
         return await self._finish(out)
 
@@ -227,6 +230,7 @@ class Streamed:
         self._draft.bytes_out += len(data)
         if not await self._house.record(self._draft, Reply(200, b"")):
             data = self._codec.failed("audit_unavailable", _UNRECORDED)
+        self._draft.ended = True
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 
     def _note(self) -> None:
