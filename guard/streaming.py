@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -514,13 +515,18 @@ class AnswerJudge:
                 growing.changed[piece.lane.pointer] = left[sent:]
 
     def _first_cut(self, growing: Growing, piece: Piece, effects: Sequence[Effect]) -> int:
-        """Where in its piece the JSON token begins that the first of the findings of *effects* stands in."""
+        """Where in its piece the JSON token begins that the first of the findings of *effects* stands in.
+
+        Not before the sentence that this one stands in: what was said before may have been sent.
+        """
         known, first, at = self._first.get(piece.lane.pointer, (0, sys.maxsize, 0))
         for effect in effects[known:]:
             first = min(first, *(finding.span[0] if finding.span else 0 for finding in effect.findings))
         if first < self._first.get(piece.lane.pointer, (0, sys.maxsize, 0))[1]:
             low = growing.thread.slice(piece.start, piece.start + first)
             at = max((low.rfind(mark) + 1 for mark in _DELIMITERS), default=0)
+            number = bisect_right(growing.starts, piece.start + first) - 1
+            at = max(at, growing.starts[number] - piece.start) if number >= 0 else at
         self._first[piece.lane.pointer] = len(effects), first, at
         return at
 

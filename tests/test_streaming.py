@@ -243,6 +243,12 @@ def test_a_long_match_of_a_pattern_is_held_from_its_beginning_on(pipeline: Pipel
     assert got.text == "It begins now. "
 
 
+def test_what_of_a_document_is_released_before_a_block_does_not_hang_on_how_it_was_cut(pipeline: Pipeline) -> None:
+    text = '{"a": "天气很好。ana@example.orgThe sky is blue. ' + f" {CANARY} and so on. "
+    one, other = (stream(pipeline, policy_of(pipeline), cut(text, at)) for at in ([], [44]))
+    assert one.pieces == other.pieces == ['{"a": "天气很好。']
+
+
 def test_what_could_grow_over_the_end_of_the_thinking_is_read_with_the_answer(pipeline: Pipeline) -> None:
     policy = policy_of(pipeline)
     first, second = CANARY.split()
@@ -278,6 +284,16 @@ def test_an_event_waits_for_the_text_before_it_and_for_its_own_decision(pipeline
     blocked = stream(pipeline, policy, [[Delta(LANE, "It begins here. "), Event("named", bad), Delta(LANE, "More. ")]])
     assert blocked.refusal is not None
     assert (blocked.text, blocked.events) == ("It begins here. ", [])
+
+
+LABEL = "  - {id: mark, directions: [output], when: {not: {category: custom.canary}}, then: label}\n"
+
+
+@pytest.mark.parametrize("rules", ["", LABEL])
+@pytest.mark.parametrize("items", [[End(LANE)], [Pause(LANE), End(LANE)], [Delta(ARGUMENTS, "{}"), End(LANE)]])
+def test_a_text_that_ends_before_it_begins_is_none(pipeline: Pipeline, items: list[Item], rules: str) -> None:
+    got = stream(pipeline, policy_of(pipeline, RULES + rules), [items, [Event("stop"), Event("end", last=True)]])
+    assert (got.refusal, got.events) == (None, ["stop", "end"])
 
 
 COUNTED = RULES.replace("rules:", "rules:\n  - {id: many, when: {category: custom.entity, count: 3}, then: block}")
