@@ -30,7 +30,7 @@ from guard.stream.evidence import Evidence
 from guard.stream.gate import Entry, Gate, Growing, Marked, Out, Said, Text
 from guard.stream.items import Delta, Item
 from guard.stream.needs import needs_of
-from guard.stream.scan import Scan, Spot, Window, placed
+from guard.stream.scan import Scan, Spot, Window, placed, reach_of
 from guard.stream.thread import Sentence
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class AnswerJudge:
         self._locale = locale
         self._needs = needs_of(policy)
         self._stations = _stations(pipeline, policy)
-        reach = max((max(s.classifier.horizon, s.classifier.lookbehind) for s in self._stations), default=0)
+        reach = max((reach_of(station.classifier) for station in self._stations), default=0)
         self._gate = Gate(
             redacts=self._needs.changes, reach=reach, keep=self._needs.replaces, labels=self._needs.labels
         )
