@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -29,7 +30,7 @@ from guard.stream.evidence import Evidence
 from guard.stream.gate import Entry, Gate, Growing, Marked, Out, Said, Text
 from guard.stream.items import Delta, Item
 from guard.stream.needs import needs_of
-from guard.stream.scan import Scan, Spot, Window, placed
+from guard.stream.scan import Scan, Spot, Window, placed, reach_of
 from guard.stream.thread import Sentence
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class AnswerJudge:
         self._locale = locale
         self._needs = needs_of(policy)
         self._stations = _stations(pipeline, policy)
-        reach = max((max(s.classifier.horizon, s.classifier.lookbehind) for s in self._stations), default=0)
+        reach = max((reach_of(station.classifier) for station in self._stations), default=0)
         self._gate = Gate(
             redacts=self._needs.changes, reach=reach, keep=self._needs.replaces, labels=self._needs.labels
         )
@@ -514,13 +515,18 @@ class AnswerJudge:
                 growing.changed[piece.lane.pointer] = left[sent:]
 
     def _first_cut(self, growing: Growing, piece: Piece, effects: Sequence[Effect]) -> int:
-        """Where in its piece the JSON token begins that the first of the findings of *effects* stands in."""
+        """Where in its piece the JSON token begins that the first of the findings of *effects* stands in.
+
+        Not before the sentence that this one stands in: what was said before may have been sent.
+        """
         known, first, at = self._first.get(piece.lane.pointer, (0, sys.maxsize, 0))
         for effect in effects[known:]:
             first = min(first, *(finding.span[0] if finding.span else 0 for finding in effect.findings))
         if first < self._first.get(piece.lane.pointer, (0, sys.maxsize, 0))[1]:
             low = growing.thread.slice(piece.start, piece.start + first)
             at = max((low.rfind(mark) + 1 for mark in _DELIMITERS), default=0)
+            number = bisect_right(growing.starts, piece.start + first) - 1
+            at = max(at, growing.starts[number] - piece.start) if number >= 0 else at
         self._first[piece.lane.pointer] = len(effects), first, at
         return at
 

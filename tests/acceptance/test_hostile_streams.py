@@ -150,3 +150,24 @@ def test_a_large_chunk_is_judged_a_part_at_a_time(guarded: House) -> None:
     guarded.begin()
     answer = streamed(guarded, chunk({"content": f"{text}It is the {CANARY}. {text}"}), END)
     assert messages_of(deltas(answer.body))[0]["content"] == text
+
+
+def beside(value: Any) -> dict[str, Any]:
+    """A chunk that says something beside its delta, as those do that repeat the whole message so far."""
+    about = chunk({"content": "so "}, note=value)
+    about["choices"][0]["message"] = {"content": value}
+    return about
+
+
+def test_what_grows_beside_the_text_comes_at_first_and_at_last_and_in_no_state_between(guarded: House) -> None:
+    said = "It is a long way home"
+    answer = streamed(guarded, *(beside(said[:size]) for size in range(1, len(said) + 1)), END)
+    chunks = deltas(answer.body)
+    assert [one["note"] for one in chunks if "note" in one] == [said[:1], said]
+    choices = [choice for one in chunks for choice in one["choices"]]
+    assert [choice["message"]["content"] for choice in choices if "message" in choice] == [said[:1], said]
+    guarded.begin()
+    bad = f"It is the {CANARY}"
+    answer = streamed(guarded, *(beside(bad[:size]) for size in range(1, len(bad) + 1)), END)
+    assert deltas(answer.body)[-1]["choices"][0]["finish_reason"] == "content_filter"
+    assert CANARY[:8].encode() not in answer.body
