@@ -23,10 +23,10 @@ from guard.actions.label import closing
 from guard.asking import Prepared, heard
 from guard.content import Content, Direction, Modality, TextPart
 from guard.decision import Cause, Coverage, Decision, Detection, Effect, Failure, Refusal
-from guard.finding import Finding
 from guard.policy.evaluate import decide
 from guard.policy.model import Mode
 from guard.stream.evidence import Evidence
+from guard.stream.found import Found
 from guard.stream.gate import Entry, Gate, Growing, Marked, Out, Said, Text
 from guard.stream.items import Delta, Item
 from guard.stream.needs import needs_of
@@ -34,15 +34,15 @@ from guard.stream.scan import Scan, Spot, Window, placed, reach_of
 from guard.stream.thread import Sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from guard.engine import Station
+    from guard.finding import Finding
     from guard.pipeline import Pipeline
     from guard.policy.model import Policy
     from guard.stream.thread import Piece, Thread
 
 _PASSIVE = frozenset({"allow", "flag", "label"})
-_NOTEWORTHY = 0.5
 _MOST_TEXT_AT_ONCE = 16_384
 """Characters that are judged together: more would keep what comes first waiting for what comes last."""
 _MOST_REMEMBERED = 1024
@@ -98,6 +98,10 @@ class _Outcome:
     detections: list[tuple[Marked, Detection]] = field(default_factory=list)
     judged: dict[Marked, Content | Refusal] = field(default_factory=dict)
 
+    def findings(self) -> Iterator[Finding]:
+        """What was seen in growing texts, on each text that it touches."""
+        return (finding for spot in self.spots for finding in spot.findings())
+
     @property
     def refusal(self) -> Refusal | None:
         """What is sent instead of the rest of the answer, if an event was refused."""
@@ -128,7 +132,7 @@ class AnswerJudge:
         self._fed: list[Entry] = []
         self._scans: dict[tuple[Growing, str], Scan] = {}
         self._marks = ledger.Marks()
-        self._found = _Found()
+        self._found = Found()
         self._evidence = Evidence(self._needs)
         self._fired: dict[str, set[int]] = {}
         self._joint: dict[Growing, int] = {}
@@ -182,7 +186,7 @@ class AnswerJudge:
         outcome = await self._judge([entry for entry in entries if isinstance(entry, Said)], deadline, self._exact)
         if outcome.ends:
             return False
-        self._found.add_texts(outcome)
+        self._found.add_texts(outcome.findings(), outcome.decision)
         self._settle_texts(outcome, self._exact)
         await self._change_texts(outcome)
         out = self._release()
@@ -379,7 +383,7 @@ class AnswerJudge:
         marked.decided = True
 
     async def _apply(self, outcome: _Outcome) -> None:
-        self._found.add_texts(outcome)
+        self._found.add_texts(outcome.findings(), outcome.decision)
         if self._early_below is not None and self._highest(outcome) >= self._early_below:
             self._early_below = None
         for marked, detection in outcome.detections:
@@ -579,64 +583,6 @@ async def _ask(station: Station, asked: Sequence[Asked], deadline: float, marks:
         spots = scan.found(window.only(ready.read), station.name, findings)
         said.spots += [Sighting(growing, thread, spot) for spot in spots]
     return said
-
-
-@dataclass(slots=True)
-class _Found:
-    """Everything found in the answer so far, for its record; of weak scores the strongest of each part."""
-
-    findings: list[Finding] = field(default_factory=list)
-    weak: dict[tuple[str, str], Finding] = field(default_factory=dict)
-    failures: dict[Failure, None] = field(default_factory=dict)
-    unscannable: dict[tuple[str, str], None] = field(default_factory=dict)
-    exempt: dict[str, int] = field(default_factory=dict)
-    modalities: set[Modality] = field(default_factory=set)
-    checked: int = 0
-    unchecked: int = 0
-
-    def add_texts(self, outcome: _Outcome) -> None:
-        """Take in what was found in growing texts."""
-        self._add_findings(finding for spot in outcome.spots for finding in spot.findings())
-        self.failures.update(dict.fromkeys(outcome.decision.failures))
-        self.unscannable.update(dict.fromkeys(outcome.decision.coverage.unscannable))
-
-    def add(self, detection: Detection) -> None:
-        """Take in what was found in an event."""
-        self._add_findings(detection.findings)
-        self.failures.update(dict.fromkeys(detection.failures))
-        self.unscannable.update(dict.fromkeys(detection.coverage.unscannable))
-        self.modalities |= detection.modalities
-        self.checked += detection.coverage.checked
-        self.unchecked += detection.coverage.unchecked
-        for rule, count in detection.coverage.exempt:
-            self.exempt[rule] = self.exempt.get(rule, 0) + count
-
-    def _add_findings(self, findings: Iterable[Finding]) -> None:
-        for finding in findings:
-            if finding.score >= _NOTEWORTHY:
-                self.findings.append(finding)
-                continue
-            key = finding.category, finding.part
-            other = self.weak.get(key)
-            if other is None or other.score < finding.score:
-                self.weak[key] = finding
-
-    def detection(self, texts: int, *, read: bool) -> Detection:
-        """All of it, with *texts* growing texts that classifiers read, if any of them did."""
-        strong = {(finding.category, finding.part) for finding in self.findings}
-        weak = [finding for key, finding in self.weak.items() if key not in strong]
-        exempt = dict(self.exempt)
-        if texts and not read:
-            exempt["no_rule"] = exempt.get("no_rule", 0) + texts
-        return Detection(
-            direction=Direction.OUTPUT,
-            modalities=frozenset(self.modalities | ({Modality.TEXT} if texts else set())),
-            findings=(*self.findings, *weak),
-            failures=tuple(self.failures),
-            coverage=Coverage(
-                self.checked + texts * read, tuple(exempt.items()), tuple(self.unscannable), self.unchecked
-            ),
-        )
 
 
 def _small(items: Iterable[Item]) -> Iterable[Item]:
