@@ -31,6 +31,10 @@ BUILTIN = {"profanity": "toxicity.obscene", "sexual": "sexual", "slurs": "hate"}
 _NAME = re.compile(r"[a-z0-9_]+(?:\.[a-z0-9_]+)*")
 _ESCAPED = re.compile(r"[!-/:-@\[-^`{-~]")
 _LONGEST = 200
+_REPEATS = re.compile(r"[*+]|\{\d")
+_NEAR = 256
+_FAR = 8192
+"""The horizon of patterns that repeat something: a match may be as long as that."""
 _BESIDE = 64
 """Characters read before what is new besides those that the longest word could have: there may be spaces in it."""
 
@@ -88,7 +92,7 @@ class Keywords(Classifier[str]):
     Options: ClassVar[type[Any]] = KeywordsOptions
     categories = frozenset({*BUILTIN.values(), "custom"})
     reads: Reads = "stretches"
-    horizon = 256
+    horizon = _NEAR
     lookbehind = 256
     window = 65_536
     batch_cost = 65_536
@@ -103,6 +107,11 @@ class Keywords(Classifier[str]):
         custom = {f"custom.{name}" for given in (options.lists, options.patterns) for name in given if given[name]}
         return frozenset(custom | {BUILTIN[name] for name in options.builtin})
 
+    def __init__(self, options: KeywordsOptions | None = None) -> None:
+        super().__init__(options)
+        if any(_REPEATS.search(pattern) for patterns in self.options.patterns.values() for pattern in patterns):
+            self.horizon = _FAR
+
     def load(self) -> None:
         """Read the lists and compile everything."""
         self._lists = [
@@ -115,9 +124,9 @@ class Keywords(Classifier[str]):
             self.lookbehind = min(self.lookbehind, _BESIDE + longest)
         self._words = Scanner([words.pattern for words in self._lists], longest=True)
         self._pattern_names, self._patterns = _patterns(self.options.patterns)
-        self._word_growth = Growth(words={word for some in self._lists for word in some.scores}, horizon=self.horizon)
+        self._word_growth = Growth(words={word for some in self._lists for word in some.scores}, horizon=_NEAR)
         given = [pattern for patterns in self.options.patterns.values() for pattern in patterns]
-        self._pattern_growth = Growth(given, horizon=self.horizon)
+        self._pattern_growth = Growth(given, horizon=_NEAR)
         self.classify(["warm up: damn, 他妈的"])
 
     def prepare(self, part: Readable) -> str:

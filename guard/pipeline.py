@@ -76,7 +76,10 @@ class Pipeline:
                 await consultation.run(self.engine, deadline)
         found = _detection(content, present, slow + quick, self.engine.unread(policy, content.direction))
         unchecked = _unchecked(content, self.engine.plan(policy, content.direction), slow + quick, found.coverage)
-        return replace(found, coverage=replace(found.coverage, unchecked=unchecked)) if unchecked else found
+        if not unchecked:
+            return found
+        failures = (*found.failures, Failure("ledger", FailureKind.ERROR, "Unchecked"))
+        return replace(found, failures=failures, coverage=replace(found.coverage, unchecked=unchecked))
 
 
 def _conclude(content: Content, policy: Policy, detection: Detection, decision_id: str) -> Judged:

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from bisect import bisect_right
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,29 +23,30 @@ from guard.actions.label import closing
 from guard.asking import Prepared, heard
 from guard.content import Content, Direction, Modality, TextPart
 from guard.decision import Cause, Coverage, Decision, Detection, Effect, Failure, Refusal
-from guard.finding import Finding
 from guard.policy.evaluate import decide
 from guard.policy.model import Mode
 from guard.stream.evidence import Evidence
+from guard.stream.found import Found
 from guard.stream.gate import Entry, Gate, Growing, Marked, Out, Said, Text
+from guard.stream.items import Delta, Item
 from guard.stream.needs import needs_of
-from guard.stream.scan import Scan, Spot, Window, placed
+from guard.stream.scan import Scan, Spot, Window, placed, reach_of
 from guard.stream.thread import Sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from guard.engine import Station
+    from guard.finding import Finding
     from guard.pipeline import Pipeline
     from guard.policy.model import Policy
-    from guard.stream.items import Item
     from guard.stream.thread import Piece, Thread
 
 _PASSIVE = frozenset({"allow", "flag", "label"})
-_NOTEWORTHY = 0.5
 _MOST_TEXT_AT_ONCE = 16_384
 """Characters that are judged together: more would keep what comes first waiting for what comes last."""
 _MOST_REMEMBERED = 1024
+_LONGEST_REMEMBERED = 256
 _UNREAD = Scan()
 Early = Callable[[list[Out]], Awaitable[None]]
 _DELIMITERS = ' \t\r\n"[]{},:'
@@ -95,6 +98,10 @@ class _Outcome:
     detections: list[tuple[Marked, Detection]] = field(default_factory=list)
     judged: dict[Marked, Content | Refusal] = field(default_factory=dict)
 
+    def findings(self) -> Iterator[Finding]:
+        """What was seen in growing texts, on each text that it touches."""
+        return (finding for spot in self.spots for finding in spot.findings())
+
     @property
     def refusal(self) -> Refusal | None:
         """What is sent instead of the rest of the answer, if an event was refused."""
@@ -117,14 +124,15 @@ class AnswerJudge:
         self._locale = locale
         self._needs = needs_of(policy)
         self._stations = _stations(pipeline, policy)
-        reach = max((max(s.classifier.horizon, s.classifier.lookbehind) for s in self._stations), default=0)
+        reach = max((reach_of(station.classifier) for station in self._stations), default=0)
         self._gate = Gate(
             redacts=self._needs.changes, reach=reach, keep=self._needs.replaces, labels=self._needs.labels
         )
+        self._coming: deque[Item] = deque()
         self._fed: list[Entry] = []
         self._scans: dict[tuple[Growing, str], Scan] = {}
         self._marks = ledger.Marks()
-        self._found = _Found()
+        self._found = Found()
         self._evidence = Evidence(self._needs)
         self._fired: dict[str, set[int]] = {}
         self._joint: dict[Growing, int] = {}
@@ -148,9 +156,19 @@ class AnswerJudge:
         Where the policy says so, *early* is given what goes out before all of it is judged.
         """
         self.feed(items)
-        entries, self._fed = self._fed, []
-        if not entries:
-            return []
+        out: list[Out] = []
+        while self._fed and self.refusal is None:
+            entries, self._fed = self._fed, []
+            if early is not None and out:  # what is let out early stands behind it
+                await early(out)
+                out = []
+            out += await self._judged(entries, deadline, early)
+            while self._coming and not self._fed:
+                await asyncio.sleep(0)
+                self._feed_some()
+        return out
+
+    async def _judged(self, entries: list[Entry], deadline: float, early: Early | None) -> list[Out]:
         readers = self._stations
         if early is not None and self._early_below is not None:
             before = self._copied(entries)
@@ -168,9 +186,9 @@ class AnswerJudge:
         outcome = await self._judge([entry for entry in entries if isinstance(entry, Said)], deadline, self._exact)
         if outcome.ends:
             return False
-        self._found.add_texts(outcome)
+        self._found.add_texts(outcome.findings(), outcome.decision)
         self._settle_texts(outcome, self._exact)
-        self._change_texts(outcome)
+        await self._change_texts(outcome)
         out = self._release()
         self.early += sum(len(one.text) for one in out if isinstance(one, Text))
         if out:
@@ -179,21 +197,33 @@ class AnswerJudge:
 
     def feed(self, items: Iterable[Item]) -> bool:
         """Take *items* in; whether they complete something, so that the next `take` has to judge."""
-        for item in items:
-            self._fed += self._gate.feed(item)
+        self._coming += _small(items)
+        while self._coming and not self._fed:
+            self._feed_some()
         return bool(self._fed)
+
+    def _feed_some(self) -> None:
+        """Take in what has come, as far as others should wait for it."""
+        size = 0
+        while self._coming and size < _MOST_TEXT_AT_ONCE:
+            item = self._coming.popleft()
+            self._fed += self._gate.feed(item)
+            size += len(item.text) if isinstance(item, Delta) else 0
 
     async def close(self, deadline: float) -> list[Out]:
         """Nothing follows: judge and give the rest."""
+        out = await self.take((), deadline) if self._coming else []
+        if self.refusal is not None:
+            return out
         entries, self._fed = [*self._fed, *self._gate.end()], []
-        out = await self._rounds(entries, deadline, self._stations)
+        out += await self._rounds(entries, deadline, self._stations)
         if self.refusal is None:  # what other findings could have made of what is held, they no longer can
             self._joint.clear()
             for marked, detection in self._late:
                 self._settle(marked, detection)
             effects = self._decided_all().effects if self._needs.labels else ()
             for growing in self._gate.threads.values():
-                self._reconsider(growing)
+                await self._reconsider(growing)
                 _label(growing, effects, self._locale)
             self._gate.close()
         return out + self._release()
@@ -225,12 +255,12 @@ class AnswerJudge:
             if outcome.ends and len(some) > 1:
                 self._restore(before)
                 for number, entry in enumerate(some):
-                    self._apply(await self._judge([entry], deadline, readers))
+                    await self._apply(await self._judge([entry], deadline, readers))
                     out += self._release(before=some[number + 1] if number + 1 < len(some) else None)
                     if self.refusal is not None:
                         return out
             else:
-                self._apply(outcome)
+                await self._apply(outcome)
                 out += self._release()
             if self.refusal is not None:
                 return out
@@ -352,8 +382,8 @@ class AnswerJudge:
             marked.after = left if isinstance(left, Content) else None
         marked.decided = True
 
-    def _apply(self, outcome: _Outcome) -> None:
-        self._found.add_texts(outcome)
+    async def _apply(self, outcome: _Outcome) -> None:
+        self._found.add_texts(outcome.findings(), outcome.decision)
         if self._early_below is not None and self._highest(outcome) >= self._early_below:
             self._early_below = None
         for marked, detection in outcome.detections:
@@ -373,7 +403,7 @@ class AnswerJudge:
         for marked, left in outcome.judged.items():
             marked.after = left if isinstance(left, Content) else None
             marked.decided = True
-        self._change_texts(outcome)
+        await self._change_texts(outcome)
 
     def _settle_texts(self, outcome: _Outcome, readers: Sequence[Station]) -> None:
         """Note how far all *readers* have read the texts that *outcome* is about."""
@@ -381,7 +411,7 @@ class AnswerJudge:
             known = [self._scans.get((growing, station.name), _UNREAD).known for station in readers]
             growing.settled = min(known, default=growing.thread.cut)
 
-    def _change_texts(self, outcome: _Outcome) -> None:
+    async def _change_texts(self, outcome: _Outcome) -> None:
         """Do to growing texts what rules ask for."""
         effects = self._new(outcome.decision)
         self._weigh(outcome)
@@ -389,7 +419,7 @@ class AnswerJudge:
             if effect.action.name not in _PASSIVE:
                 self._change(effect)
         for growing in outcome.affected:
-            self._reconsider(growing)
+            await self._reconsider(growing)
 
     def _highest(self, outcome: _Outcome) -> float:
         """The highest score of a classifier that the answer does not wait for."""
@@ -403,7 +433,11 @@ class AnswerJudge:
         if content is None or detection.findings or detection.failures or detection.coverage.unscannable:
             return
         if len(self._seen) < _MOST_REMEMBERED:
-            self._seen.update((part.path, part.text) for part in content.parts if isinstance(part, TextPart))
+            self._seen.update(
+                (part.path, part.text)
+                for part in content.parts
+                if isinstance(part, TextPart) and len(part.text) <= _LONGEST_REMEMBERED
+            )
 
     def _new(self, decision: Decision) -> list[Effect]:
         """The effects of *decision* with what nothing was done about yet.
@@ -456,7 +490,7 @@ class AnswerJudge:
             else:
                 growing.cutters[pointer].add([own])
 
-    def _reconsider(self, growing: Growing) -> None:
+    async def _reconsider(self, growing: Growing) -> None:
         """Work out what is held of *growing*, and change the pieces that are whole by now as a whole."""
         growing.held = self._joint.get(growing)
         if not (growing.edited or self._needs.replaces):
@@ -474,20 +508,29 @@ class AnswerJudge:
             if effects and piece.lane.pointer not in growing.changed and growing.released < end:
                 text = growing.thread.slice(piece.start, end)
                 sent = max(0, growing.released - piece.start)
-                left = self._changed(piece.lane.part(text), effects)
+                part = piece.lane.part(text)
+                if len(text) > _MOST_TEXT_AT_ONCE:
+                    left = await self._pipeline.engine.aside(self._changed, part, effects)
+                else:
+                    left = self._changed(part, effects)
                 if isinstance(left, Refusal) or not left.startswith(text[:sent]):
                     self.refusal = left if isinstance(left, Refusal) else self._no_change(effects)
                     return
                 growing.changed[piece.lane.pointer] = left[sent:]
 
     def _first_cut(self, growing: Growing, piece: Piece, effects: Sequence[Effect]) -> int:
-        """Where in its piece the JSON token begins that the first of the findings of *effects* stands in."""
+        """Where in its piece the JSON token begins that the first of the findings of *effects* stands in.
+
+        Not before the sentence that this one stands in: what was said before may have been sent.
+        """
         known, first, at = self._first.get(piece.lane.pointer, (0, sys.maxsize, 0))
         for effect in effects[known:]:
             first = min(first, *(finding.span[0] if finding.span else 0 for finding in effect.findings))
         if first < self._first.get(piece.lane.pointer, (0, sys.maxsize, 0))[1]:
             low = growing.thread.slice(piece.start, piece.start + first)
             at = max((low.rfind(mark) + 1 for mark in _DELIMITERS), default=0)
+            number = bisect_right(growing.starts, piece.start + first) - 1
+            at = max(at, growing.starts[number] - piece.start) if number >= 0 else at
         self._first[piece.lane.pointer] = len(effects), first, at
         return at
 
@@ -542,62 +585,14 @@ async def _ask(station: Station, asked: Sequence[Asked], deadline: float, marks:
     return said
 
 
-@dataclass(slots=True)
-class _Found:
-    """Everything found in the answer so far, for its record; of weak scores the strongest of each part."""
-
-    findings: list[Finding] = field(default_factory=list)
-    weak: dict[tuple[str, str], Finding] = field(default_factory=dict)
-    failures: dict[Failure, None] = field(default_factory=dict)
-    unscannable: dict[tuple[str, str], None] = field(default_factory=dict)
-    exempt: dict[str, int] = field(default_factory=dict)
-    modalities: set[Modality] = field(default_factory=set)
-    checked: int = 0
-    unchecked: int = 0
-
-    def add_texts(self, outcome: _Outcome) -> None:
-        """Take in what was found in growing texts."""
-        self._add_findings(finding for spot in outcome.spots for finding in spot.findings())
-        self.failures.update(dict.fromkeys(outcome.decision.failures))
-        self.unscannable.update(dict.fromkeys(outcome.decision.coverage.unscannable))
-
-    def add(self, detection: Detection) -> None:
-        """Take in what was found in an event."""
-        self._add_findings(detection.findings)
-        self.failures.update(dict.fromkeys(detection.failures))
-        self.unscannable.update(dict.fromkeys(detection.coverage.unscannable))
-        self.modalities |= detection.modalities
-        self.checked += detection.coverage.checked
-        self.unchecked += detection.coverage.unchecked
-        for rule, count in detection.coverage.exempt:
-            self.exempt[rule] = self.exempt.get(rule, 0) + count
-
-    def _add_findings(self, findings: Iterable[Finding]) -> None:
-        for finding in findings:
-            if finding.score >= _NOTEWORTHY:
-                self.findings.append(finding)
-                continue
-            key = finding.category, finding.part
-            other = self.weak.get(key)
-            if other is None or other.score < finding.score:
-                self.weak[key] = finding
-
-    def detection(self, texts: int, *, read: bool) -> Detection:
-        """All of it, with *texts* growing texts that classifiers read, if any of them did."""
-        strong = {(finding.category, finding.part) for finding in self.findings}
-        weak = [finding for key, finding in self.weak.items() if key not in strong]
-        exempt = dict(self.exempt)
-        if texts and not read:
-            exempt["no_rule"] = exempt.get("no_rule", 0) + texts
-        return Detection(
-            direction=Direction.OUTPUT,
-            modalities=frozenset(self.modalities | ({Modality.TEXT} if texts else set())),
-            findings=(*self.findings, *weak),
-            failures=tuple(self.failures),
-            coverage=Coverage(
-                self.checked + texts * read, tuple(exempt.items()), tuple(self.unscannable), self.unchecked
-            ),
-        )
+def _small(items: Iterable[Item]) -> Iterable[Item]:
+    """*items*, large pieces of text in several: others wait while one is cut into sentences."""
+    for item in items:
+        if isinstance(item, Delta) and len(item.text) > _MOST_TEXT_AT_ONCE:
+            for at in range(0, len(item.text), _MOST_TEXT_AT_ONCE):
+                yield Delta(item.lane, item.text[at : at + _MOST_TEXT_AT_ONCE])
+        else:
+            yield item
 
 
 def _affected(entries: Sequence[Entry]) -> list[Growing]:

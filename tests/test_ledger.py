@@ -15,7 +15,7 @@ from hypothesis import given, strategies as st
 from guard import ledger, telemetry
 from guard.actions import ACTIONS
 from guard.content import Content, Direction, ImagePart, Lane, OpaquePart, Part, TextPart
-from guard.decision import Coverage, Decision, FailureKind
+from guard.decision import Coverage, Decision, Failure, FailureKind
 from guard.pipeline import Engine, Pipeline
 from guard.policy.loader import parse_policy
 from guard.policy.model import Policy
@@ -126,8 +126,9 @@ def test_a_reading_that_is_dropped_is_counted_whatever_the_coverage_says(
     before = counted("guard_parts_unchecked_total")
     monkeypatch.setattr("guard.pipeline.readings", DROPS[dropped])
     with caplog.at_level(logging.ERROR, "guard"):
-        coverage = judged(pipeline, text(f"so it is {CANARY} " * 100)).coverage
-    assert coverage.unchecked == 1
+        decision = judged(pipeline, text(f"so it is {CANARY} " * 100))
+    assert decision.coverage.unchecked == 1
+    assert (decision.action, Failure("ledger", FailureKind.ERROR, "Unchecked") in decision.failures) == ("block", True)
     assert counted("guard_parts_unchecked_total") == before + 1
     (said,) = caplog.messages
     assert CANARY not in said

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from guard.content import OpaquePart
 from guard.protocols.attachments import Blob
 from guard.protocols.contract import Constrained, Each, Field, Guarded, Object, OneOf, Scalar, TextOr, refuse
-from guard.protocols.logprobs import Logprobs
-from guard.protocols.posture import Posture, guarded, unscannable
+from guard.protocols.logprobs import TokenList
+from guard.protocols.posture import Posture, unscannable
 from guard.protocols.shapes import TIME, Spoken
 
 if TYPE_CHECKING:
@@ -46,20 +46,6 @@ class TokenIds(Field):
             walk.add(OpaquePart("token numbers cannot be read; send the text", pointer, path, role))
         else:
             raise refuse("invalid_type", pointer, "it should be a list of token numbers")
-
-
-@dataclass(frozen=True, slots=True)
-class TokenList(Field):
-    """Tokens with their probabilities, in a list: text spelled out a second time."""
-
-    @property
-    def posture(self) -> Posture:
-        """See `Posture`."""
-        return guarded("logprobs")
-
-    def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
-        """Put together again."""
-        Logprobs().walk(value if value is None else {"content": value}, walk, path, pointer, role)
 
 
 def _numbers(*names: str) -> dict[str, Field]:

@@ -81,6 +81,7 @@ class _Choice:
         self.words: set[Path] = set()
         self.heads: dict[Path, dict[str, Any]] = {}
         self.extras: dict[str, Any] = {}
+        self.later: dict[str, Any] = {}
         self.places: dict[Path, dict[int, int]] = {}
         """Of each numbered list, where its entries stand in what was written."""
         self.finish: str | None = None
@@ -109,6 +110,7 @@ class ChatStream(AnswerStream):
         self._said: set[str] = set()
         self._choices: dict[int, _Choice] = {}
         self._extras: dict[str, Any] = {}
+        self._later: dict[str, Any] = {}
         self._wants_usage = usage
         self._usage: Any = None
         self._open = 0
@@ -185,7 +187,18 @@ class ChatStream(AnswerStream):
         return self._end_all()
 
     def _end_all(self) -> list[Item]:
-        return [item for choice in self._choices.values() for item in self._end(choice)]
+        """The end of every text, and what was said last beside them where it did not stay the same."""
+        items = [item for choice in self._choices.values() for item in self._end(choice)]
+        for choice in self._choices.values():
+            if choice.later:
+                walk = Walk()
+                walk_unknown(choice.later, walk, ("choices", choice.index), f"/choices/{choice.index}/?", "assistant")
+                items += self._judged(walk, ("choice", choice.index, choice.later), choice.index)
+        if self._later:
+            walk = Walk()
+            walk_unknown(self._later, walk, (), "/?", None)
+            items += self._judged(walk, ("extra", self._later), None)
+        return items
 
     def _end(self, choice: _Choice) -> list[Item]:
         choice.growing = None
@@ -211,7 +224,10 @@ class ChatStream(AnswerStream):
         return Event(("error", chunk), walk.content(Direction.OUTPUT), group=None, last=True)
 
     def _top(self, chunk: dict[str, Any]) -> Iterator[Item]:
-        """What a chunk says beside its choices: known words once, anything else when it changes."""
+        """What a chunk says beside its choices: known words once, anything else at first and, if it changed, at last.
+
+        Not each time: clients might put together what was judged apart.
+        """
         for name, contract in _BASES.items():
             if chunk.get(name) is not None and name not in self._said:
                 self._said.add(name)
@@ -227,7 +243,8 @@ class ChatStream(AnswerStream):
                 continue
             if name.casefold() in _KNOWN_TOP:
                 raise refuse("case_variant_key", "", "a key differs from a known one in case; write it in lower case")
-            self._extras[name] = new[name] = value
+            (self._later if name in self._extras else new)[name] = value
+            self._extras[name] = value
         if new:
             walk_unknown(new, walk, (), "/?", None)
         yield from self._judged(walk, ("extra", new) if new else None, None)
@@ -354,7 +371,8 @@ class ChatStream(AnswerStream):
                 continue
             if name.casefold() in _CHOICE:
                 raise refuse("case_variant_key", pointer, "a key differs from a known one in case")
-            choice.extras[name] = extra[name] = value
+            (choice.later if name in choice.extras else extra)[name] = value
+            choice.extras[name] = value
         if extra:
             walk_unknown(extra, walk, ("choices", choice.index), pointer, "assistant")
         if given.get("logprobs") is not None:

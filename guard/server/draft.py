@@ -47,7 +47,9 @@ class Draft:
     recorded: bool = False
     """Whether its terminal record is with the audit log: there is one, whatever happens to the request after that."""
     cut_off: Callable[[str, str], bytes] | None = None
-    """Makes the end of an answer that was being sent when the gateway was stopped."""
+    """Makes the end of an answer of which a part is sent, if it cannot be sent to its own."""
+    ended: bool = False
+    """Whether the last of an answer is sent."""
     masked: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What is to be restored in the answer. It ends with the request; no record has it."""
 

@@ -184,20 +184,26 @@ class Handler:
         except asyncio.CancelledError:  # not by the client, see `Presence`: the gateway is on its way out
             draft.state = State.ERROR_CLOSED
             if draft.cut_off is not None:
-                await self._end_cut_off(draft, draft.cut_off, send)
+                message = "The gateway is shutting down; the rest was not released."
+                await self._end_cut_off(draft, draft.cut_off("shutting_down", message), "shutting_down", send)
                 return None
             reply = _error(draft, speaker, 503, "shutting_down", "The gateway is shutting down; nothing was released.")
         except Exception as error:  # noqa: BLE001  the edge: whatever is wrong here, nothing unjudged is sent
             log.error("request failed id=%s error=%s", draft.id, type(error).__name__)  # noqa: TRY400  no traceback: its frames hold content
             draft.state = State.ERROR_CLOSED
+            if draft.cut_off is not None:
+                message = "The gateway failed; the rest was not released."
+                await self._end_cut_off(draft, draft.cut_off("guard_error", message), "guard_error", send)
+                return None
             reply = _error(draft, speaker, 503, "guard_error", "The gateway failed; nothing was released.")
         return await self._finish(draft, speaker, reply) if reply is not None else None
 
-    async def _end_cut_off(self, draft: Draft, ending: Callable[[str, str], bytes], send: Send) -> None:
-        draft.error = "shutting_down"
+    async def _end_cut_off(self, draft: Draft, ending: bytes, code: str, send: Send) -> None:
+        """Record an answer that has begun, and send *ending* unless its own end was sent already."""
+        draft.error = draft.error or code
         await self._record(draft, Reply(200, b""))
-        data = ending(draft.error, "The gateway is shutting down; the rest was not released.")
-        await send({"type": "http.response.body", "body": data, "more_body": False})
+        if not draft.ended:
+            await send({"type": "http.response.body", "body": ending, "more_body": False})
 
     async def refuse(self, code: str, message: str) -> Reply:
         """The recorded answer to a request that could not even be read as HTTP."""
@@ -228,10 +234,13 @@ class Handler:
         try:
             await self._sink.append(record)
         except AuditError as error:
-            draft.recorded = False
             log.error("record not written id=%s error=%s", draft.id, error)  # noqa: TRY400
             state, status = State.ERROR_CLOSED, status and _UNRECORDED
+            draft.recorded = False
             return False
+        except Exception:
+            draft.recorded = False
+            raise
         finally:
             telemetry.request_ended(draft.route or "other", state.value, str(status)).inc()
         return True

@@ -274,7 +274,7 @@ class Generating:
             self._house.pipeline, self._policy, decision_id=draft.id, locale=self._exchange.content.locale
         )
         streamed = Streamed(self._house, draft, codec, judge, self._send, answering.headers, self._describe)
-        left = await streamed.run(answering.chunks(), MediaWatch())
+        left = await streamed.run(answering.sift, MediaWatch())
         return self._house.refusal(draft, self._adapter, left) if isinstance(left, Refusal) else left
 
     def _describe(self, decision: Decision) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from guard.server.http import REFUSAL_STATUS, ClientGoneError, Reply
 from guard.stream.gate import Text
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import Sequence
 
     from guard.content import Lane
     from guard.decision import Decision, Refusal
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from guard.server.http import Send
     from guard.stream.gate import Out, Shown
     from guard.streaming import AnswerJudge
+
+Sift = Callable[[Callable[[bytes], bool]], AsyncIterator[None]]
+"""How an answer comes: see `guard.upstream.answering.Answering.sift`."""
 
 log = logging.getLogger(__name__)
 
@@ -75,14 +79,15 @@ class Streamed:
         self._last: list[Shown] = []
         self._tails: dict[Lane, _Tail] = {}
 
-    async def run(self, chunks: AsyncIterator[bytes], watch: MediaWatch) -> Reply | Refusal | None:
+    async def run(self, sift: Sift, watch: MediaWatch) -> Reply | Refusal | None:
         """Pass the answer on. What is returned is still to be recorded and sent; None if all is done.
 
         Raises:
-            UpstreamError, ClientGoneError, asyncio.CancelledError: and nothing was sent.
+            UpstreamError: and nothing was sent.
+            ClientGoneError, asyncio.CancelledError: what was sent has no end, which the draft can make.
         """
         try:
-            out = await self._pass_on(chunks, watch)
+            out = await self._pass_on(sift, watch)
         except (UpstreamError, RequestError) as error:
             failure = self._failure(error)
             if not self._started:
@@ -102,17 +107,23 @@ class Streamed:
         finally:
             self._note()
         if self._judge.refusal is not None:
+            if self._started:
+                await self._go_on(out)  # what stood before it, if it was judged together with that at the end
             return await self._refuse(self._judge.refusal)
         return await self._finish(out)
 
-    async def _pass_on(self, chunks: AsyncIterator[bytes], watch: MediaWatch) -> list[Out]:
+    async def _pass_on(self, sift: Sift, watch: MediaWatch) -> list[Out]:
         """Judge and send until the answer is whole or refused; what is left to send then."""
-        codec = self._codec
-        async for data in chunks:
-            if self._judge.feed(watch.passed(codec.read(data))):  # of most pieces nothing comes yet
-                await self._go_on(await self._judged())
-                if self._judge.refusal is not None:
-                    return []
+        codec, judge = self._codec, self._judge
+
+        def completes(data: bytes) -> bool:
+            """Whether *data* completes something: of most pieces nothing comes yet."""
+            return judge.feed(watch.passed(codec.read(data))) or codec.finished
+
+        async for _ in sift(completes):
+            await self._go_on(await self._judged())
+            if self._judge.refusal is not None:
+                return []
             if codec.finished:
                 break
         if not codec.finished and self._judge.feed(watch.passed(codec.finish())):
@@ -219,6 +230,7 @@ class Streamed:
         self._draft.bytes_out += len(data)
         if not await self._house.record(self._draft, Reply(200, b"")):
             data = self._codec.failed("audit_unavailable", _UNRECORDED)
+        self._draft.ended = True
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 
     def _note(self) -> None:

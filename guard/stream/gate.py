@@ -30,8 +30,8 @@ class Growing:
     """A thread and how far it is: all that begins before *settled* is judged, all before *released* is sent.
 
     From *held* on nothing is released. *cutters* redact, one a piece. *documents* are the pieces that look like JSON,
-    which can only be changed as a whole; *changed* is what is left to send of those, and of others that were;
-    *closing* is to be added to their ends.
+    which can only be changed as a whole, and *starts* where their sentences begin; *changed* is what is left to send of
+    those, and of others that were; *closing* is to be added to their ends.
     """
 
     thread: Thread = field(default_factory=Thread)
@@ -40,6 +40,7 @@ class Growing:
     held: int | None = None
     cutters: dict[str, Cutter] = field(default_factory=dict)
     documents: set[str] = field(default_factory=set)
+    starts: list[int] = field(default_factory=list)
     changed: dict[str, str] = field(default_factory=dict)
     closing: dict[str, str] = field(default_factory=dict)
     looked_at: str | None = None
@@ -172,6 +173,8 @@ class Gate:
             marked.decided = item.content is None
             self._queue([marked])
             return [marked]
+        if item.lane.key not in self.threads:
+            return []  # nothing was ever said there
         growing = self._growing(item.lane)
         if isinstance(item, Pause):
             sentences = growing.thread.pause()
@@ -180,6 +183,8 @@ class Gate:
         return self._said(growing, item.lane, sentences)
 
     def _said(self, growing: Growing, lane: Lane, sentences: list[Sentence]) -> list[Entry]:
+        if growing.documents:
+            growing.starts += [sentence.start for sentence in sentences]
         entries: list[Entry] = [Said(growing, sentence, lane.group) for sentence in sentences]
         self._queue(entries)
         return entries

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from guard.stream.thread import Sentence, Thread
 
 
+_WRITTEN = 6
+"""Characters of an escape for one of what it says: so much more shows as much."""
+
+
+def reach_of(classifier: Classifier[Any]) -> int:
+    """How many characters before what is new *classifier* may want to see."""
+    return max(classifier.horizon, _WRITTEN * classifier.lookbehind)
+
+
 class Spot(NamedTuple):
     """A finding at ``start:end`` of a thread; *whole* if its score is of everything new in its window."""
 
@@ -75,8 +84,10 @@ class Scan:
         """What *classifier* reads of *sentences*, which follow one another and are the next; moves on past them."""
         start, end = sentences[0].start, sentences[-1].end
         reach = classifier.horizon if classifier.reads == "sentences" else classifier.lookbehind
-        low = min(start, self.known)
-        low = thread.base + context(thread.text, low - thread.base, reach)
+        new = min(start, self.known)
+        low = thread.base + context(thread.text, new - thread.base, reach)
+        if classifier.reads != "sentences" and "\\" in thread.slice(low, new):
+            low = thread.base + context(thread.text, new - thread.base, _WRITTEN * reach)
         content, pieces = thread.content(low, end)
         read = readings(content, classifier)
         if classifier.reads == "sentences":

@@ -26,8 +26,8 @@ _SIMPLE = {
     r"\"": '"', r"\\": "\\", r"\/": "/", r"\b": "\b", r"\f": "\f", r"\n": "\n", r"\r": "\r", r"\t": "\t",
 }  # fmt: skip
 _LONG = 8  # characters of a run from which on the parser is quicker than we are
-LONGEST = 12
-"""Characters of an escape: a surrogate pair as two."""
+LONGEST_ESCAPE = 12
+"""Characters of a surrogate pair as two escapes."""
 _UNFINISHED = re.compile(r"\\(?:u[0-9a-fA-F]{0,3}|u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?)?\Z")
 
 
@@ -82,7 +82,7 @@ def _char(match: re.Match[str]) -> str:
     if simple is not None:
         return simple
     unit = int(written[2:6], 16)
-    if len(written) < LONGEST:
+    if len(written) < LONGEST_ESCAPE:
         return chr(unit)
     return chr(0x10000 + ((unit - 0xD800) << 10) + int(written[8:], 16) - 0xDC00)
 
@@ -93,7 +93,7 @@ def unfinished(text: str) -> int:
     >>> [unfinished(text) for text in (r"a\u00", r"a\\\u00", r"a\\u00", r"a\n", r"\ud83d\ude")]
     [1, 3, 6, 3, 0]
     """
-    low = max(0, len(text) - LONGEST)
+    low = max(0, len(text) - LONGEST_ESCAPE)
     match = _UNFINISHED.search(text, low)
     while match is not None:
         row = match.start()
@@ -117,7 +117,7 @@ def uncut(text: str, start: int, end: int) -> tuple[tuple[int, int], tuple[int, 
 
 def _around(text: str, at: int) -> tuple[int, int]:
     """The bounds of the escape that *at* stands inside of, or *at* twice."""
-    first = text.find("\\", max(0, at - LONGEST + 1), at)
+    first = text.find("\\", max(0, at - LONGEST_ESCAPE + 1), at)
     row = -1
     while first >= 0:
         if row < 0 or text[first - 1] != "\\":

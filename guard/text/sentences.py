@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from guard.text.escapes import LONGEST as LONGEST_ESCAPE, uncut
+from guard.text.escapes import LONGEST_ESCAPE, uncut
 
 LONGEST = 190
 """Characters after which a sentence is cut at its last clause or word."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from guard.errors import UpstreamError
 from guard.upstream.connection import BrokenAnswer, LateAnswer, Until, header
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 
     from guard.upstream.breaker import Ticket
     from guard.upstream.connection import Connection
@@ -115,6 +116,17 @@ class Answering:
         """
         return self._pieces(self._bounds.max_stream_bytes, self._bounds.idle_s)
 
+    def sift(self, wanted: Callable[[bytes], bool]) -> AsyncIterator[None]:
+        """Give *wanted* each piece that `chunks` would, as it comes, and come back after each for which it says yes.
+
+        It is called where the bytes arrive, with nobody woken up for it: it must be quick, and is not called until
+        somebody waits again. What it raises is raised here.
+
+        Raises:
+            UpstreamError: as `chunks` does.
+        """
+        return self._sift(wanted, self._bounds.max_stream_bytes, self._bounds.idle_s)
+
     def close(self) -> None:
         """Let go of the answer. If it has not come to its end, the upstream sees at once that nobody waits."""
         connection, self._connection = self._connection, None
@@ -128,35 +140,45 @@ class Answering:
             connection.close()
 
     async def _pieces(self, limit: int, idle_s: float) -> AsyncIterator[bytes]:
+        came: list[bytes] = []
+
+        def keep(piece: bytes) -> bool:
+            came.append(piece)
+            return True
+
+        async with aclosing(self._sift(keep, limit, idle_s)) as sifted:
+            async for _ in sifted:
+                yield came.pop()
+
+    async def _sift(self, wanted: Callable[[bytes], bool], limit: int, idle_s: float) -> AsyncGenerator[None, None]:
         connection = self._under_way()
-        loop = asyncio.get_running_loop()
-        unbroken = 0
         try:
-            decoder = Decoder(header(self._came, b"content-encoding") or b"", limit)
+            sieve = _Sieve(connection, header(self._came, b"content-encoding") or b"", limit, wanted)
             while True:
-                for piece in decoder.feed(connection.take(PIECE)):
-                    yield piece
-                    if self._connection is not connection:
-                        raise RuntimeError(_TAKEN)  # noqa: TRY301
-                    unbroken += len(piece)
-                    if unbroken >= _BREATH:
-                        unbroken = 0
+                while sieve.stopped or sieve.go_on():
+                    if sieve.resume():
+                        yield
+                        if self._connection is not connection:
+                            raise RuntimeError(_TAKEN)  # noqa: TRY301
+                    if sieve.is_breathless():
                         await asyncio.sleep(0)
-                if loop.time() > self._deadline and not connection.complete:
-                    self._ticket.left()  # it may well be the reader who took that long
-                    raise LateAnswer  # noqa: TRY301
-                if not connection.unread:
-                    if connection.complete:
-                        break
-                    unbroken = 0
-                    await connection.wait(Until.SOME, min(self._deadline, loop.time() + idle_s))
-            decoder.end()
+                    self._check_deadline(connection)
+                self._check_deadline(connection)
+                if connection.complete:
+                    break
+                await connection.sift(sieve.go_on, self._deadline, idle_s)
+            sieve.end()
         except (BrokenAnswer, LateAnswer, CodingError) as error:
             raise self._problem(error, limit) from None
         except BaseException:
             self.close()
             raise
         self._finish(connection)
+
+    def _check_deadline(self, connection: Connection) -> None:
+        if asyncio.get_running_loop().time() > self._deadline and not connection.complete:
+            self._ticket.left()  # it may well be the reader who took that long
+            raise LateAnswer
 
     def _under_way(self) -> Connection:
         if self._connection is None:
@@ -186,3 +208,49 @@ class Answering:
             code, message = "protocol", "The upstream broke off its answer, or framed it wrongly."
         self.close()
         return UpstreamError(code, message, attempts=self.attempts)
+
+
+class _Sieve:
+    """Gives what comes of a body, decoded, to *wanted*, and stops behind each piece that it wants."""
+
+    def __init__(self, connection: Connection, coding: bytes, limit: int, wanted: Callable[[bytes], bool]) -> None:
+        self._connection = connection
+        self._decoder = Decoder(coding, limit)
+        self._wanted = wanted
+        self._pieces: Iterator[bytes] = iter(())
+        self._unbroken = 0
+        self._found = False
+        self.stopped = False
+
+    def go_on(self) -> bool:
+        """Give on what there is; whether it stopped, because a piece was wanted or others should get their turn."""
+        while True:
+            for piece in self._pieces:
+                self._unbroken += len(piece)
+                self._found = self._wanted(piece)
+                if self._found or self._unbroken >= _BREATH:
+                    self.stopped = True
+                    return True
+            if not self._connection.unread:
+                return False
+            self._pieces = self._decoder.feed(self._connection.take(PIECE))
+
+    def resume(self) -> bool:
+        """Be ready to go on; whether the piece it stopped behind was wanted."""
+        self.stopped = False
+        return self._found
+
+    def is_breathless(self) -> bool:
+        """Whether so much was given on without a pause that others should get their turn; asked once for that."""
+        if self._unbroken < _BREATH:
+            return False
+        self._unbroken = 0
+        return True
+
+    def end(self) -> None:
+        """Say that there is no more.
+
+        Raises:
+            Damaged: the body was not at its end.
+        """
+        self._decoder.end()

@@ -11,8 +11,12 @@ import asyncio
 import enum
 import socket
 import struct
+from typing import TYPE_CHECKING
 
 import httptools
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_HEAD_BYTES = 64 * 2**10
 HIGH_WATER = 256 * 2**10
@@ -66,6 +70,9 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._until = Until.HEAD
         self._due = 0.0
+        self._look: Callable[[], bool] | None = None
+        self._looked = False
+        self._last = self._idle_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._error: Exception | None = None
         self._body = bytearray()
@@ -125,8 +132,23 @@ class Connection(asyncio.Protocol):
                 raise
             finally:
                 self._waiter = None
-        if self._error is not None and (until is Until.WHOLE or not self._has(until)):
+        if self._error is not None and (until is Until.WHOLE or not (self._has(until) or self._looked)):
             raise self._error
+
+    async def sift(self, look: Callable[[], bool], last: float, idle_s: float) -> None:
+        """Return once *look*, which is asked whenever something came and takes it, says so, or all has come.
+
+        Raises:
+            BrokenAnswer: as `wait` does.
+            LateAnswer: it is *last*, or nothing came for *idle_s*.
+            Exception: whatever *look* raises.
+        """
+        self._look, self._looked, self._last, self._idle_s = look, False, last, idle_s
+        try:
+            await self.wait(Until.SOME, min(last, self._loop.time() + idle_s))
+        finally:
+            self._look = None
+            self._looked = False
 
     def take(self, most: int | None = None) -> bytes:
         """What has come of the body and was not taken yet, *most* bytes of it; empty if there is nothing."""
@@ -238,11 +260,25 @@ class Connection(asyncio.Protocol):
         return len(self._body) > (0 if until is Until.SOME else HIGH_WATER)
 
     def _enough(self) -> bool:
-        return self.complete or self._error is not None or self._has(self._until)
+        if self.complete or self._error is not None:
+            return True
+        if self._look is None:
+            return self._has(self._until)
+        self._looked = len(self._body) > 0 and self._look()
+        return self._looked
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done() and self._enough():
-            self._waiter.set_result(None)
+        if self._waiter is None or self._waiter.done():
+            return
+        if self._look is not None:
+            self._due = min(self._last, self._loop.time() + self._idle_s)
+        try:
+            enough = self._enough()
+        except Exception as error:  # noqa: BLE001  what looking raised: whoever waits hears of it
+            self._waiter.set_exception(error)
+        else:
+            if enough:
+                self._waiter.set_result(None)
 
     def _fail(self, error: Exception) -> None:
         if not self.complete and self._error is None:
@@ -265,7 +301,7 @@ class Connection(asyncio.Protocol):
         It stays from one to the next: making one for each event of a stream would cost more than all else here.
         """
         self._timer = None
-        if self._waiter is None:
+        if self._waiter is None or self._waiter.done():
             return
         if self._loop.time() < self._due:
             self._set_timer()

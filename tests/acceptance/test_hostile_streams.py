@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletionChunk
 
 from guard.audit import State
-from tests.acceptance.conftest import Answer, House
+from tests.acceptance.conftest import Answer, House, house
 from tests.acceptance.oracle import deltas, messages_of
 from tests.fakes import CANARY, ENTITY, events
 
@@ -125,3 +126,48 @@ def test_a_number_that_is_none_is_the_generators_error(guarded: House, index: An
 def test_a_call_whose_number_is_null_is_the_first(guarded: House) -> None:
     answer = streamed(guarded, chunk({"tool_calls": [{**CALL, "index": None}]}), END)
     assert messages_of(deltas(answer.body))[0]["tool_calls"][0]["id"] == "call_1"
+
+
+PHONE = """
+policy: phone
+rules: [{id: stop, when: {category: pii.phone}, then: block}]
+"""
+
+
+def test_what_stands_before_a_block_at_the_very_end_is_sent_too(tmp_path: Path) -> None:
+    frames = [chunk({"content": HELLO}), chunk({"content": "It ends"}), chunk({"thought": "call 212-555-0198"}), END]
+    with house(tmp_path, PHONE) as guarded:
+        answer = streamed(guarded, *frames)
+    message = messages_of(deltas(answer.body))[0]
+    assert (message["content"], message.get("thought")) == (HELLO + "It ends", None)
+    assert deltas(answer.body)[-1]["choices"][0]["finish_reason"] == "content_filter"
+
+
+def test_a_large_chunk_is_judged_a_part_at_a_time(guarded: House) -> None:
+    text = "It rains. " * 20_000
+    answer = streamed(guarded, chunk({"content": text}), END)
+    assert messages_of(deltas(answer.body))[0]["content"] == text
+    guarded.begin()
+    answer = streamed(guarded, chunk({"content": f"{text}It is the {CANARY}. {text}"}), END)
+    assert messages_of(deltas(answer.body))[0]["content"] == text
+
+
+def beside(value: Any) -> dict[str, Any]:
+    """A chunk that says something beside its delta, as those do that repeat the whole message so far."""
+    about = chunk({"content": "so "}, note=value)
+    about["choices"][0]["message"] = {"content": value}
+    return about
+
+
+def test_what_grows_beside_the_text_comes_at_first_and_at_last_and_in_no_state_between(guarded: House) -> None:
+    said = "It is a long way home"
+    answer = streamed(guarded, *(beside(said[:size]) for size in range(1, len(said) + 1)), END)
+    chunks = deltas(answer.body)
+    assert [one["note"] for one in chunks if "note" in one] == [said[:1], said]
+    choices = [choice for one in chunks for choice in one["choices"]]
+    assert [choice["message"]["content"] for choice in choices if "message" in choice] == [said[:1], said]
+    guarded.begin()
+    bad = f"It is the {CANARY}"
+    answer = streamed(guarded, *(beside(bad[:size]) for size in range(1, len(bad) + 1)), END)
+    assert deltas(answer.body)[-1]["choices"][0]["finish_reason"] == "content_filter"
+    assert CANARY[:8].encode() not in answer.body

@@ -163,10 +163,12 @@ def test_every_request_during_reloads_is_decided_by_one_policy(served: Server) -
 
     def change() -> None:
         for turn in range(5):
+            before = status(served)["policies"]
             served_by = served.folder / "next.yaml.tmp"
             served_by.write_text(HARSH if turn % 2 == 0 else MILD)
             served_by.rename(file)
-            time.sleep(0.6)
+            eventually(lambda before=before: status(served)["policies"] != before)
+            time.sleep(0.2)
         done.set()
 
     thread = threading.Thread(target=change)

@@ -99,7 +99,7 @@ def test_s41_a_client_that_does_not_read_loses_its_place_and_its_connection(larg
 def test_s41_a_client_that_reads_slowly_and_steadily_gets_everything(impatient: House, stream: bool) -> None:
     """For several times as long as it may be still."""
     impatient.begin()
-    size = 250_000 if stream else 600_000  # of a stream, much more is sent than is said
+    size = 300_000 if stream else 600_000  # of a stream, more is sent than is said
     impatient.upstream.answer = completion("x" * size)
     began = time.monotonic()
     with patient(impatient) as connection:

@@ -129,7 +129,7 @@ def test_s37_a_hang_or_a_drip_is_a_timeout_in_time(run: Run, script: Script, lon
             began = time.monotonic()
             error = await error_of(way(upstream))
             assert (error.code, error.attempts) == ("timeout", 1)
-            assert 0.4 < time.monotonic() - began < longest + 0.3
+            assert 0.4 < time.monotonic() - began < longest + 2  # the machine may be busy; without an end it is ten
             assert len(there.peers) == 1
 
     run(main())

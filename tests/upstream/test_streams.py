@@ -286,6 +286,100 @@ def test_what_came_before_a_break_was_given_out(run: Run) -> None:
     run(main())
 
 
+def test_sifting_comes_back_for_what_is_wanted_alone_and_sees_all(run: Run) -> None:
+    async def main() -> None:
+        script = answering(CHUNKED, *(chunk(b"%d" % n) for n in range(6)), LAST, size=100, every=0.02)
+        async with faulty(script) as there, opened(there.url) as upstream:
+            answer = await upstream.call(ROUTE, (), b"{}")
+            seen: list[bytes] = []
+
+            def wanted(piece: bytes) -> bool:
+                seen.append(piece)
+                return piece in {b"2", b"5"}
+
+            back = [b"".join(seen) async for _ in answer.sift(wanted)]
+
+            assert back == [b"012", b"012345"]
+            assert await streamed(upstream) == b"012345"
+            assert len(there.peers) == 1
+
+    run(main())
+
+
+def test_nothing_is_sifted_while_nobody_waits(run: Run) -> None:
+    async def main() -> None:
+        script = answering(CHUNKED, *(chunk(b"%d" % n) for n in range(6)), LAST, size=100, every=0.01)
+        async with faulty(script) as there, opened(there.url) as upstream:
+            seen: list[bytes] = []
+            answer = await upstream.call(ROUTE, (), b"{}")
+            async for _ in answer.sift(lambda piece: seen.append(piece) is None):
+                before = len(seen)
+                await asyncio.sleep(0.03)
+                assert len(seen) == before
+            assert b"".join(seen) == b"012345"
+
+    run(main())
+
+
+def test_an_answer_is_not_late_while_pieces_come_that_nobody_wants(run: Run) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.hear()
+        await peer.say(CHUNKED)
+        for _ in range(12):
+            await peer.say(chunk(b"x"))
+            await asyncio.sleep(0.05)
+        await peer.gone()
+
+    async def main() -> None:
+        async with faulty(script) as there, opened(there.url, idle_s=0.3) as upstream:
+            answer, seen = await upstream.call(ROUTE, (), b"{}"), bytearray()
+
+            def unwanted(piece: bytes) -> bool:
+                seen.extend(piece)
+                return False
+
+            async def to_the_end() -> None:
+                async for _ in answer.sift(unwanted):
+                    raise AssertionError("nothing was wanted")
+
+            began = time.monotonic()
+            assert (await error_of(to_the_end())).code == "timeout"
+            assert seen == b"x" * 12
+            assert 0.8 < time.monotonic() - began < 1.6
+
+    run(main())
+
+
+@pytest.mark.parametrize("number", [0, 3])
+def test_what_is_raised_while_sifting_ends_the_answer(run: Run, number: int) -> None:
+    async def main() -> None:
+        gone = asyncio.Event()
+
+        async def script(peer: Peer) -> None:
+            await peer.hear()
+            try:
+                await peer.say(CHUNKED)
+                for n in range(5):
+                    await peer.say(chunk(b"%d" % n))
+                    await asyncio.sleep(0.01)
+                await peer.gone()
+            finally:
+                gone.set()
+
+        def refuses(piece: bytes) -> bool:
+            if piece == b"%d" % number:
+                raise ValueError("no")
+            return False
+
+        async with faulty(script) as there, opened(there.url) as upstream:
+            answer = await upstream.call(ROUTE, (), b"{}")
+            with pytest.raises(ValueError, match="no"):
+                await anext(answer.sift(refuses))
+            await asyncio.wait_for(gone.wait(), 1)
+
+    run(main())
+
+
 async def endless(peer: Peer) -> None:
     await peer.hear()
     await peer.say(CHUNKED + chunk(b"first"))
