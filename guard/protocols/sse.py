@@ -47,10 +47,17 @@ class EventReader:
             RequestError: ``invalid_stream``: an event is too large.
         """
         rest = self._rest
+        # Most generators write like this, and most of their events come one by one.
+        if (
+            data[:6] == b"data: "
+            and data.find(b"\n") == len(data) - 2
+            and data[-1:] == b"\n"
+            and self._started
+            and not (rest or self._after_cr or self._data or self._name or b"\r" in data)
+        ):
+            return [ServerEvent("", data[6:-2])]
         events: list[ServerEvent] = []
-        if self._started and not rest and not self._after_cr and b"\r" not in data:  # as most generators write
-            if data[:6] == b"data: " and data.find(b"\n") == len(data) - 2 and data[-1:] == b"\n" and not self.in_event:
-                return [ServerEvent("", data[6:-2])]  # and mostly one event at once
+        if self._started and not rest and not self._after_cr and b"\r" not in data:
             *lines, last = data.split(b"\n")
             for line in lines:
                 self._take(line, events)

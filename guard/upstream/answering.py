@@ -224,6 +224,7 @@ class _Sieve:
 
     def go_on(self) -> bool:
         """Give on what there is; whether it stopped, because a piece was wanted or others should get their turn."""
+        connection = self._connection
         while True:
             for piece in self._pieces:
                 self._unbroken += len(piece)
@@ -231,9 +232,10 @@ class _Sieve:
                 if self._found or self._unbroken >= _BREATH:
                     self.stopped = True
                     return True
-            if not self._connection.unread:
+            data = connection.take(PIECE)
+            if not data:
                 return False
-            self._pieces = self._decoder.feed(self._connection.take(PIECE))
+            self._pieces = self._decoder.feed(data)
 
     def resume(self) -> bool:
         """Be ready to go on; whether the piece it stopped behind was wanted."""

@@ -210,8 +210,10 @@ class Connection(asyncio.Protocol):
             self._fail(BrokenAnswer())
         if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
             self._fail(BrokenAnswer())
-        self._hold_back()
-        self._wake()
+        if len(self._body) > HIGH_WATER:
+            self._hold_back()
+        if self._waiter is not None:
+            self._wake()
 
     # httptools calls these
 
@@ -320,7 +322,7 @@ class Connection(asyncio.Protocol):
 
     def _hold_back(self) -> None:
         """Make the other side wait if much waits here, and nobody is about to take it."""
-        if len(self._body) <= HIGH_WATER or self._waiter is not None or self._paused or self.complete:
+        if self._waiter is not None or self._paused or self.complete:
             return
         if self._transport is not None and not self._transport.is_closing():
             self._paused = True
