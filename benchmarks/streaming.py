@@ -64,7 +64,7 @@ class Profile:
 
 PROFILES = {
     "quick": Profile(repeats=3, first=3, length=300, total_s=150),
-    "full": Profile(repeats=7, first=5, length=1000, total_s=900),
+    "full": Profile(repeats=7, first=5, length=1000, total_s=420),
 }
 _FEWEST_REPEATS = 2
 _Run = dict[str, Any]

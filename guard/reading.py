@@ -17,7 +17,7 @@ from guard.content import Content, Direction, Modality, TextPart, View
 from guard.finding import Finding
 from guard.text.escapes import MOST_EXACT, uncut, unescape_json
 from guard.text.spans import Known
-from guard.text.windows import cut_view, join, seams, windows
+from guard.text.windows import cut_view, join, seams, unescaped_seams, windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -106,6 +106,7 @@ def readings(content: Content, classifier: Classifier[Any], views: Views | None 
         found += _form(content, small, size, horizon)
     for texts in (*_neighbours(content, prose), *_named(content, small, prose)):
         found += [Reading(view, seam=True) for view in seams(texts, horizon, size)]
+        found += [Reading(view, seam=True) for view in unescaped_seams(texts, horizon, size)]
     return found
 
 

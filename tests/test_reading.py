@@ -326,3 +326,16 @@ def test_a_finding_in_a_picture_is_about_the_picture():
     (found,) = locate(picture, "c", read, [[Finding("nsfw", 0.9, box=(0, 0, 1, 1))]])
 
     assert (found.part, found.modality, found.box) == ("/1", Modality.IMAGE, (0, 0, 1, 1))
+
+
+@given(place=st.integers(1, len(CANARY) * 6 - 1), lead=st.integers(0, 60))
+def test_a_phrase_in_escapes_that_is_cut_over_two_parts_is_found_at_its_place(place: int, lead: int) -> None:
+    escaped = "".join(f"\\u{ord(char):04x}" for char in CANARY)
+    texts = ["so " * lead + escaped[:place], escaped[place:] + " it is"]
+    found = dict(seen(content(*texts)))
+    assert found
+    for number, text in enumerate(texts):
+        start, end = found.get(f"/{number}") or (0, 0)
+        assert escaped[:place][5:-5] in text[start:end] or number != 0
+        assert escaped[place:][5:-5] in text[start:end] or number != 1
+        assert end <= len(text) - number * len(" it is")

@@ -5,7 +5,7 @@ A classifier reads at most ``window`` characters at once and needs at most ``hor
 - windows overlap by the horizon: whatever is no longer than it stands whole in one of them, at any offset;
 - something cut over two parts (two content parts, two messages) stands whole in a *seam view*: the
   horizon's worth of text on both sides of every seam, joined without and with a space and as it is, as a model would
-  read it.
+  read it; once more with escapes undone, where some stand near: one may even begin before the seam and end behind it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from guard.content import Segment, View
+from guard.text.escapes import LONGEST_ESCAPE, unescape_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -102,6 +103,51 @@ def seams(texts: Sequence[tuple[int, str]], horizon: int, size: int | None) -> l
             whole.append((part, text, 0))
     found = [view for joiner in JOINERS for view in _seams(kept, joiner, horizon, size)]
     return found if whole == kept else list(dict.fromkeys(found + _seams(whole, "", horizon, size)))
+
+
+def unescaped_seams(texts: Sequence[tuple[int, str]], horizon: int, size: int | None) -> list[View]:
+    """As `seams`, with JSON escapes undone; only the views in which there are some."""
+    if not any("\\" in text for _, text in texts):
+        return []
+    found = []
+    for view in seams(texts, horizon * LONGEST_ESCAPE, None):
+        undone = unescape_json(view.text, 0)
+        if undone is None or len(view.segments) < 2:
+            continue
+        whole = _through(undone, view)
+        points = [_place(undone, segment.start) for segment in view.segments[1:]]
+        shown = [narrow(whole, start, end) for start, end in _around(points, len(whole.text), horizon, size)]
+        found += [one for one in shown if any(s.end - s.start != s.origin_end - s.origin_start for s in one.segments)]
+    return found
+
+
+def _place(view: View, origin: int) -> int:
+    """Where character *origin* of the text that *view* was made of stands in it."""
+    segment = view.segments[bisect_right(view.segments, origin, key=attrgetter("origin_start")) - 1]
+    plain = segment.end - segment.start == segment.origin_end - segment.origin_start
+    return segment.start + (origin - segment.origin_start if plain else 0)
+
+
+def _through(view: View, raw: View) -> View:
+    """*view*, made of the text of *raw*, with its origins; what comes from two parts is put down to the longer one."""
+    segments: list[Segment] = []
+    first = 0
+    for start, end, _, low, high in view.segments:
+        while first < len(raw.segments) and raw.segments[first].end <= low:
+            first += 1
+        pieces = []
+        for left, right, part, origin, _ in raw.segments[first:]:
+            if left >= high:
+                break
+            begin, stop = max(left, low), min(right, high)
+            if begin < stop:
+                pieces.append((begin, stop, part, origin - left))
+        if end - start == high - low:
+            segments += [Segment(start + b - low, start + e - low, part, b + by, e + by) for b, e, part, by in pieces]
+        elif pieces:
+            begin, stop, part, by = max(pieces, key=lambda piece: piece[1] - piece[0])
+            segments.append(Segment(start, end, part, begin + by, stop + by))
+    return View(view.text, tuple(segments))
 
 
 def _seams(texts: Sequence[_Piece], joiner: str, horizon: int, size: int | None) -> list[View]:
