@@ -35,7 +35,13 @@ def terminal(path: Path) -> list[dict[str, Any]]:
     """The records in the log at *path*, in the order they were written, openings left out."""
     if path.suffix == ".sqlite":
         return [{"id": r.id, "state": r.state.value, "error": r.error} for r in read(path, newest_first=False)]
-    lines = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+    lines, torn = [], []
+    for line in path.read_bytes().splitlines():
+        try:
+            lines.append(orjson.loads(line))
+        except orjson.JSONDecodeError:
+            torn.append(line)  # what was being written when the process was killed; nobody was told that it was
+    assert len(torn) <= 1
     return [{name: line[name] for name in ("id", "state", "error")} for line in lines if "opening" not in line]
 
 
