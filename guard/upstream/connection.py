@@ -18,6 +18,8 @@ import httptools
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from guard.upstream.gathering import Gathering
+
 MAX_HEAD_BYTES = 64 * 2**10
 HIGH_WATER = 256 * 2**10
 """Bytes that may wait unread before the other side is made to wait; it goes on below half of that."""
@@ -63,8 +65,12 @@ class Connection(asyncio.Protocol):
         unheard: whether it is certain that the other side closed the connection before it got any of the request.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, gathering: Gathering | None = None) -> None:
+        """*gathering* reads what is streamed, together with what comes over other connections of this loop."""
         self._loop = asyncio.get_running_loop()
+        self._gathering = gathering
+        self._joined = False
+        self._fd: int | None = None
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpResponseParser | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -144,6 +150,7 @@ class Connection(asyncio.Protocol):
             Exception: whatever *look* raises.
         """
         self._look, self._looked, self._last, self._idle_s = look, False, last, idle_s
+        self._gather()
         try:
             await self.wait(Until.SOME, min(last, self._loop.time() + idle_s))
         finally:
@@ -167,6 +174,7 @@ class Connection(asyncio.Protocol):
         """Drop the connection at once: the other side sees that nobody waits any more."""
         self.reusable = False
         self._stop_timer()
+        self._part()
         if self._transport is not None:
             self._transport.abort()
 
@@ -184,6 +192,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The other side is gone: the end of an answer that has no length, or a break."""
         self.reusable = False
+        self._part()
         self._stop_timer()
         self._transport = None  # aborting one that is gone raises in asyncio
         if self.complete:
@@ -252,6 +261,7 @@ class Connection(asyncio.Protocol):
         elif not self.complete and self._error is None and self._parser is not None:
             self.complete = True
             self._stop_timer()
+            self._part()
             self.reusable = self.reusable and self._parser.should_keep_alive() and not self._unsent()
 
     # within
@@ -326,12 +336,49 @@ class Connection(asyncio.Protocol):
             return
         if self._transport is not None and not self._transport.is_closing():
             self._paused = True
-            self._transport.pause_reading()
+            if self._fd is None:
+                self._transport.pause_reading()
+            elif self._gathering is not None:
+                self._gathering.release(self._fd)
 
     def _resume(self) -> None:
         if self._paused and self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
+            if self._fd is None:
+                self._transport.resume_reading()
+            elif self._gathering is not None:
+                self._gathering.read(self._fd, self.data_received, self._ended)
         self._paused = False
+
+    def _gather(self) -> None:
+        """Have the rest of this answer read together with others, if that saves anything."""
+        gathering, transport = self._gathering, self._transport
+        if gathering is None or transport is None or self.complete or self._fd is not None:
+            return
+        if not self._joined:
+            self._joined = True
+            gathering.join()
+        if gathering.worthwhile and not self._paused and not transport.is_closing():
+            transport.pause_reading()
+            self._fd = transport.get_extra_info("socket").fileno()
+            gathering.read(self._fd, self.data_received, self._ended)
+
+    def _ended(self, error: OSError | None) -> None:
+        """Nothing more is read together with others."""
+        if error is None:
+            self._part()  # the transport comes upon the end next
+        else:
+            self._fail(BrokenAnswer())
+
+    def _part(self) -> None:
+        """From now on the transport reads again."""
+        if self._joined and self._gathering is not None:
+            self._joined = False
+            self._gathering.leave()
+        fd, self._fd = self._fd, None
+        if fd is not None and self._gathering is not None:
+            self._gathering.release(fd)
+            if self._transport is not None and not self._transport.is_closing():
+                self._transport.resume_reading()
 
 
 def _never_arrived(transport: asyncio.Transport, sent: int) -> bool:

@@ -8,6 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from guard.upstream.connection import Connection
+from guard.upstream.gathering import Gathering
 
 if TYPE_CHECKING:
     import ssl
@@ -25,6 +26,7 @@ class Pool:
         self._tls = tls
         self._idle: deque[Connection] = deque()
         self._closed = False
+        self._gathering: Gathering | None = None
 
     def kept(self) -> Connection | None:
         """A kept connection that still stands, if there is one."""
@@ -43,8 +45,11 @@ class Pool:
         """
         loop = asyncio.get_running_loop()
         name = self._host if self._tls is not None else None
+        if self._gathering is None and self._tls is None and Gathering.is_possible():
+            self._gathering = Gathering(loop)
+        gathering = self._gathering
         _, connection = await loop.create_connection(
-            Connection, self._host, self._port, ssl=self._tls, server_hostname=name
+            lambda: Connection(gathering), self._host, self._port, ssl=self._tls, server_hostname=name
         )
         return connection
 
