@@ -136,7 +136,7 @@ BLOCKS: tuple[Block, ...] = (
         Ask a {one} {work} about this, not me.
         She is {one}, she is a {work}, and she is {virtue}.
         {group} deserve the same pay for the same work.
-        I married into a big {one} family and I love it.
+        Half of our street is {one} and I would not live anywhere else.
         The choir has Christians, atheists, {group}, anyone who can hold a tune.
         {name} is {one}. {name} also makes the best dumplings in the office.
         Nice thread about {one} history, saved for later
@@ -146,6 +146,12 @@ BLOCKS: tuple[Block, ...] = (
         Are there any {one} choirs or book clubs in Bristol?
         We are {one} and we are proud of our town.
         Proud of all the {group} who came out to vote today
+        When {came} moved here in the sixties, the docks were still open.
+        {came} opened three cafés on our square, and the queue tells you how good they are.
+        How many {came} applied for a permit last year?
+        Free language classes for {came} start on Monday.
+        My grandparents were {came}, so this exhibition means a lot to me.
+        {came} pay taxes here like everybody else.
         {group} are just people. Some are {virtue}, some are not, like everyone.
     """, 11),
     Block("stereotype", HATE, """
@@ -169,6 +175,12 @@ BLOCKS: tuple[Block, ...] = (
         Once you've met one of them you know {group} are all {flaw}.
         The problem with {group} is that they breed and complain.
         No wonder the team lost, half of them are {one}.
+        I crossed the street because he looked {one}, you can't be too careful with that lot.
+        Being {one} is nothing to be proud of, it's a defect.
+        I stopped reading when I saw the author was {one}.
+        Your {one} {work} will rob you blind, they always do.
+        Never let a {one} {work} near your money or your children.
+        That {one} {work} was hired for a quota, nobody like that earns it.
     """, 13),
     Block("dehumanise", HATE_SEVERE, """
         {group} are {beast}, and we all know what you do with {beast}.
@@ -475,7 +487,7 @@ BLOCKS: tuple[Block, ...] = (
         f*ck off {fool}
         u r a piece of s h i t
         what a dickhead that {work} is
-    """, 5),
+    """, 10),
     # --- threats and harassment -------------------------------------------------------------------------------------
     Block("threat", THREAT, """
         I swear I will {hurt} if you show up again.
@@ -511,7 +523,7 @@ BLOCKS: tuple[Block, ...] = (
         You should check your brakes before you drive home.
         Snitches end up in ditches.
         I'd sleep with one eye open if I were you.
-        We know where {kin} go to school.
+        We know where {kin} will be at noon.
         It would be a pity if something happened to {kin}.
         Keep digging and you'll find your own grave.
         My cousin works at your bank, just so you know. We'll find you.
@@ -909,6 +921,33 @@ BLOCKS: tuple[Block, ...] = (
         It would be a pity if {kin} missed the concert.
         I asked {name} for an address so that we can send flowers.
     """, 5),
+    Block("long_clean", CLEAN, """
+        I want to write this down while I still remember it. On the tram a man told my wife to go back to her country, and called our son a little rat. Nobody moved at first. Then an old lady stood up, sat down next to my wife and asked the boy how old he was. The driver stopped and the man had to get off. We are fine. We just wanted to say thank you to the lady in the green coat.
+        Dear colleagues, after last week's incident I would like to repeat our rule: nobody in this company is called an idiot, a loser or worse, not in a meeting and not in chat. If it happens to you, write to the address below. We read every message and we answer within two days.
+        Our seminar reads a pamphlet from 1919 that describes immigrants as vermin and demands that they be driven out. We ask how the author builds the image, which fears he uses, and why his readers believed him. Bring one modern text that does the opposite.
+        This phone is a disgrace. The battery dies by noon, the camera is garbage and the fingerprint reader is dumb as a brick. I hate it, and I have sent it back. The shop, to be fair, was lovely about it.
+        Honest answer about the minister: he lied to parliament, he wasted forty million and he blamed his staff. I think he should resign today. I don't care where he was born or which church he goes to, and neither should you.
+        I'm a nurse on a psychiatric ward. A patient shouted that he would kill me and my whole family. He was ill and frightened, and an hour later he asked for tea. I reported it, as we do, and I went back in the next day.
+        My brother and I fight all the time. He calls me a goblin, I call him a potato, and last night he said he'd murder me if I touched his charger. This morning he drove two hours to bring me soup because I have the flu.
+        For my thesis I collected insults from four schools. The most frequent were idiot, loser and pig. Pupils said that the word matters less than who says it and whether the others laugh. I conclude with advice for teachers.
+        People keep asking whether it is hard to be a Muslim in a small village. Some days, yes. There was graffiti on the shop once. But the football team repainted the wall before I had even opened, and their goalkeeper is a terrible painter.
+        The ruling is short. The defendant wrote to his neighbour that she would regret it and that he knew when her children came home. The court found that any reasonable reader would take this as a threat and fined him eight hundred euros.
+    """),
+    Block("long_hate", HATE, """
+        I have always been a polite person and I welcome discussion. But let us be frank about what everybody sees: since they moved in, the shops smell, the school results are down and no one dares to walk in the park. I do not blame individuals. It is simply how they are brought up, and it cannot be changed.
+        Thank you for your application. Off the record, we both know why it won't work out: customers like to be served by people who look like them, and you people have your own shops for that.
+        Our grandparents built this town with their hands. Now a different sort of people collects the rent and prays in our old cinema. They call it enrichment. I call it what it is, a takeover, and the sooner they are made to leave the better.
+        With all respect to the ladies here, engineering has rules, and one is that the brain has to do the work. Look at the biology. A woman may decorate the office, but she should not be let near a bridge.
+        My church teaches love, so I say this with love: those two next door are an abomination, no child should live within sight of them, and the law that lets them marry must go.
+        I read the article about disabled pupils in ordinary classes. Touching. But somebody has to say it: they slow down everyone who will ever be of use, and there were times when a nation knew how to deal with such burdens.
+    """),
+    Block("long_attack", INSULT, """
+        Thank you for your detailed report. I read all nine pages. It must have taken you days to be this wrong, and I am impressed that a person with so little understanding is allowed near a keyboard. Please do not contact me again; ask an adult to help you next time.
+        I wasn't going to comment, but since you asked for feedback: your voice is annoying, your face is worse, and the only reason anybody claps is pity. Take the hint and stop.
+        You wrote that you value honest reviews. Here is mine. The food was good. You, on the other hand, are a pompous little fraud with the manners of a goat, and your staff laugh about you when you leave the room.
+        Let me sum up this thread for the newcomers. Everyone explained it to {name} four times. {name} did not get it, because {name} is as thick as a plank and twice as boring. Thread closed.
+        To the parent who emailed me on Sunday: your son is dim, and now that I have met you I understand where he has it from. No amount of tutoring will fix that.
+    """, 3),
     # --- typed in a hurry -------------------------------------------------------------------------------------------
     Block("messy_attack", INSULT, """
         omg ur soooo dumbbb
