@@ -32,6 +32,15 @@ class Block(NamedTuple):
     fillings: int = 6
 
 
+class Composed(NamedTuple):
+    """*count* texts that teach one thing, each of the named parts in order; a part with ``?`` is sometimes left out."""
+
+    kind: str
+    label: Label
+    parts: tuple[str, ...]
+    count: int
+
+
 def words(text: str) -> tuple[str, ...]:
     """The words of a slot, divided by ``|``.
 
@@ -39,6 +48,15 @@ def words(text: str) -> tuple[str, ...]:
     ('a', 'b c')
     """
     return tuple(word.strip() for word in text.split("|"))
+
+
+def lines(text: str) -> tuple[str, ...]:
+    """The lines of *text*, bare, without the empty ones.
+
+    >>> lines(" a " + chr(10) + " b ")
+    ('a', 'b')
+    """
+    return tuple(filter(None, map(str.strip, text.splitlines())))
 
 
 CLEAN = Label()
