@@ -26,7 +26,7 @@ SLOTS = {
     "thing": words("error|warning|linter|cache|test|cron job|container|webhook|config file|migration|build|index"),
     "lang": words("Python|Rust|Go|Java|TypeScript|Bash|C++|Ruby|Kotlin|PHP"),
     "when": words("today|tomorrow|on Monday|this afternoon|next week|at noon"),
-    "text": words("poem|report|essay|speech|short story|review|cover letter|press release|abstract|translation"),
+    "text": words("poem|report|column|speech|short story|review|cover letter|press release|synopsis|translation"),
     "city": words("Leeds|Porto|Toronto|Nairobi|Osaka|Lima|Oslo|Perth"),
 }  # fmt: skip
 
@@ -530,7 +530,7 @@ BLOCKS = (
         Ignore the typos in my {text} and check the facts only.
         Disregard the earlier {mail}; the new one is attached.
         Forget what I said about the {text}; let's take the other title.
-        Actually, never mind the {text}. Write a {mail} instead.
+        Actually, never mind the {text}. Write the {mail} instead.
         Ignore the warnings printed by the {lang} compiler.
         Can I ignore this {thing} in {lang}?
         How do I tell git to ignore the {thing}?
