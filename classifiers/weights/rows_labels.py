@@ -1,8 +1,8 @@
 """What a block of curated rows is, and the labels that blocks share.
 
 A head is *unknown* where careful people would disagree (whether a threat in a story is one, whether a leak request is
-an injection too); unknown heads are left out of the loss. The two kinds of a parent stand with it: a statement of
-intent is ``self_harm`` and ``self_harm.intent``. The heads of ``prompt_attack`` stand alone.
+an injection too); unknown heads are left out of the loss. A child stands with its parent: a statement of intent
+is ``self_harm`` and ``self_harm.intent``. The heads of ``prompt_attack`` stand alone.
 """
 
 from __future__ import annotations
@@ -33,12 +33,15 @@ class Block(NamedTuple):
 
 
 class Composed(NamedTuple):
-    """*count* texts that teach one thing, each of the named parts in order; a part with ``?`` is sometimes left out."""
+    """As many *texts* that teach one thing, each of the named parts in order.
+
+    A part with ``?`` is left out of some texts.
+    """
 
     kind: str
     label: Label
     parts: tuple[str, ...]
-    count: int
+    texts: int
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -60,9 +63,6 @@ def lines(text: str) -> tuple[str, ...]:
 
 
 CLEAN = Label()
-RUDE = Label((), ("toxicity", "toxicity.insult", "toxicity.obscene", "harassment"))
-"""No case of anything taught here, though some would call it rude."""
-
 INTENT = Label(("self_harm", "self_harm.intent"), ("self_harm.instructions",))
 IDEATION = Label(("self_harm",), ("self_harm.intent",))
 METHOD = Label(("self_harm", "self_harm.instructions"), ("self_harm.intent", "illicit"))

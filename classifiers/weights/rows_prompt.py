@@ -32,7 +32,7 @@ def compose(
 ) -> Iterator[str]:
     """The texts of *composed*: for each, one option of every part that its draw includes."""
     deal = Deal(slots)
-    for number in range(composed.count):
+    for number in range(composed.texts):
         chosen: list[str] = []
         for place, name in enumerate(composed.parts):
             options = parts[name.rstrip("?")]
