@@ -1,10 +1,11 @@
-"""Personal data in English and Chinese text: forms that prove themselves, and names by spaCy, judged by Presidio.
+"""Personal data in English and Chinese text: forms that prove themselves, and names by small models, through Presidio.
 
-text ─RE2 gate→ candidates ─checks, context→ scored ─┐
-     ─scrub→ spaCy (only if names are asked for) ────┴→ overlaps resolved → findings
+text ─RE2 gate→ candidates ─checks, context→ scored ─────┐
+     ─recognisers of names (only if asked for)→ spans ───┴→ overlaps resolved → findings
 
-Without names no language model is loaded, and clean text costs one linear pass. Presidio's validators, phonenumbers
-and Presidio's spaCy engine do the judging (``classifiers._pii_presidio`` says what of Presidio is not used, and why).
+Without names no model is loaded, and clean text costs one linear pass. Presidio's validators and phonenumbers do the
+judging, and models are recognisers of its kind (``classifiers._pii_presidio`` says what of Presidio is not used, and
+why).
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ from guard.finding import Finding
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from classifiers._pii_presidio import Names
+    from classifiers._names import Name
+    from classifiers._pii_presidio import NameRecognizer
 
 LANGUAGES = ("en", "zh")
 _NAMES = frozenset({"person", "location", "organization"})
-"""What the English model reads. `person` has a written form in Chinese as well."""
+"""What only models read, but for `person`, which has a written form in Chinese as well."""
 ENTITIES = frozenset(form.entity for form in FORMS) | _NAMES
 _DEFAULT = (
     "email", "phone", "credit_card", "iban", "bank_account", "crypto_wallet", "ip_address", "us_ssn", "passport",
@@ -53,8 +55,8 @@ class PiiOptions:
     """What to look for.
 
     *languages* whose forms are known: ``en``, ``zh``. *entities* by the last word of their category (``email`` for
-    ``pii.email``); names of ``person``, ``location`` and ``organization`` bring in the language model, which costs
-    a hundred times the rest. Findings below *min_score* are not reported.
+    ``pii.email``); names of ``person``, ``location`` and ``organization`` bring in the models of the languages, which
+    cost a hundred times the rest and then read ``address`` as well. Findings below *min_score* are not reported.
     """
 
     languages: tuple[str, ...] = LANGUAGES
@@ -98,8 +100,8 @@ class Pii(Classifier[str]):
     lookbehind = 128
     window = 20_000
     batch_cost = 20_000
-    version = "presidio-analyzer-2.2, forms-1"
-    license = "Apache-2.0, MIT (presidio-analyzer; spaCy en_core_web_sm)"
+    version = "presidio-analyzer-2.2, forms-2, names-1"
+    license = "Apache-2.0 (forms; LAC), MIT (presidio-analyzer; spaCy en_core_web_sm), CC-BY-4.0 (Rampart)"
     options: PiiOptions
 
     def __init__(self, options: PiiOptions | None = None) -> None:
@@ -107,12 +109,12 @@ class Pii(Classifier[str]):
         asked = frozenset(self.options.entities)
         languages = {"any", *self.options.languages}
         self._forms = [form for form in FORMS if form.entity in asked and form.language in languages]
-        self._named = asked & _NAMES if "en" in self.options.languages else frozenset()
+        self._named = asked & (_NAMES | {"address"}) if asked & _NAMES else frozenset()
         self.inline_cost = 0 if self._named else 1_000
         if self._named:
             self.reads = "sentences"
             self.window = self.batch_cost = 8_000
-        self._names: Names | None = None
+        self._recognizers: list[NameRecognizer] = []
         self._scanner: Scanner | None = None
 
     @classmethod
@@ -120,11 +122,10 @@ class Pii(Classifier[str]):
         """The categories of the entities asked for, as far as their languages are."""
         languages = {"any", *options.languages}
         known = {form.entity for form in FORMS if form.language in languages}
-        known |= _NAMES if "en" in options.languages else frozenset()
-        return frozenset(f"pii.{entity}" for entity in options.entities if entity in known)
+        return frozenset(f"pii.{entity}" for entity in options.entities if entity in known | _NAMES)
 
     def load(self) -> None:
-        """Compile the forms, and load the language model if names are asked for."""
+        """Compile the forms, and load the models if names are asked for."""
         from classifiers import _pii_presidio
 
         self._judges: dict[str, Callable[[str], bool | None]] = {
@@ -146,7 +147,7 @@ class Pii(Classifier[str]):
         )
         self._context = [_words(form.context) for form in self._forms]
         if self._named:
-            self._names = _pii_presidio.Names(self._named)
+            self._recognizers = _pii_presidio.recognizers(self.options.languages, self._named)
         self.classify(["warm up: ana@example.org, +44 20 7946 0958"])
 
     def prepare(self, part: Readable) -> str:
@@ -163,9 +164,9 @@ class Pii(Classifier[str]):
     def classify(self, items: Sequence[str]) -> list[list[Finding]]:
         """Findings with spans, in the order of the text."""
         found = [list(self._written(text)) for text in items]
-        if self._names is not None:
-            for candidates, names in zip(found, self._names.read(items), strict=True):
-                candidates += [_Candidate(*name, "spacy ner", len(FORMS)) for name in names]
+        for recognizer in self._recognizers:
+            for candidates, names in zip(found, recognizer.names(items), strict=True):
+                candidates += [_read(name) for name in names]
         return [self._report(candidates) for candidates in found]
 
     def pending(self, text: str) -> int:
@@ -243,6 +244,10 @@ class Pii(Classifier[str]):
         return _Candidate(form.entity, score, start, end, "phonenumbers", index) if score else None
 
 
+def _read(name: Name) -> _Candidate:
+    return _Candidate(name.entity, min(_UNPROVEN, name.score), name.start, name.end, name.evidence, len(FORMS))
+
+
 def _unsettled(form: Form) -> str:
     """A pattern, turned around, of *form* where too little has followed to know all of its context."""
     return rf"(?s:.{{0,{_AFTER - 1}}}){backwards(_DIALLED if form.judge == 'phone' else form.pattern)}"
@@ -269,8 +274,13 @@ def _words(context: tuple[str, ...]) -> re.Pattern[str] | None:
 def _resolve(candidates: Iterable[_Candidate]) -> list[_Candidate]:
     """The best of candidates that overlap, in the order of the text.
 
-    A proof beats a form, which beats a model's name; of one score the longer, then the earlier row of the table.
+    A proof beats a form, which beats a model's name; of one score the longer, then the earlier row of the table. What
+    a model takes for an address counts as a form: it knows better than the table where one ends.
     """
     found = sorted(candidates, key=lambda c: c.rank)
-    kept = strongest([(c.start, c.end) for c in found], lambda i: (found[i].rank < len(FORMS), found[i].score))
+    kept = strongest([(c.start, c.end) for c in found], lambda i: (_is_form(found[i]), found[i].score))
     return [found[i] for i in kept]
+
+
+def _is_form(candidate: _Candidate) -> bool:
+    return candidate.rank < len(FORMS) or candidate.entity == "address"
