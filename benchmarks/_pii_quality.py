@@ -88,14 +88,18 @@ def _rates(count: Sequence[int]) -> dict[str, Any]:
 def ordinary() -> dict[str, list[str]]:
     """Texts in which next to nothing is anyone's personal data: requests, code, and prose about code."""
     code = [
-        chunk for file in sorted((_ROOT / "guard").rglob("*.py")) for chunk in _chunks(file.read_text("utf-8"), "\n\n\n")
+        chunk
+        for file in sorted((_ROOT / "guard").rglob("*.py"))
+        for chunk in _chunks(file.read_text("utf-8"), "\n\n\n")
     ]
     prose = [
         chunk
         for file in sorted((_ROOT / "docs" / "adr").glob("*.md"))
         for chunk in _chunks(file.read_text("utf-8"), "\n\n")
     ]
-    requests = {f"requests, {name}": _chunks((DATA / f"requests_{name}.txt").read_text("utf-8"), "\n") for name in ("en", "zh")}
+    requests = {
+        f"requests, {name}": _chunks((DATA / f"requests_{name}.txt").read_text("utf-8"), "\n") for name in ("en", "zh")
+    }
     return {**requests, "code": code, "prose": prose}
 
 
@@ -142,7 +146,9 @@ def quality() -> dict[str, Any]:
         "false_alarms": {
             "guard, default entities": false_alarms(defaults, forms),
             "guard, names": false_alarms(systems["guard"], NAMES),
-            "presidio, without names and dates": false_alarms(systems["presidio"], forms - NAMES - {"date_time", "nrp"}),
+            "presidio, without names and dates": false_alarms(
+                systems["presidio"], forms - NAMES - {"date_time", "nrp"}
+            ),
             "presidio, names": false_alarms(systems["presidio"], NAMES),
         },
     }
@@ -152,7 +158,12 @@ def tables(measured: dict[str, Any]) -> str:
     """What `quality` gave, as Markdown."""
     lines = []
     for name, systems in measured["sets"].items():
-        lines += [f"{name}: precision / recall / F1", "", "| entity | marked | guard | Presidio default |", "| --- | ---: | --- | --- |"]
+        lines += [
+            f"{name}: precision / recall / F1",
+            "",
+            "| entity | marked | guard | Presidio default |",
+            "| --- | ---: | --- | --- |",
+        ]
         entities = sorted({e for rates in systems.values() for e in rates} - {"all"})
         for entity in [*entities, "all"]:
             cells = [systems[system].get(entity) for system in ("guard", "presidio")]
@@ -161,7 +172,11 @@ def tables(measured: dict[str, Any]) -> str:
         lines.append("")
     lines += ["ordinary texts with a finding", "", "| | " + " | ".join(ordinary()) + " |", "| --- |" + " ---: |" * 4]
     for name, rates in measured["false_alarms"].items():
-        lines.append(f"| {name} | " + " | ".join(f"{100 * one['flagged']:.1f} % of {one['texts']}" for one in rates.values()) + " |")
+        lines.append(
+            f"| {name} | "
+            + " | ".join(f"{100 * one['flagged']:.1f} % of {one['texts']}" for one in rates.values())
+            + " |"
+        )
     return "\n".join(lines)
 
 

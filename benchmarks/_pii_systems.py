@@ -54,7 +54,9 @@ def presidio_analyzer(*, names: bool = True) -> Any:
     from presidio_analyzer.nlp_engine import SpacyNlpEngine
 
     logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)
-    logging.getLogger("tldextract").setLevel(logging.CRITICAL)  # it looks for a suffix list on the network, then goes on
+    logging.getLogger("tldextract").setLevel(
+        logging.CRITICAL
+    )  # it looks for a suffix list on the network, then goes on
 
     class Given(SpacyNlpEngine):
         def load(self) -> None:

@@ -45,7 +45,7 @@ DEVELOPMENT = (
     "{person}和{person}是同事，他们都在财务部工作。",
     "经办人：{person}；复核人：{person}。",
     "據{person}說，合約已經寄到{address}。",
-    "{{\"name\": \"{person}\", \"phone\": \"{mobile}\", \"idCard\": \"{resident_id}\"}}",
+    '{{"name": "{person}", "phone": "{mobile}", "idCard": "{resident_id}"}}',
     "请于2024年5月1日前把资料发到{email}。",
     # ---- what only looks like it
     "订单号{order}已发货，预计三天内送达。",

@@ -18,6 +18,9 @@ ENTITIES = frozenset({"person", "location", "organization", "address"})
 
 _SHORTEST = 160
 """Characters from which on a piece ends with its sentence. With the longest sentence that makes 350 at most."""
+_NOT_ALPHABETIC = re.compile(r"[^\x20-\x7e\u00a0-\u052f\u1e00-\u1fff\u2010-\u2027\n]")
+"""What is neither Latin, Greek, Cyrillic nor a mark between their words."""
+_TWO_LETTERS = re.compile(r"[^\W\d_]{2}")
 _LATIN_GAPS = re.compile(r"[^\x20-\x7e\u00a0-\u024f\u1e00-\u1eff\u2010-\u2027\n]")
 _PUNCTUATION_RUN = re.compile(r"[^\w\s]{4,}|_{4,}")
 _LONG_WORD = re.compile(r"\S{49,}")
@@ -55,6 +58,16 @@ def pieces(text: str) -> Iterator[tuple[int, int]]:
         if end - start >= _SHORTEST or end == len(text):
             yield start, end
             start = end
+
+
+def alphabetic(text: str) -> str:
+    """*text* with everything blanked that is in no European script, character for character."""
+    return text if text.isascii() else _NOT_ALPHABETIC.sub(" ", text)
+
+
+def has_words(text: str, start: int, end: int) -> bool:
+    """Whether there are two letters in a row anywhere in ``start:end``."""
+    return _TWO_LETTERS.search(text, start, end) is not None
 
 
 def scrub(text: str) -> str:

@@ -1,6 +1,6 @@
 """English names of persons, places and addresses, by Rampart: a BERT of six layers, in integers, on ONNX Runtime.
 
-text ─scrub, pieces→ words ─network→ a label per piece of a word ─mean over the word→ neighbours joined → names
+text ─alphabets, pieces→ words ─network→ a label per piece of a word ─mean over the word→ neighbours joined → names
      ─RE2→ well-known places ──────────────────────────────────────────────────────────────────────────────┘
 
 The network knows places in addresses, not in prose, where *Paris* is no one's home; a list has those that many know.
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from classifiers import _onnx
-from classifiers._names import Name, pieces, scrub
+from classifiers._names import Name, alphabetic, has_words, pieces
 from classifiers._scan import Scanner
 from classifiers._wordpiece import WordPiece
 
@@ -82,11 +82,16 @@ class EnglishNames:
         return [list(self._names(text)) for text in texts]
 
     def _names(self, text: str) -> Iterator[Name]:
-        shown = scrub(text)
-        for start, end in pieces(shown):
-            words = self._tokenizer.words(shown[start:end])
-            for run in _runs(words):
-                yield from self._joined(shown, start, run)
+        shown = alphabetic(text)
+        for start, end in pieces(text):
+            if not has_words(shown, start, end):
+                continue
+            found: list[Name] = []
+            for run in _runs(self._tokenizer.words(shown[start:end])):
+                found += self._joined(text, start, run)
+            # Numbers are part of an address where something with letters is, too; elsewhere they are any numbers.
+            lettered = any(n.entity != "person" and has_words(text, n.start, n.end) for n in found)
+            yield from (n for n in found if lettered or n.entity != "address")
         for _, start, end in self._places.find(shown):
             yield Name("location", _LISTED, start, end, "list of places")
 

@@ -55,7 +55,7 @@ def validators() -> Mapping[str, Callable[[str], bool | None]]:
         return bool(parts.suffix and parts.domain)
 
     return {
-        "card": lambda text: bool(card.validate_result(text)) and checks.luhn(text),
+        "card": lambda text: bool(card.validate_result(text)) and checks.card_number(text),
         "crypto": lambda text: bool(crypto.validate_result(text)),
         "medical_license": lambda text: bool(licence.validate_result(text)),
         "us_ssn": lambda text: False if ssn.invalidate_result(text) else None,

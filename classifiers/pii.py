@@ -38,6 +38,7 @@ ENTITIES = frozenset(form.entity for form in FORMS) | _NAMES
 _DEFAULT = (
     "email", "phone", "credit_card", "iban", "bank_account", "crypto_wallet", "ip_address", "us_ssn", "passport",
     "driver_license", "tax_id", "medical_license", "address", "cn_resident_id", "cn_social_credit_code", "cn_plate",
+    "cn_travel_permit", "hk_id_card", "mo_id_card", "tw_id_card", "im_account",
 )  # fmt: skip
 
 _BEFORE, _AFTER = 40, 16
@@ -132,6 +133,9 @@ class Pii(Classifier[str]):
             "resident_id": lambda text: checks.resident_id(text) or None,
             "old_resident_id": checks.old_resident_id,
             "social_credit": checks.social_credit_code,
+            "hk_id": lambda text: checks.hk_id_card(text) or False,
+            "tw_id": lambda text: None if checks.tw_id_card(text) else False,
+            "handle": lambda text: None if checks.handle(text) else False,
             "plate": lambda text: None if checks.plate(text) else False,
             "ip": lambda text: None if checks.public_address(text) else False,
             "mac": lambda text: None if checks.mac_address(text) else False,
@@ -231,7 +235,7 @@ class Pii(Classifier[str]):
     def _telephone(
         self, form: Form, index: int, text: str, start: int, end: int, *, in_context: bool
     ) -> _Candidate | None:
-        if start and _touches(text[start - 1], "$€£¥.-/_@#"):
+        if (start and _touches(text[start - 1], "$€£¥.-/_@#")) or checks.looks_like_price(text[start:end]):
             return None
         while len(checks.digits(checks.dialled(text[start:end]))) > 15:
             cut = text.rfind(" ", start, end)
