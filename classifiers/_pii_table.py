@@ -128,6 +128,7 @@ FORMS = (
         r"(?:\.?,? (?:Apt|Apartment|Suite|Ste|Unit|Floor|Fl|#)\.? ?[0-9A-Za-z-]+)?",
         0.7, context=("address", "live", "lives", "home", "street", "ship", "deliver"),
     ),
+    Form("address", "en", r"(?i)\b(?:zip|postal|post)(?: ?code)?\W{1,3}(\d{5}(?:-\d{4})?)\b", 0.7),
     Form("address", "en", r"(?i)\bP\.? ?O\.? ?Box \d{1,6}\b", 0.7),
     # ---- Chinese
     Form(

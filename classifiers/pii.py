@@ -47,6 +47,8 @@ _BOOST = 0.35
 _UNPROVEN = 0.95
 """The most that a form without a proof is worth."""
 _LONGEST_TRIMS = 8
+_WHOLE_ADDRESS = re.compile(r"\d\W{1,3}[^\W\d_]{2}|[^\W\d_]{2}[^\w-]{1,3}\d|[\u4e00-\u9fff]")
+"""A number beside a word with a gap between them, or Chinese."""
 _DIALLED = r"\d(?:[ .\-/()]{0,4}\d){6,}\)?(?:\s?(?:x|ext\.?|extension)\s?\d{1,6})?"
 """What a telephone number has that could be one: fewer digits are refused whatever stands around them."""
 
@@ -169,8 +171,8 @@ class Pii(Classifier[str]):
         """Findings with spans, in the order of the text."""
         found = [list(self._written(text)) for text in items]
         for recognizer in self._recognizers:
-            for candidates, names in zip(found, recognizer.names(items), strict=True):
-                candidates += [_read(name) for name in names]
+            for text, candidates, names in zip(items, found, recognizer.names(items), strict=True):
+                candidates += [_read(name, text) for name in names]
         return [self._report(candidates) for candidates in found]
 
     def pending(self, text: str) -> int:
@@ -248,8 +250,11 @@ class Pii(Classifier[str]):
         return _Candidate(form.entity, score, start, end, "phonenumbers", index) if score else None
 
 
-def _read(name: Name) -> _Candidate:
-    return _Candidate(name.entity, min(_UNPROVEN, name.score), name.start, name.end, name.evidence, len(FORMS))
+def _read(name: Name, text: str) -> _Candidate:
+    """What a model read. A whole address counts as a form: the model knows better than the table where one ends."""
+    whole = name.entity == "address" and _WHOLE_ADDRESS.search(text, name.start, name.end)
+    rank = len(FORMS) - 1 if whole else len(FORMS)
+    return _Candidate(name.entity, min(_UNPROVEN, name.score), name.start, name.end, name.evidence, rank)
 
 
 def _unsettled(form: Form) -> str:
@@ -278,13 +283,8 @@ def _words(context: tuple[str, ...]) -> re.Pattern[str] | None:
 def _resolve(candidates: Iterable[_Candidate]) -> list[_Candidate]:
     """The best of candidates that overlap, in the order of the text.
 
-    A proof beats a form, which beats a model's name; of one score the longer, then the earlier row of the table. What
-    a model takes for an address counts as a form: it knows better than the table where one ends.
+    A proof beats a form, which beats a model's name; of one score the longer, then the earlier row of the table.
     """
     found = sorted(candidates, key=lambda c: c.rank)
-    kept = strongest([(c.start, c.end) for c in found], lambda i: (_is_form(found[i]), found[i].score))
+    kept = strongest([(c.start, c.end) for c in found], lambda i: (found[i].rank < len(FORMS), found[i].score))
     return [found[i] for i in kept]
-
-
-def _is_form(candidate: _Candidate) -> bool:
-    return candidate.rank < len(FORMS) or candidate.entity == "address"
