@@ -95,7 +95,8 @@ def measure(profile: str, *, only: frozenset[str] | None = None) -> dict[str, An
         "machine": _harness.machine(PACKAGES),
         "rounds": chosen.repeats,
         "texts": {
-            kind: {"count": len(some), "characters": round(statistics.mean(map(len, some)))} for kind, some in texts.items()
+            kind: {"count": len(some), "characters": round(statistics.mean(map(len, some)))}
+            for kind, some in texts.items()
         },
         "cells": cells,
         "bars": bars(cells),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import phonenumbers
 import tldextract
-from presidio_analyzer import EntityRecognizer, RecognizerResult
+from presidio_analyzer import EntityRecognizer, PatternRecognizer, RecognizerResult, predefined_recognizers
 from presidio_analyzer.nlp_engine import NerModelConfiguration, NlpArtifacts, SpacyNlpEngine
 from presidio_analyzer.predefined_recognizers import (
     CreditCardRecognizer,
@@ -29,6 +29,8 @@ from classifiers import _pii_checks as checks
 from classifiers._names import ENTITIES, Name, Reader, scrub
 from classifiers._names_en import EnglishNames
 from classifiers._names_zh import ChineseNames
+from classifiers._pii_table import Form
+from classifiers._pii_world import RECOGNIZERS, linear
 from guard.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -63,6 +65,32 @@ def validators() -> Mapping[str, Callable[[str], bool | None]]:
         "us_ssn": lambda text: False if ssn.invalidate_result(text) else None,
         "email": email,
     }
+
+
+def national(entities: frozenset[str]) -> tuple[list[Form], dict[str, Callable[[str], bool | None]]]:
+    """Presidio's forms of the *entities* that one country gives out, and the checks that they name."""
+    forms, judges = [], {}
+    for entity in sorted(entities & RECOGNIZERS.keys()):
+        recognizer: PatternRecognizer = getattr(predefined_recognizers, RECOGNIZERS[entity])()
+        for number, pattern in enumerate(recognizer.patterns):
+            judge = f"{entity} {number}"
+            judges[judge] = _judge(recognizer, pattern.regex)
+            context = tuple(word.lower() for word in recognizer.context or ())
+            forms.append(Form(entity, "any", linear(pattern.regex), pattern.score, judge, context))
+    return forms, judges
+
+
+def _judge(recognizer: PatternRecognizer, pattern: str) -> Callable[[str], bool | None]:
+    """What *recognizer* thinks of a text that its *pattern* may match."""
+    exact = re.compile(pattern.replace("(?i)", ""), re.IGNORECASE | re.DOTALL)
+
+    def judge(text: str) -> bool | None:
+        if not exact.fullmatch(text) or recognizer.invalidate_result(text):
+            return False
+        proof: bool | None = recognizer.validate_result(text)
+        return proof
+
+    return judge
 
 
 def phone(text: str, *, in_context: bool) -> float:

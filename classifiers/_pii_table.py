@@ -12,11 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Judge = Literal[
-    "plain", "card", "iban", "resident_id", "old_resident_id", "social_credit", "plate", "ip", "mac",
-    "crypto", "us_ssn", "medical_license", "email", "phone", "hk_id", "tw_id", "handle",
-]  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class Form:
@@ -31,7 +26,7 @@ class Form:
     language: Literal["any", "en", "zh"]
     pattern: str
     score: float = 0.5
-    judge: Judge = "plain"
+    judge: str = "plain"
     context: tuple[str, ...] = ()
     trim: str = ""
 

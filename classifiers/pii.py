@@ -19,6 +19,7 @@ from classifiers._beginnings import backwards
 from classifiers._fold import narrowed
 from classifiers._growth import Growth, Turned
 from classifiers._pii_table import FORMS, Form
+from classifiers._pii_world import RECOGNIZERS
 from classifiers._scan import Offsets, Scanner, encode, strongest
 from guard.classifier import Classifier, Readable, Reads, Unreadable
 from guard.content import View
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 LANGUAGES = ("en", "zh")
 _NAMES = frozenset({"person", "location", "organization"})
 """What only models read, but for `person`, which has a written form in Chinese as well."""
-ENTITIES = frozenset(form.entity for form in FORMS) | _NAMES
+ENTITIES = frozenset(form.entity for form in FORMS) | _NAMES | RECOGNIZERS.keys()
 _DEFAULT = (
     "email", "phone", "credit_card", "iban", "bank_account", "crypto_wallet", "ip_address", "us_ssn", "passport",
     "driver_license", "tax_id", "medical_license", "address", "cn_resident_id", "cn_social_credit_code", "cn_plate",
@@ -47,6 +48,10 @@ _BOOST = 0.35
 _UNPROVEN = 0.95
 """The most that a form without a proof is worth."""
 _LONGEST_TRIMS = 8
+_MODEL = 1_000
+"""The rank of what a model read: after every form."""
+_FEWEST_DIGITS = 7
+"""Of a telephone number."""
 _WHOLE_ADDRESS = re.compile(r"\d\W{1,3}[^\W\d_]{2}|[^\W\d_]{2}[^\w-]{1,3}\d|[\u4e00-\u9fff]")
 """A number beside a word with a gap between them, or Chinese."""
 _DIALLED = r"\d(?:[ .\-/()]{0,4}\d){6,}\)?(?:\s?(?:x|ext\.?|extension)\s?\d{1,6})?"
@@ -58,7 +63,7 @@ class PiiOptions:
     """What to look for.
 
     *languages* whose forms are known: ``en``, ``zh``. *entities* by the last word of their category (``email`` for
-    ``pii.email``); names of ``person``, ``location`` and ``organization`` bring in the models of the languages, which
+    ``pii.email``); those of one country (``es_nif``) only when named; names of ``person``, ``location`` and ``organization`` bring in the models of the languages, which
     cost a hundred times the rest and then read ``address`` as well. Findings below *min_score* are not reported.
     """
 
@@ -124,7 +129,7 @@ class Pii(Classifier[str]):
     def provides(cls, options: PiiOptions) -> frozenset[str]:
         """The categories of the entities asked for, as far as their languages are."""
         languages = {"any", *options.languages}
-        known = {form.entity for form in FORMS if form.language in languages}
+        known = {form.entity for form in FORMS if form.language in languages} | RECOGNIZERS.keys()
         return frozenset(f"pii.{entity}" for entity in options.entities if entity in known | _NAMES)
 
     def load(self) -> None:
@@ -144,6 +149,9 @@ class Pii(Classifier[str]):
             "plain": lambda text: None,  # noqa: ARG005  a form without a check
             **_pii_presidio.validators(),
         }
+        national, judges = _pii_presidio.national(frozenset(self.options.entities))
+        self._judges |= judges
+        self._forms += national
         self._phone = _pii_presidio.phone
         self._scanner = Scanner([form.pattern for form in self._forms])
         self._growth = Growth(
@@ -207,20 +215,23 @@ class Pii(Classifier[str]):
                     # A candidate that was cut leaves the rest to be searched; it is ASCII from the cut on.
                     position = span[1] - (end - candidate.end)
 
-    def _judge(self, index: int, text: str, start: int, end: int) -> _Candidate | None:
-        form = self._forms[index]
+    def _is_in_context(self, index: int, text: str, start: int, end: int) -> bool:
+        """Whether a word of context stands near ``start:end``."""
         near = self._context[index]
-        context = near is not None and (
+        return near is not None and bool(
             near.search(text, max(0, start - _BEFORE), start) or near.search(text, end, min(len(text), end + _AFTER))
         )
+
+    def _judge(self, index: int, text: str, start: int, end: int) -> _Candidate | None:
+        form = self._forms[index]
         if form.judge == "phone":
-            return self._telephone(form, index, text, start, end, in_context=bool(context))
+            return self._telephone(form, index, text, start, end)
         if form.judge == "ip" and _in_longer_number(text, start, end):
             return None
         if form.judge == "iban":
             end = start + checks.iban_length(text[start:end])
             return _Candidate(form.entity, 1.0, start, end, "iban", index) if end > start else None
-        check = self._judges[form.judge]
+        check, behind = self._judges[form.judge], end
         proof = check(text[start:end])
         for _ in range(_LONGEST_TRIMS if form.trim else 0):
             cut = max(text.rfind(mark, start, end) for mark in form.trim)
@@ -230,13 +241,16 @@ class Pii(Classifier[str]):
             proof = check(text[start:end])
         if proof is False:
             return None
-        score = 1.0 if proof else min(_UNPROVEN, form.score + _BOOST) if context else form.score
-        evidence = form.judge if proof else "form in context" if context else "form"
-        return _Candidate(form.entity, score, start, end, evidence, index)
+        if proof:
+            return _Candidate(form.entity, 1.0, start, end, form.judge, index)
+        if self._is_in_context(index, text, start, behind):
+            return _Candidate(form.entity, min(_UNPROVEN, form.score + _BOOST), start, end, "form in context", index)
+        return _Candidate(form.entity, form.score, start, end, "form", index)
 
-    def _telephone(
-        self, form: Form, index: int, text: str, start: int, end: int, *, in_context: bool
-    ) -> _Candidate | None:
+    def _telephone(self, form: Form, index: int, text: str, start: int, end: int) -> _Candidate | None:
+        if len(checks.digits(checks.dialled(text[start:end]))) < _FEWEST_DIGITS:  # nearly always
+            return None
+        behind = end
         if (start and _touches(text[start - 1], "$€£¥.-/_@#")) or checks.looks_like_price(text[start:end]):
             return None
         while len(checks.digits(checks.dialled(text[start:end]))) > 15:
@@ -246,14 +260,14 @@ class Pii(Classifier[str]):
             end = cut
         if end < len(text) and _touches(text[end], "%_@"):
             return None
-        score = self._phone(text[start:end], in_context=in_context)
+        score = self._phone(text[start:end], in_context=self._is_in_context(index, text, start, behind))
         return _Candidate(form.entity, score, start, end, "phonenumbers", index) if score else None
 
 
 def _read(name: Name, text: str) -> _Candidate:
     """What a model read. A whole address counts as a form: the model knows better than the table where one ends."""
     whole = name.entity == "address" and _WHOLE_ADDRESS.search(text, name.start, name.end)
-    rank = len(FORMS) - 1 if whole else len(FORMS)
+    rank = _MODEL - 1 if whole else _MODEL
     return _Candidate(name.entity, min(_UNPROVEN, name.score), name.start, name.end, name.evidence, rank)
 
 
@@ -286,5 +300,5 @@ def _resolve(candidates: Iterable[_Candidate]) -> list[_Candidate]:
     A proof beats a form, which beats a model's name; of one score the longer, then the earlier row of the table.
     """
     found = sorted(candidates, key=lambda c: c.rank)
-    kept = strongest([(c.start, c.end) for c in found], lambda i: (found[i].rank < len(FORMS), found[i].score))
+    kept = strongest([(c.start, c.end) for c in found], lambda i: (found[i].rank < _MODEL, found[i].score))
     return [found[i] for i in kept]
