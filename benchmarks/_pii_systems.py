@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from classifiers.pii import ENTITIES, Pii, PiiOptions
 from guard.content import View
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 Found = list[tuple[str, int, int]]
 """``(entity, start, end)``, entities by the last word of our categories."""

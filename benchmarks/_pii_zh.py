@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks._pii_zh_templates import DEVELOPMENT, HELD_BACK
+from benchmarks._pii_zh_templates import DEVELOPMENT, FRESH, HELD_BACK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 EACH = 4
 """Sentences made of one template."""
+
+
+SETS = {"development": (DEVELOPMENT, 10_007), "held back": (HELD_BACK, 20_011), "fresh": (FRESH, 30_011)}
+"""The lists of templates, and the seeds of their values."""
 
 
 class Marked(NamedTuple):
@@ -38,12 +44,16 @@ _MOBILE = (
     "193", "195", "198", "199",
 )  # fmt: skip
 _AREA = ("010", "021", "020", "0755", "0571", "028", "027", "025", "0592", "0512", "0731", "029")
-_SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严"
+_SURNAMES = (
+    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏"
+    "吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严"
+)
 _DOUBLE = ("欧阳", "司马", "上官", "诸葛", "慕容", "夏侯", "皇甫", "尉迟")
 _GIVEN = (
-    "伟", "芳", "娜", "敏", "静", "强", "磊", "军", "洋", "勇", "艳", "杰", "娟", "涛", "明", "超", "秀兰", "霞", "平",
-    "刚", "桂英", "建国", "志强", "晓红", "雨桐", "子涵", "浩然", "梓萱", "欣怡", "俊杰", "雅婷", "思远", "文博", "国栋",
-    "丽华", "海燕", "春梅", "玉兰", "振宇", "嘉怡", "一诺", "若曦", "天佑", "佳琪", "永强", "小龙", "红梅", "泽宇",
+    "伟", "芳", "娜", "敏", "静", "强", "磊", "军", "洋", "勇", "艳", "杰", "娟", "涛", "明", "超",
+    "秀兰", "霞", "平", "刚", "桂英", "建国", "志强", "晓红", "雨桐", "子涵", "浩然", "梓萱", "欣怡", "俊杰",
+    "雅婷", "思远", "文博", "国栋", "丽华", "海燕", "春梅", "玉兰", "振宇", "嘉怡", "一诺", "若曦", "天佑", "佳琪",
+    "永强", "小龙", "红梅", "泽宇",
 )  # fmt: skip
 _PLACES = (
     ("北京市", "", ("朝阳区", "海淀区", "西城区", "通州区")), ("上海市", "", ("浦东新区", "徐汇区", "静安区")),
@@ -54,8 +64,8 @@ _PLACES = (
     ("山东省", "青岛市", ("市南区", "崂山区")), ("湖南省", "长沙市", ("岳麓区", "芙蓉区")),
 )  # fmt: skip
 _ROADS = (
-    "人民路", "中山北路", "建国门外大街", "科技园南路", "解放西路", "文三路", "天府大道", "长安街", "和平里东街", "学院路",
-    "滨江大道", "珠江路", "古墩路", "高新四路", "湖滨南路", "香港中路",
+    "人民路", "中山北路", "建国门外大街", "科技园南路", "解放西路", "文三路", "天府大道", "长安街", "和平里东街",
+    "学院路", "滨江大道", "珠江路", "古墩路", "高新四路", "湖滨南路", "香港中路",
 )  # fmt: skip
 _ESTATES = ("阳光花园", "翠湖小区", "世纪家园", "绿地大厦", "金色家园", "华润广场", "")
 _CITIES = "ABCDEFGHJK"
@@ -236,9 +246,9 @@ class _Maker:
         return "", "69" + self._digits(11)
 
 
-def sentences(*, held_back: bool) -> list[Marked]:
-    """The sentences of one of the two lists of templates, `EACH` of every template, in order."""
-    templates, seed = (HELD_BACK, 20_011) if held_back else (DEVELOPMENT, 10_007)
+def sentences(which: str) -> list[Marked]:
+    """The sentences of one of `SETS`, `EACH` of every template, in order."""
+    templates, seed = SETS[which]
     maker = _Maker(seed)
     return [_filled(template, maker) for template in templates for _ in range(EACH)]
 

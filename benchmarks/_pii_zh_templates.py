@@ -1,7 +1,8 @@
 """Chinese sentences with places for personal data, and others that only look like it; the words are our own.
 
 `{kind}` stands for a value that ``benchmarks._pii_zh`` makes up, check digits included. `DEVELOPMENT` was there while
-the forms were tuned. `HELD_BACK` was written before that and was not looked at until they were done.
+the forms were tuned. `HELD_BACK` was written before that and not looked at until they were done: F1
+0.955. What it showed was then mended, so that it is held back no longer; `FRESH` came after that.
 """
 
 DEVELOPMENT = (
@@ -132,3 +133,38 @@ HELD_BACK = (
     "地铁10号线从5号口出来往东走200米。",
     "电影《第{number}号病房》上映了。",
 )
+
+FRESH = (
+    "登記人：{person}，身分證號{resident_id}，手機{mobile}。",
+    "我身份证尾号变了，完整号码是{resident_id}，麻烦更新",
+    "一代证号码{old_resident_id}，对应姓名{person}",
+    "请从我尾数不同的两张卡{bank_card}和{bank_card_spaced}里各扣一半。",
+    "对账单寄到{address}，联系人{person}，座机{landline}。",
+    "他住{address}，平时都在家。",
+    "司机{person}，车牌{plate}，电话{mobile_dashed}，五分钟后到。",
+    "租的电车{plate_new}刮花了，怎么报保险？",
+    "开票信息：统一社会信用代码{credit_code}，地址{address}，电话{landline}。",
+    "護照{passport}遺失，請協助補辦。",
+    "卑诗省回来的{person}用回乡证{home_permit}订了高铁票",
+    "持台胞证{tw_compatriot}的旅客请走人工通道。",
+    "往来港澳通行证{hk_permit}快到期了",
+    "香港居民身份证{hk_id}可以开户吗？",
+    "微信搜{wechat}就能找到我。",
+    "联系QQ：{qq}，或发邮件到{email}。",
+    "WX号不用了，现在用QQ {qq}",
+    "昨晚{person}请客，{person}没来。",
+    # ---- what only looks like it
+    "快递{tracking}已签收，订单{order}可以评价了。",
+    "任务{hex}在{timestamp}失败，重试三次。",
+    "本期开奖：03 08 15 22 27 31 + 12，奖金{price}元。",
+    "三号楼的会议室能坐二十人，五号门进。",
+    "批次{bad_card}的产品全部召回。",
+    "参考文献[12]第{number}页，图3-5。",
+    "比分是21:19、18:21、21:15，比赛持续了78分钟。",
+    "会议{meeting}改到周五下午两点。",
+    "镜像标签{version}，摘要{sha}。",
+    "李子和杨梅都上市了，石榴还要等一等。",
+    "路由器背面写着{barcode}。",
+    "北京南站的G{number}次列车晚点十分钟。",
+)
+"""Written after the first look at `HELD_BACK` and the changes that followed it; looked at once, for the figures."""

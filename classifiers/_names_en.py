@@ -45,7 +45,7 @@ _KINDS = (
     "given name", "surname", "email", "phone", "url", "tax id", "bank account", "routing number", "government id",
     "passport", "driver's licence", "building number", "street", "secondary address", "city", "state", "zip",
 )  # fmt: skip
-"""What the network tells apart besides "nothing"; its labels are two for each, where one begins and where it goes on."""
+"""What the network tells apart besides "nothing"; of each it has two labels, where one begins and goes on."""
 _ENTITIES = ("", "person", "location", "address")
 _GROUPS = {
     "given name": 1, "surname": 1, "city": 2, "state": 2, "building number": 3, "street": 3, "secondary address": 3,

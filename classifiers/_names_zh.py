@@ -46,7 +46,8 @@ _REST = re.compile(
     rf"(?:[\u4e00-\u9fff]{{0,12}}?{_STREET})?{_DOOR}+(?:[\u4e00-\u9fff]{{1,8}}?{_STREET}?{_DOOR}+)*(?:-?\d{{1,4}})?"
 )
 """What follows a place and makes an address of it: a street and a number, the building, the floor, the door."""
-_ADDRESS = re.compile(rf"{_STREET}.*[0-9〇零一二三四五六七八九十百]+.*{_UNIT}|[0-9]+{_UNIT}")
+_ADDRESS = re.compile(rf"(?:{_STREET}|[省市区區县縣旗]).*[0-9〇零一二三四五六七八九十百]+.*{_UNIT}")
+"""A place with a number that is an address: line 10 and ward 5 are none."""
 
 
 class ChineseNames:
@@ -101,9 +102,9 @@ class ChineseNames:
                         break
                     last = next_last  # noqa: PLW2901  the chain of places grows
                 rest = _REST.match(text, last, end)
-                at = rest.end() if rest else last
-                entity = "address" if rest or _ADDRESS.search(text, first, at) else "location"
-                yield Name(entity, _SCORE, first, at, "lac")
+                whole = _ADDRESS.search(text, first, rest.end() if rest else last) is not None
+                at = rest.end() if rest and whole else last
+                yield Name("address" if whole else "location", _SCORE, first, at, "lac")
             elif tag == "ORG" or _PERSON.fullmatch(text, first, last):
                 at = last
                 yield Name(_ENTITIES[tag], _SCORE, first, last, "lac")

@@ -84,7 +84,7 @@ def luhn(text: str) -> bool:
 
 
 def card_number(text: str) -> bool:
-    """Whether the digits of *text* can be the number of a payment card: its issuer's range and length, and Luhn's digit.
+    """Whether the digits of *text* can be a payment card's number: a network's range and length, and Luhn's digit.
 
     Ranges of the networks (ISO/IEC 7812; UnionPay's 62 and the older 9558 of China, 16 to 19 digits). A bar code of 13
     digits that begins with 6 is none.

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 _MODEL_SHA256 = "d94ea49b0b7b8e0b13947fceb6dcf7d702578d03048cab89ace9b65d54f6d428"
 _UNUSED = ("tagger", "parser", "attribute_ruler", "lemmatizer", "senter")
 
+_GROUP = re.compile(r"[0-9]{3}")
+"""Of telephone numbers that are none of any plan: pairs of digits alone are draws, dates and scores."""
 _UNSURE = 0.6
 """What an organisation of spaCy's is worth: many are none, and what others read there goes before."""
 _PRIVATE_SUFFIXES = frozenset({"local", "internal", "intranet", "corp", "lan", "home", "example", "test"})
@@ -108,13 +110,13 @@ def phone(text: str, *, in_context: bool) -> float:
             return 0.95 if in_context else 0.6
         return 0.75 if in_context else 0.4
     # A number that nobody was given can still be somebody's to the writer; a plain run of digits is not enough.
-    return 0.55 if in_context and separated else 0.0
+    return 0.55 if in_context and separated and _GROUP.search(dialled) else 0.0
 
 
 def _regions(number: str) -> tuple[str, ...]:
     """Regions in whose national form *number* can be. Asking the library is slow, so it is asked about little else."""
     if number[0] == "0" and 10 <= len(number) <= 11:
-        return ("GB", "AU", "IN", "NZ", "IE", "ZA")
+        return ("GB", "FR", "AU", "IN", "NZ", "IE", "ZA", "DE", "IT")
     national = number[1:] if len(number) == 11 and number[0] == "1" else number
     if len(national) != 10:
         return ()

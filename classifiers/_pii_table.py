@@ -66,6 +66,14 @@ FORMS = (
         rf"[{_LETTER}0-9_][{_LETTER}0-9_.+%'-]*@(?:[{_LETTER}0-9](?:[{_LETTER}0-9-]*[{_LETTER}0-9])?\.)+[{_LETTER}][{_LETTER}0-9-]+",
         judge="email", trim=".",
     ),
+    # Before cards, whose check digit one number in ten has by chance: these have a date and a context besides.
+    Form(
+        "cn_resident_id", "zh",
+        r"\b[1-8]\d{5}[ -]?(?:18|19|20)\d\d[ -]?(?:0[1-9]|1[0-2])[ -]?(?:0[1-9]|[12]\d|3[01])[ -]?\d{3}[\dXx]\b",
+        0.3, "resident_id",
+        ("身份证", "身份證", "身分证", "身分證", "证件", "證件", "id card", "id number", "resident id"),
+    ),
+    Form("cn_resident_id", "zh", r"(?:身[份分][证證]|[证證]件)\PN{0,8}(\d{15})\b", 0.7, "old_resident_id"),
     Form(
         "credit_card", "any",
         r"\b(?:2[2-7]\d\d|3[04-9]\d\d|4\d{3}|5[0-8]\d\d|6\d{3})[- ]?\d{3,4}[- ]?\d{3,4}[- ]?\d{3,5}\b",
@@ -127,13 +135,6 @@ FORMS = (
     Form("address", "en", r"(?i)\bP\.? ?O\.? ?Box \d{1,6}\b", 0.7),
     # ---- Chinese
     Form(
-        "cn_resident_id", "zh",
-        r"\b[1-8]\d{5}[ -]?(?:18|19|20)\d\d[ -]?(?:0[1-9]|1[0-2])[ -]?(?:0[1-9]|[12]\d|3[01])[ -]?\d{3}[\dXx]\b",
-        0.3, "resident_id",
-        ("身份证", "身份證", "身分证", "身分證", "证件", "證件", "id card", "id number", "resident id"),
-    ),
-    Form("cn_resident_id", "zh", r"(?:身[份分][证證]|[证證]件)\PN{0,8}(\d{15})\b", 0.7, "old_resident_id"),
-    Form(
         "cn_social_credit_code", "zh", r"\b[1-9ANY][1-9][0-9]{6}[0-9A-HJ-NP-RTUWXY]{10}\b", 0.3, "social_credit",
         (
             "信用代码", "税号", "纳税人识别号", "营业执照", "统一社会", "信用代碼", "稅號", "納稅人識別號", "營業執照",
@@ -150,14 +151,18 @@ FORMS = (
     Form("phone", "zh", r"\b0(?:10|2\d|[3-9]\d\d)[2-8]\d{6,7}\b", 0.3, context=_PHONE_WORDS),
     Form("cn_plate", "zh", rf"[{_PROVINCE}][A-HJ-NP-Z][·•. -]?[{_PLATE}]{{5}}\b", 0.85, "plate"),
     Form(
-        "cn_plate", "zh", rf"[{_PROVINCE}][A-HJ-NP-Z][·•. -]?(?:[A-HJK][{_PLATE}]\d{{4}}|\d{{5}}[A-HJK])\b", 0.9, "plate"
+        "cn_plate", "zh", rf"[{_PROVINCE}][A-HJ-NP-Z][·•. -]?(?:[A-HJK][{_PLATE}]\d{{4}}|\d{{5}}[A-HJK])\b", 0.9,
+        "plate",
     ),
     Form("cn_plate", "zh", rf"[{_PROVINCE}][A-HJ-NP-Z][·•. -]?[{_PLATE}]{{4}}[挂掛学學警港澳领領]", 0.9, "plate"),
     Form("passport", "zh", r"[护護]照\PN{0,8}?\b([EGDSPHKM][A-HJ-NP-Z]?\d{7,8})\b", 0.8),
     Form("cn_travel_permit", "zh", r"通行[证證]\PN{0,8}?\b([CWTL][A-HJ-NP-Z]?\d{7,8}|[HM]\d{8}(?:\d\d)?)\b", 0.85),
     Form("cn_travel_permit", "zh", r"回[乡鄉][证證卡]\PN{0,8}?\b([HM]\d{8}(?:\d\d)?)\b", 0.85),
     Form("cn_travel_permit", "zh", r"[台臺]胞[证證]\PN{0,8}?\b(\d{8}(?:\d\d)?)\b", 0.85),
-    Form("hk_id_card", "zh", r"\b[A-Z]{1,2}\d{6}\([0-9A]\)", 0.6, "hk_id", ("香港", "身份证", "身份證", "hkid", "hong kong")),
+    Form(
+        "hk_id_card", "zh", r"\b[A-Z]{1,2}\d{6}\([0-9A]\)", 0.6, "hk_id",
+        ("香港", "身份证", "身份證", "hkid", "hong kong"),
+    ),
     Form("hk_id_card", "zh", r"(?:香港\PN{0,6}身份[证證]|\bHKID)\PN{0,8}?\b([A-Z]{1,2}\d{6}[0-9A])\b", 0.6, "hk_id"),
     Form("mo_id_card", "zh", r"(?:澳[门門]\PN{0,6}身份[证證])\PN{0,8}?\b([157]\d{6}(?:\(\d\)|\d\b))", 0.85),
     Form(

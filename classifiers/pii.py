@@ -63,8 +63,9 @@ class PiiOptions:
     """What to look for.
 
     *languages* whose forms are known: ``en``, ``zh``. *entities* by the last word of their category (``email`` for
-    ``pii.email``); those of one country (``es_nif``) only when named; names of ``person``, ``location`` and ``organization`` bring in the models of the languages, which
-    cost a hundred times the rest and then read ``address`` as well. Findings below *min_score* are not reported.
+    ``pii.email``); those of one country (``es_nif``) only when named. Names of ``person``, ``location`` and
+    ``organization`` bring in the models of the languages, which cost a hundred times the rest and then read
+    ``address`` as well. Findings below *min_score* are not reported.
     """
 
     languages: tuple[str, ...] = LANGUAGES
