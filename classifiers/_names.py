@@ -21,6 +21,7 @@ _SHORTEST = 160
 _NOT_ALPHABETIC = re.compile(r"[^\x20-\x7e\u00a0-\u052f\u1e00-\u1fff\u2010-\u2027\n]")
 """What is neither Latin, Greek, Cyrillic nor a mark between their words."""
 _TWO_LETTERS = re.compile(r"[^\W\d_]{2}")
+_TWO_WORDS = re.compile(r"[^\W\d_]{2}[ .,'’-]{1,2}[^\W\d_]{2}")
 _LATIN_GAPS = re.compile(r"[^\x20-\x7e\u00a0-\u024f\u1e00-\u1eff\u2010-\u2027\n]")
 _PUNCTUATION_RUN = re.compile(r"[^\w\s]{4,}|_{4,}")
 _LONG_WORD = re.compile(r"\S{49,}")
@@ -72,6 +73,15 @@ def alphabetic(text: str) -> str:
 def has_words(text: str, start: int, end: int) -> bool:
     """Whether there are two letters in a row anywhere in ``start:end``."""
     return _TWO_LETTERS.search(text, start, end) is not None
+
+
+def is_worth_reading(text: str, shown: str, start: int, end: int) -> bool:
+    """Whether ``start:end`` of *shown*, *text* made `alphabetic`, has words: two in a row amid other scripts.
+
+    One word amid Chinese is a product, a unit or an account, and no model for English knows which.
+    """
+    words = _TWO_LETTERS if text is shown or text[start:end] == shown[start:end] else _TWO_WORDS
+    return words.search(shown, start, end) is not None
 
 
 def scrub(text: str) -> str:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from classifiers import _onnx
-from classifiers._names import Name, alphabetic, has_words, pieces
+from classifiers._names import Name, alphabetic, has_words, is_worth_reading, pieces
 from classifiers._scan import Scanner
 from classifiers._wordpiece import WordPiece
 
@@ -86,7 +86,7 @@ class EnglishNames:
     def _names(self, text: str) -> Iterator[Name]:
         shown = alphabetic(text)
         for start, end in pieces(text):
-            if not has_words(shown, start, end):
+            if not is_worth_reading(text, shown, start, end):
                 continue
             found: list[Name] = []
             for run in _runs(self._tokenizer.words(shown[start:end])):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import phonenumbers
 import tldextract
-from presidio_analyzer import EntityRecognizer, PatternRecognizer, RecognizerResult, predefined_recognizers
+from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer, RecognizerResult, predefined_recognizers
 from presidio_analyzer.nlp_engine import NerModelConfiguration, NlpArtifacts, SpacyNlpEngine
 from presidio_analyzer.predefined_recognizers import (
     CreditCardRecognizer,
@@ -74,7 +74,8 @@ def national(entities: frozenset[str]) -> tuple[list[Form], dict[str, Callable[[
     forms, judges = [], {}
     for entity in sorted(entities & RECOGNIZERS.keys()):
         recognizer: PatternRecognizer = getattr(predefined_recognizers, RECOGNIZERS[entity])()
-        for number, pattern in enumerate(recognizer.patterns):
+        patterns: list[Pattern] = recognizer.patterns  # type: ignore[has-type]  # set in its constructor, undeclared
+        for number, pattern in enumerate(patterns):
             judge = f"{entity} {number}"
             judges[judge] = _judge(recognizer, pattern.regex)
             context = tuple(word.lower() for word in recognizer.context or ())

@@ -38,7 +38,7 @@ class _Source:
             msg = f"{path} has sha256 {found}; the file that was converted has {SOURCE_SHA256}"
             raise SystemExit(msg)
         graph = onnx.load_from_string(data).graph
-        self.arrays = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+        self.arrays: dict[str, NDArray[Any]] = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
         self._nodes = {node.name: node for node in graph.node if node.op_type == "MatMulNBits"}
 
     def vector(self, name: str) -> NDArray[np.float32]:
