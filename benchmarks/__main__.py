@@ -7,9 +7,9 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import gateway, streaming
+from benchmarks import gateway, pii, streaming
 
-QUESTIONS = {"gateway": gateway, "streaming": streaming}
+QUESTIONS = {"gateway": gateway, "pii": pii, "streaming": streaming}
 
 
 def main() -> int:

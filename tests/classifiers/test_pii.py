@@ -2,23 +2,25 @@ from __future__ import annotations
 
 import functools
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies as st
 
 from classifiers import _pii_checks as checks
 from classifiers._pii_table import FORMS
+from classifiers._pii_world import RECOGNIZERS
 from classifiers.pii import ENTITIES, Pii, PiiOptions
-from guard import registry, taxonomy
+from guard import Guard, registry, taxonomy
 from guard.content import View
 from guard.errors import RegistryError
 
 RESIDENT = "11010519491231002X"  # the example of GB 11643
 CREDIT = "91350100M000100Y43"  # the example of GB 32100
-ALL = tuple(sorted(ENTITIES - {"person", "location", "organization"}))
+ALL = tuple(sorted(ENTITIES - {"person", "location", "organization"} - RECOGNIZERS.keys()))
 STRICT = (
     "email", "phone", "credit_card", "cn_resident_id", "cn_social_credit_code", "cn_plate", "ip_address", "us_ssn",
-    "iban", "crypto_wallet", "medical_license",
+    "iban", "crypto_wallet", "medical_license", "im_account", "cn_travel_permit", "hk_id_card",
 )  # fmt: skip
 
 
@@ -94,6 +96,22 @@ def test_a_form_is_found_where_it_stands(text: str, entity: str, value: str):
         ("银行账号：6217 0012 3456 7890 12", "bank_account", "6217 0012 3456 7890 12"),
         ("住在北京市海淀区中关村大街27号院3号楼502室。", "address", "北京市海淀区中关村大街27号院3号楼502室"),
         ("生于1949年12月31日", "date_time", "1949年12月31日"),
+        ("身分證字號：110105491231002", "cn_resident_id", "110105491231002"),
+        ("身份证370202600101123", "cn_resident_id", "370202600101123"),
+        ("護照號碼：EA1234567", "passport", "EA1234567"),
+        ("往来港澳通行证CA1234567", "cn_travel_permit", "CA1234567"),
+        ("回鄉證H1234567890", "cn_travel_permit", "H1234567890"),
+        ("台胞证号12345678", "cn_travel_permit", "12345678"),
+        ("香港身份證A123456(3)", "hk_id_card", "A123456(3)"),
+        ("身分證A123456789", "tw_id_card", "A123456789"),
+        ("澳门居民身份证1234567(8)", "mo_id_card", "1234567(8)"),
+        ("微信号：wxid_ab12cd34ef56", "im_account", "wxid_ab12cd34ef56"),
+        ("加我微信lily_1988聊", "im_account", "lily_1988"),
+        ("扣扣：10001234", "im_account", "10001234"),
+        ("电动车粤BA12345", "cn_plate", "粤BA12345"),
+        ("滬A12345", "cn_plate", "滬A12345"),
+        ("储蓄卡9558801234567890128", "credit_card", "9558801234567890128"),
+        ("電話：0755-82345678", "phone", "0755-82345678"),
     ],
 )
 def test_a_chinese_form_is_found_where_it_stands(text: str, entity: str, value: str):
@@ -112,6 +130,9 @@ def test_a_chinese_form_is_found_where_it_stands(text: str, entity: str, value: 
         "统一编号91350100M000100Y44，车型京东A级，价格￥138-1234",
         "between 10:30:45 and 12:00:00, a::b, std::vector<int>",
         "000-12-3456 666-12-3456 123-00-4567",
+        "手机售价98396.63元，中奖号码 05 12 18 23 29 33，商品条码6926793224387",
+        "微信小程序和微信Android版，WeChat moments，QQ音乐",
+        "通行证号码长度为9位，香港身份證A123456(4)",
     ],
 )
 def test_what_only_looks_alike_is_left_alone(text: str):
@@ -233,7 +254,7 @@ def test_names_are_read_in_english_text_only_when_asked_for():
         ("location", "Paris"),
         ("email", "marie@example.org"),
     ]
-    assert classifier("email")._names is None
+    assert classifier("email")._recognizers == []
     assert classifier("email").inline_cost > 0
     assert classifier("person").inline_cost == 0
 
@@ -319,3 +340,67 @@ def test_texts_without_a_latin_letter_leave_the_names_of_the_others_in_their_pla
         [],
         ["pii.location", "pii.person"],
     ]
+
+
+@pytest.mark.parametrize("entity", sorted(taken for taken in STRICT if taken != "us_ssn"))
+def test_the_gate_alone_is_passed_by_text_without_anything(entity: str):
+    made = classifier(entity)
+
+    assert made._scanner is not None
+    assert made._scanner.occurring("The tide came in over the sand, slowly. 潮水慢慢涌上沙滩。".encode()) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "is_one"),
+    [
+        ("4111111111111111", True), ("378282246310005", True), ("6222021234567894", True), ("6926793224387", False),
+        ("4222222222222", True), ("6111111111111116", False), ("5018000000000009", True), ("9558801234567890128", True),
+        ("1111111111111117", False),
+    ],
+)  # fmt: skip
+def test_a_card_has_the_length_that_its_network_gives_out(number: str, is_one: bool):
+    assert checks.luhn(number)
+    assert checks.card_number(number) == is_one
+
+
+@given(st.integers(0, 6), st.integers(1, 9))
+def test_every_single_wrong_digit_of_a_hong_kong_card_is_noticed(place: int, shift: int):
+    digits = "1234563"
+    wrong = digits[:place] + str((int(digits[place]) + shift) % 10) + digits[place + 1 :]
+
+    assert checks.hk_id_card("A123456(3)")
+    assert not checks.hk_id_card(f"A{wrong[:6]}({wrong[6]})")
+
+
+@given(st.integers(1, 9))
+def test_a_wrong_check_digit_of_a_taiwan_card_is_noticed(shift: int):
+    assert checks.tw_id_card("A123456789")
+    assert not checks.tw_id_card(f"A12345678{(9 + shift) % 10}")
+
+
+def test_a_region_has_a_prefecture_and_a_county():
+    assert checks.old_resident_id("110105491231002")
+    assert not checks.old_resident_id("110005491231002")
+    assert not checks.old_resident_id("110100491231002")
+
+
+def test_a_form_wins_over_a_models_name_and_a_whole_address_over_weak_forms():
+    everything = (*ALL, "person", "location")
+
+    assert found("联系王小明，电话13812345678", *everything) == [("person", "王小明"), ("phone", "13812345678")]
+    assert ("address", "12 Baker Street, Apt 4") in found("She lives at 12 Baker Street, Apt 4.", *everything)
+    assert found("微信：lily-1573", *everything) == [("im_account", "lily-1573")]
+
+
+def test_values_in_json_are_found_with_and_without_their_escapes(tmp_path: Path):
+    text = r'{"name": "\u738b\u5c0f\u660e", "mail": "ana\u0040example.org", "id": "11010519491231002X"}'
+    policy = tmp_path / "mask.yaml"
+    policy.write_text(
+        "policy: mask\nmatch: {routes: ['*']}\n"
+        "classifiers: {pii: {entities: [email, cn_resident_id, person]}}\n"
+        "rules:\n  - {id: mask, message: {en: Masked.}, when: {category: pii}, then: redact}\n"
+    )
+
+    released = Guard(policy).check(text).released
+
+    assert released == '{"name": "<PERSON_1>", "mail": "<EMAIL_1>", "id": "<CN_RESIDENT_ID_1>"}'
