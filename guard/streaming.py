@@ -10,8 +10,6 @@ that a blocking rule fired on; what stood before it has been sent.
 from __future__ import annotations
 
 import asyncio
-import sys
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -19,12 +17,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from guard import ledger
 from guard.actions import enforce
-from guard.actions.label import closing
 from guard.asking import Prepared, heard
 from guard.content import Content, Direction, Modality, TextPart
 from guard.decision import Cause, Coverage, Decision, Detection, Effect, Failure, Refusal
 from guard.policy.evaluate import decide
 from guard.policy.model import Mode
+from guard.stream.changes import Changes
 from guard.stream.evidence import Evidence
 from guard.stream.found import Found
 from guard.stream.gate import Entry, Gate, Growing, Marked, Out, Said, Text
@@ -40,7 +38,7 @@ if TYPE_CHECKING:
     from guard.finding import Finding
     from guard.pipeline import Pipeline
     from guard.policy.model import Policy
-    from guard.stream.thread import Piece, Thread
+    from guard.stream.thread import Thread
 
 _PASSIVE = frozenset({"allow", "flag", "label"})
 _MOST_TEXT_AT_ONCE = 16_384
@@ -49,7 +47,6 @@ _MOST_REMEMBERED = 1024
 _LONGEST_REMEMBERED = 256
 _UNREAD = Scan()
 Early = Callable[[list[Out]], Awaitable[None]]
-_DELIMITERS = ' \t\r\n"[]{},:'
 
 
 def whole_only(pipeline: Pipeline, policy: Policy) -> str:
@@ -136,9 +133,10 @@ class AnswerJudge:
         self._evidence = Evidence(self._needs)
         self._fired: dict[str, set[int]] = {}
         self._joint: dict[Growing, int] = {}
-        self._first: dict[str, tuple[int, int, int]] = {}
         self._late: list[tuple[Marked, Detection]] = []
-        self._effects: dict[str, list[Effect]] = {}
+        self._changes = Changes(
+            self._gate, policy, decision_id=decision_id, locale=locale, replaces=self._needs.replaces
+        )
         self.early = 0
         """Characters that were released before all classifiers had read them: see `Policy.release_below`."""
         self._early_below = policy.release_below if policy.mode is Mode.ENFORCE else None
@@ -224,7 +222,7 @@ class AnswerJudge:
             effects = self._decided_all().effects if self._needs.labels else ()
             for growing in self._gate.threads.values():
                 await self._reconsider(growing)
-                _label(growing, effects, self._locale)
+                self._changes.label(growing, effects)
             self._gate.close()
         return out + self._release()
 
@@ -417,7 +415,7 @@ class AnswerJudge:
         self._weigh(outcome)
         for effect in effects:
             if effect.action.name not in _PASSIVE:
-                self._change(effect)
+                self._changes.ask(effect)
         for growing in outcome.affected:
             await self._reconsider(growing)
 
@@ -477,80 +475,11 @@ class AnswerJudge:
                 self._late.append((marked, detection))
                 marked.decided = False
 
-    def _change(self, effect: Effect) -> None:
-        """Have what *effect* asks for done to the texts that it is about."""
-        for pointer in dict.fromkeys(finding.part for finding in effect.findings):
-            growing = self._gate.places.get(pointer)
-            if growing is None:
-                continue
-            own = replace(effect, findings=tuple(f for f in effect.findings if f.part == pointer))
-            if pointer in growing.documents or self._needs.replaces:
-                self._effects.setdefault(pointer, []).append(own)
-                growing.edited = True
-            else:
-                growing.cutters[pointer].add([own])
-
     async def _reconsider(self, growing: Growing) -> None:
-        """Work out what is held of *growing*, and change the pieces that are whole by now as a whole."""
+        """Work out what is held of *growing*, and change the pieces that are whole by now."""
         growing.held = self._joint.get(growing)
-        if not (growing.edited or self._needs.replaces):
-            return
-        pieces = growing.thread.pieces
-        for number, piece in enumerate(pieces):
-            effects = self._effects.get(piece.lane.pointer, [])
-            if not effects and not self._needs.replaces:
-                continue
-            end = pieces[number + 1].start if number + 1 < len(pieces) else growing.thread.end
-            whole = growing.complete if number + 1 == len(pieces) else growing.settled >= end
-            if not whole:
-                growing.hold(piece.start + (0 if self._needs.replaces else self._first_cut(growing, piece, effects)))
-                return
-            if effects and piece.lane.pointer not in growing.changed and growing.released < end:
-                text = growing.thread.slice(piece.start, end)
-                sent = max(0, growing.released - piece.start)
-                part = piece.lane.part(text)
-                if len(text) > _MOST_TEXT_AT_ONCE:
-                    left = await self._pipeline.engine.aside(self._changed, part, effects)
-                else:
-                    left = self._changed(part, effects)
-                if isinstance(left, Refusal) or not left.startswith(text[:sent]):
-                    self.refusal = left if isinstance(left, Refusal) else self._no_change(effects)
-                    return
-                growing.changed[piece.lane.pointer] = left[sent:]
-
-    def _first_cut(self, growing: Growing, piece: Piece, effects: Sequence[Effect]) -> int:
-        """Where in its piece the JSON token begins that the first of the findings of *effects* stands in.
-
-        Not before the sentence that this one stands in: what was said before may have been sent.
-        """
-        known, first, at = self._first.get(piece.lane.pointer, (0, sys.maxsize, 0))
-        for effect in effects[known:]:
-            first = min(first, *(finding.span[0] if finding.span else 0 for finding in effect.findings))
-        if first < self._first.get(piece.lane.pointer, (0, sys.maxsize, 0))[1]:
-            low = growing.thread.slice(piece.start, piece.start + first)
-            at = max((low.rfind(mark) + 1 for mark in _DELIMITERS), default=0)
-            number = bisect_right(growing.starts, piece.start + first) - 1
-            at = max(at, growing.starts[number] - piece.start) if number >= 0 else at
-        self._first[piece.lane.pointer] = len(effects), first, at
-        return at
-
-    def _changed(self, part: TextPart, effects: Sequence[Effect]) -> str | Refusal:
-        strongest = max((effect.action for effect in effects), key=lambda action: action.strength)
-        content = Content(Direction.OUTPUT, (part,), locale=self._locale)
-        left = enforce(content, self._decided(strongest.name, effects))
-        if isinstance(left, Refusal):
-            return left
-        (changed,) = left.parts
-        return changed.text if isinstance(changed, TextPart) else ""
-
-    def _no_change(self, effects: Sequence[Effect]) -> Refusal | None:
-        left = enforce(Content(Direction.OUTPUT, (), locale=self._locale), self._decided("block", effects))
-        return left if isinstance(left, Refusal) else None
-
-    def _decided(self, action: str, effects: Sequence[Effect]) -> Decision:
-        return Decision(
-            self._id, action, Cause.RULES, self._policy.name, self._policy.revision, Direction.OUTPUT, tuple(effects)
-        )
+        refusal = await self._changes.carry_out(growing, self._pipeline.engine.aside)
+        self.refusal = self.refusal or refusal
 
 
 @dataclass(slots=True)
@@ -620,15 +549,6 @@ def _is_refusal(decision: Decision) -> bool:
     if not decision.enforced or decision.action in _PASSIVE:
         return False
     return decision.action == "block" or all(effect.action.name != decision.action for effect in decision.effects)
-
-
-def _label(growing: Growing, effects: Sequence[Effect], locale: str) -> None:
-    """Have the last piece of *growing* end in the labels that *effects* ask for."""
-    piece = growing.thread.pieces[-1]
-    low = piece.start if piece.lane.pointer in growing.documents else max(piece.start, growing.thread.base)
-    growing.closing[piece.lane.pointer] = closing(
-        piece.lane.part(growing.thread.slice(low, growing.thread.end)), effects, locale
-    )
 
 
 def _blocked(decision: Decision) -> Decision:
