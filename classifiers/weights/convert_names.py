@@ -123,7 +123,7 @@ def convert(source: _Source) -> Any:
     head = graph.array("head", source.matrix("/classifier"))
     scores = graph.node("MatMul", [value, head], "scores")
     graph.node("Add", [scores, graph.array("head_bias", source.vector("classifier.bias"))], "logits")
-    one = [1, "length"]
+    one: list[str | int | None] = [1, "length"]
     inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, one) for name in ("input_ids", "positions")]
     outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, "length", 35])]
     return helper.make_model(
