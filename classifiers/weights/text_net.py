@@ -1,0 +1,104 @@
+"""The encoder of the text model in plain torch: a BERT with the heads that the gateway asks for.
+
+Written out, not taken from a library: what is exported is then exactly what is here, and a parity test holds the two
+together. Texts of one batch are padded; padding is masked out of attention and of the mean.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+EPSILON = 1e-12
+
+
+class Layer(nn.Module):
+    """Self-attention and a feed-forward network, each with its residual and norm (post-norm, as BERT)."""
+
+    def __init__(self, width: int, heads: int, inner: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.norm = nn.LayerNorm(width, EPSILON)
+        self.up = nn.Linear(width, inner)
+        self.down = nn.Linear(inner, width)
+        self.last = nn.LayerNorm(width, EPSILON)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, hidden: Tensor) -> Tensor:
+        batch, length, width = x.shape
+        q, k, v = self.qkv(x).view(batch, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        # Written out: torch's fused kernel spends more on short texts than all the matrices together.
+        seen = (q @ k.transpose(-2, -1)) * (q.shape[-1] ** -0.5) + hidden
+        read = seen.softmax(-1) @ v
+        x = self.norm(x + self.dropout(self.out(read.transpose(1, 2).reshape(batch, length, width))))
+        return self.last(x + self.dropout(self.down(functional.gelu(self.up(x)))))
+
+
+class Net(nn.Module):
+    """Pieces in; log-odds of each head and a sentence vector out.
+
+    The heads read the mean over all pieces and the first one through one hidden layer; the sentence vector is the mean
+    at *meaning_layer*, before the heads bend the space to their own ends.
+    """
+
+    def __init__(
+        self, pieces: int, layers: int, heads: int, *, width: int = 384, attention: int = 12, inner: int = 1536,
+        positions: int = 512, dropout: float = 0.1,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.word = nn.Embedding(pieces, width)
+        self.position = nn.Embedding(positions, width)
+        self.norm = nn.LayerNorm(width, EPSILON)
+        self.layers = nn.ModuleList(Layer(width, attention, inner, dropout) for _ in range(layers))
+        self.dropout = nn.Dropout(dropout)
+        self.hidden = nn.Linear(2 * width, width)
+        self.heads = nn.Linear(width, heads)
+
+    def encode(self, numbers: Tensor, mask: Tensor) -> Tensor:
+        """Each piece's vector: ``(texts, pieces, width)``. *mask* is 1 for pieces and 0 for padding."""
+        places = torch.arange(numbers.shape[1], device=numbers.device)
+        x = self.dropout(self.norm(self.word(numbers) + self.position(places)))
+        hidden = (mask[:, None, None, :] - 1) * 1e4
+        for layer in self.layers:
+            x = layer(x, hidden)
+        return x
+
+    def forward(self, numbers: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """``(texts, heads)`` log-odds and ``(texts, width)`` means."""
+        x = self.encode(numbers, mask)
+        mean = (x * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+        hidden = functional.gelu(self.hidden(self.dropout(torch.cat([mean, x[:, 0]], dim=1))))
+        return self.heads(self.dropout(hidden)), mean
+
+    def take(self, tensors: Mapping[str, NDArray[np.float32]], kept: list[int], layers: list[int]) -> None:
+        """Fill in the published *tensors*: the rows of *kept* pieces and the *layers* with these numbers."""
+        width = self.word.weight.shape[1]
+
+        def put(target: Tensor, *names: str) -> None:
+            found = torch.cat([torch.from_numpy(tensors[name]).view(-1) for name in names])
+            target.data.copy_(found.view(target.shape))
+
+        words = torch.from_numpy(tensors["emb.word"]).view(-1, width)
+        self.word.weight.data.copy_(words[kept])
+        put(self.position.weight, "emb.pos")
+        self.position.weight.data += torch.from_numpy(tensors["emb.type"]).view(-1, width)[0]
+        put(self.norm.weight, "emb.ln.w")
+        put(self.norm.bias, "emb.ln.b")
+        for layer, number in zip(self.layers, layers, strict=True):
+            for target, names in (
+                (layer.qkv, ("q", "k", "v")), (layer.out, ("ao",)), (layer.norm, ("aln",)),
+                (layer.up, ("fi",)), (layer.down, ("fo",)), (layer.last, ("oln",)),
+            ):  # fmt: skip
+                put(target.weight, *(f"l{number}.{name}.w" for name in names))
+                put(target.bias, *(f"l{number}.{name}.b" for name in names))
