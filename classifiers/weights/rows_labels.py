@@ -1,0 +1,70 @@
+"""What a block of curated rows is, and the labels that blocks share.
+
+A head is *unknown* where careful people would disagree (whether a threat in a story is one, whether a leak request is
+an injection too); unknown heads are left out of the loss. The two kinds of a parent stand with it: a statement of
+intent is ``self_harm`` and ``self_harm.intent``. The heads of ``prompt_attack`` stand alone.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+HEADS = (
+    "toxicity", "toxicity.insult", "toxicity.threat", "toxicity.obscene", "hate", "harassment", "sexual", "self_harm",
+    "self_harm.intent", "self_harm.instructions", "violence", "violence.graphic", "illicit", "illicit.violent",
+    "prompt_attack.injection", "prompt_attack.jailbreak", "prompt_attack.leak",
+)  # fmt: skip
+
+
+class Label(NamedTuple):
+    """The heads that a text is a case of, and those that stay open; every other head is negative."""
+
+    heads: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+class Block(NamedTuple):
+    """Sentences that teach one thing (*kind*), one a line; a line with slots is filled *fillings* times."""
+
+    kind: str
+    label: Label
+    lines: str
+    fillings: int = 6
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of a slot, divided by ``|``.
+
+    >>> words("a | b c")
+    ('a', 'b c')
+    """
+    return tuple(word.strip() for word in text.split("|"))
+
+
+CLEAN = Label()
+RUDE = Label((), ("toxicity", "toxicity.insult", "toxicity.obscene", "harassment"))
+"""No case of anything taught here, though some would call it rude."""
+
+INTENT = Label(("self_harm", "self_harm.intent"), ("self_harm.instructions",))
+IDEATION = Label(("self_harm",), ("self_harm.intent",))
+METHOD = Label(("self_harm", "self_harm.instructions"), ("self_harm.intent", "illicit"))
+GOADING = Label(
+    ("self_harm", "self_harm.instructions", "toxicity", "harassment"),
+    ("toxicity.insult", "toxicity.threat", "violence"),
+)
+
+THREAT = Label(("violence", "toxicity", "toxicity.threat"), ("harassment", "illicit", "illicit.violent"))
+CALL = Label(("violence",), ("toxicity", "toxicity.threat", "hate", "harassment", "illicit", "illicit.violent"))
+GLORY = Label(("violence",), ("toxicity", "hate", "harassment", "illicit", "illicit.violent", "toxicity.threat"))
+PLAN = Label(("violence", "illicit", "illicit.violent"), ("toxicity", "toxicity.threat", "harassment"))
+GRAPHIC = Label(("violence", "violence.graphic"), ())
+
+ILLICIT = Label(("illicit",), ("illicit.violent", "harassment"))
+WEAPON = Label(("illicit", "illicit.violent"), ("violence",))
+SEXUAL = Label(("sexual",), ("harassment", "toxicity", "toxicity.obscene"))
+
+JAILBREAK = Label(("prompt_attack.jailbreak",), ("prompt_attack.injection", "illicit"))
+JAILBREAK_ILLICIT = Label(("prompt_attack.jailbreak", "illicit"), ("prompt_attack.injection", "illicit.violent"))
+INJECTION = Label(("prompt_attack.injection",), ("prompt_attack.jailbreak", "illicit"))
+LEAK = Label(("prompt_attack.leak",), ("prompt_attack.injection", "prompt_attack.jailbreak"))
+INJECTION_LEAK = Label(("prompt_attack.injection", "prompt_attack.leak"), ("prompt_attack.jailbreak",))
