@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from classifiers.weights import rows_harm_en as en, rows_harm_zh as zh
-from classifiers.weights.rows_labels import HEADS, Block
+from classifiers.weights.rows_labels import HEADS, Block, Composed, lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -77,14 +77,14 @@ def expand(blocks: Iterable[Block], slots: Mapping[str, tuple[str, ...]], langua
     """Every text of *blocks* in *language*, with the block it comes from."""
     deal = Deal(slots)
     for block in blocks:
-        for line in filter(None, map(str.strip, block.lines.splitlines())):
+        for line in lines(block.lines):
             for turn in range(block.fillings if "{" in line else 1):
                 text = capital(deal.fill(line, case=bool(block.label.heads)))
                 rough = turn % ROUGH_EVERY == ROUGH_EVERY - 1
                 yield (roughen(text, language) if rough else text), block
 
 
-def row(text: str, block: Block, language: str) -> dict[str, object]:
+def row(text: str, block: Block | Composed, language: str) -> dict[str, object]:
     """One line of the file. Without ``not``, every head that is not named is negative; with it, only those are."""
     heads, unknown = block.label
     written: dict[str, object] = {"text": text, "heads": list(heads)}
@@ -93,7 +93,7 @@ def row(text: str, block: Block, language: str) -> dict[str, object]:
     return written | {"language": language, "kind": block.kind}
 
 
-def unique(found: Iterable[tuple[str, Block, str]]) -> Iterator[dict[str, object]]:
+def unique(found: Iterable[tuple[str, Block | Composed, str]]) -> Iterator[dict[str, object]]:
     """Rows of (text, block, language); of texts that differ in case and spaces only, the first."""
     seen: set[str] = set()
     for text, block, language in found:

@@ -1,8 +1,8 @@
 """What a block of curated rows is, and the labels that blocks share.
 
 A head is *unknown* where careful people would disagree (whether a threat in a story is one, whether a leak request is
-an injection too); unknown heads are left out of the loss. The two kinds of a parent stand with it: a statement of
-intent is ``self_harm`` and ``self_harm.intent``. The heads of ``prompt_attack`` stand alone.
+an injection too); unknown heads are left out of the loss. A child stands with its parent: a statement of intent
+is ``self_harm`` and ``self_harm.intent``. The heads of ``prompt_attack`` stand alone.
 """
 
 from __future__ import annotations
@@ -32,6 +32,18 @@ class Block(NamedTuple):
     fillings: int = 6
 
 
+class Composed(NamedTuple):
+    """As many *texts* that teach one thing, each of the named parts in order.
+
+    A part with ``?`` is left out of some texts.
+    """
+
+    kind: str
+    label: Label
+    parts: tuple[str, ...]
+    texts: int
+
+
 def words(text: str) -> tuple[str, ...]:
     """The words of a slot, divided by ``|``.
 
@@ -41,10 +53,16 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split("|"))
 
 
-CLEAN = Label()
-RUDE = Label((), ("toxicity", "toxicity.insult", "toxicity.obscene", "harassment"))
-"""No case of anything taught here, though some would call it rude."""
+def lines(text: str) -> tuple[str, ...]:
+    """The lines of *text*, bare, without the empty ones.
 
+    >>> lines(" a " + chr(10) + " b ")
+    ('a', 'b')
+    """
+    return tuple(filter(None, map(str.strip, text.splitlines())))
+
+
+CLEAN = Label()
 INTENT = Label(("self_harm", "self_harm.intent"), ("self_harm.instructions",))
 IDEATION = Label(("self_harm",), ("self_harm.intent",))
 METHOD = Label(("self_harm", "self_harm.instructions"), ("self_harm.intent", "illicit"))

@@ -1,4 +1,4 @@
-"""classifiers.weights.rows_harm: the file is what the tables give, and its labels are sound."""
+"""classifiers.weights.rows_harm and rows_prompt: the files are what the tables give, and their labels are sound."""
 
 import json
 from collections import Counter
@@ -7,19 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from classifiers.weights import rows_harm
+from classifiers.weights import rows_harm, rows_prompt
 from classifiers.weights.rows_labels import HEADS
 from guard import taxonomy
 
-FILES = [(rows_harm.FILE, lambda: rows_harm.written(rows_harm.rows()))]
+FILES = {
+    rows_harm.FILE: lambda: rows_harm.written(rows_harm.rows()),
+    rows_prompt.FILE: lambda: rows_harm.written(rows_prompt.rows()),
+}
 
 
-@pytest.mark.parametrize(("file", "render"), FILES)
+@pytest.mark.parametrize(("file", "render"), FILES.items())
 def test_the_rows_are_what_their_tables_give(file: Path, render: Callable[[], str]) -> None:
     assert file.read_text(encoding="utf-8") == render()
 
 
-@pytest.mark.parametrize("file", [file for file, _ in FILES])
+@pytest.mark.parametrize("file", FILES)
 def test_every_row_names_known_heads_with_their_parents_and_stands_once(file: Path) -> None:
     rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
@@ -33,10 +36,11 @@ def test_every_row_names_known_heads_with_their_parents_and_stands_once(file: Pa
         parents = {taxonomy.CATEGORIES[head].parent for head in heads} - {None, "prompt_attack"}
         assert parents <= heads, row
         assert bool(heads) != (".not." in row["kind"]), row
-        assert "{" not in row["kind"]
+        assert "@@" not in row["text"]
+        assert "¶" not in row["text"]
 
 
-@pytest.mark.parametrize("file", [file for file, _ in FILES])
+@pytest.mark.parametrize("file", FILES)
 def test_both_languages_hold_cases_and_look_alikes_in_like_number(file: Path) -> None:
     rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
