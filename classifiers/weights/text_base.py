@@ -16,16 +16,17 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import re
 import struct
-import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-
+from classifiers._pieces import SPACE, UNKNOWN, Pieces
+from classifiers.weights import text_rows
 
 
 if TYPE_CHECKING:
@@ -33,10 +34,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
-"""The first four pieces, in the encoder's own order."""
-
-_EMOJI = (0x1F300, 0x1FAFF)
+_ALWAYS = re.compile(
+    r"[\u0020-\u024f\u2000-\u206f\u20a0-\u20cf\u2100-\u27bf\u3000-\u303f\u3400-\u9fff\uff00-\uffef\U0001f000-\U0001ffff]"
+)
+"""Characters that stay pieces of their own: Latin letters, digits, marks, Han, symbols, emoji."""
 
 
 @dataclass(frozen=True)
@@ -101,3 +102,60 @@ def _tensor(data: bytes, kind: int, count: int, offset: int, size: int) -> NDArr
     low, high = block[:, 2:] & 15, block[:, 2:] >> 4
     values = (np.concatenate([low, high], axis=1).astype(np.float32) - 8) * scale
     return values.reshape(-1)[:count].copy()
+
+
+def used(pieces: Pieces, texts: Iterable[str]) -> Counter[int]:
+    """How many of *texts* use each piece."""
+    found: Counter[int] = Counter()
+    for text in texts:
+        found.update(set(pieces.encode(text)))
+    return found
+
+
+def kept(base: Base, texts: Iterable[str], size: int) -> list[int]:
+    """Numbers of the *size* pieces to keep: those that are no text, single characters, then the most used."""
+    first = list(range(UNKNOWN + 1))
+    single = [n for n, piece in enumerate(base.pieces) if n > UNKNOWN and _ALWAYS.fullmatch(piece.removeprefix(SPACE) or " ")]
+    counts = used(Pieces(base.pieces, base.scores.tolist()), texts)
+    chosen = {*first, *single}
+    for number, _ in counts.most_common():
+        if len(chosen) >= size:
+            break
+        chosen.add(number)
+    return sorted(chosen)
+
+
+def word_lists() -> list[str]:
+    """Common words of both languages, Chinese in both scripts, so that text unlike the training rows has pieces too."""
+    import jieba  # type: ignore[import-untyped]
+    import opencc  # type: ignore[import-untyped]
+    import wordfreq  # type: ignore[import-untyped]
+
+    english = wordfreq.top_n_list("en", 60_000)
+    path = Path(jieba.__file__).with_name("dict.txt")
+    counted = [line.split(" ") for line in path.read_text(encoding="utf-8").splitlines()]
+    chinese = [row[0] for row in sorted(counted, key=lambda row: -int(row[1]))[:60_000]]
+    convert = opencc.OpenCC("s2t").convert
+    return [*english, *(word.capitalize() for word in english[:20_000]), *chinese, *map(convert, chinese[:30_000])]
+
+
+def main() -> None:
+    """Read the command line and write the cut encoder."""
+    parser = argparse.ArgumentParser(prog="python -m classifiers.weights.text_base", description=__doc__)
+    parser.add_argument("--rows", type=Path, required=True, help="the rows that `text_rows` wrote")
+    parser.add_argument("--out", type=Path, required=True, help="where the arrays go (.npz)")
+    parser.add_argument("--size", type=int, default=40_000, help="pieces to keep")
+    options = parser.parse_args()
+    base = read(weights_file())
+    rows = [row.text[:2000] for row in text_rows.load(options.rows)]
+    chosen = kept(base, [*word_lists(), *rows], options.size)
+    tensors = dict(base.tensors)
+    width = base.shape[0]
+    tensors["emb.word"] = tensors["emb.word"].reshape(-1, width)[chosen].reshape(-1)
+    pieces = np.array([base.pieces[number] for number in chosen])
+    np.savez(options.out, pieces=pieces, scores=base.scores[chosen], **tensors)
+    print(f"{len(chosen)} pieces of {len(base.pieces)}")
+
+
+if __name__ == "__main__":
+    main()

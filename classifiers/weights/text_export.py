@@ -1,4 +1,6 @@
-"""Writes a trained encoder as ONNX, int8, node by node.
+"""Writes a trained encoder as ONNX, int8, node by node, and calibrates it.
+
+``python -m classifiers.weights.text_export --base base.npz --rows rows.jsonl --run run --data DIR --out text.onnx``
 
 Not by an exporter: one that traces a model has been seen to write another one without an error. What is written here
 is the arithmetic of ``text_net``, and `parity` runs both on the same texts.
@@ -10,11 +12,24 @@ That is why the classifier runs one text at a time: in a batch, the scale would 
 
 from __future__ import annotations
 
+import argparse
+import base64
+import hashlib
+import json
+from collections import defaultdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
+import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
+
+from classifiers._encoder import FORMAT, Encoder
+from classifiers.weights import text_rows
+from classifiers.weights.corpora import read_csv
+from classifiers.weights.text_net import EPSILON
+from classifiers.weights.text_rows import CALIBRATION_FOLD, HEADS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,9 +84,10 @@ class Graph:
         return self.linear(self.quantised(read), layer["out.weight"], layer["out.bias"])
 
 
-def build(weights: Arrays, layers: int, attention: int, epsilon: float) -> onnx.ModelProto:
-    """The graph: ``pieces`` (1, n) int32 in, ``logits`` (1, heads) and ``mean`` (1, width) out."""
+def build(weights: Arrays, attention: int = 12, epsilon: float = EPSILON) -> onnx.ModelProto:
+    """The graph: ``pieces`` (1, n) int32 in; ``scores`` (1, heads) and ``meaning`` (1, width), of length one, out."""
     graph = Graph()
+    layers = len({name.split(".")[1] for name in weights if name.startswith("layers.")})
     words = weights["word.weight"]
     rows = np.maximum(np.abs(words).max(axis=1, keepdims=True), 1e-8) / _EMBEDDING_LEVELS
     stored = graph.constant(np.round(words / rows).astype(np.int8))
@@ -96,14 +112,17 @@ def build(weights: Arrays, layers: int, attention: int, epsilon: float) -> onnx.
     joined = graph.node("Concat", mean, first, axis=1)
     hidden = graph.node("Gemm", joined, *_pair(graph, weights, "hidden"), transB=1)
     logits = graph.node("Gemm", graph.node("Gelu", hidden, domain="com.microsoft"), *_pair(graph, weights, "heads"), transB=1)
-    graph.nodes += [helper.make_node("Identity", [a], [b]) for a, b in ((logits, "logits"), (mean, "mean"))]
+    meaning = graph.node("Gemm", mean, *_pair(graph, weights, "meaning"), transB=1)
+    meaning = graph.node("LpNormalization", meaning, axis=1, p=2)
+    outputs = ((graph.node("Sigmoid", logits), "scores"), (meaning, "meaning"))
+    graph.nodes += [helper.make_node("Identity", [a], [b]) for a, b in outputs]
     made = helper.make_graph(
         graph.nodes,
         "text",
         [helper.make_tensor_value_info("pieces", TensorProto.INT32, [1, "n"])],
         [
-            helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, weights["heads.bias"].shape[0]]),
-            helper.make_tensor_value_info("mean", TensorProto.FLOAT, [1, words.shape[1]]),
+            helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, weights["heads.bias"].shape[0]]),
+            helper.make_tensor_value_info("meaning", TensorProto.FLOAT, [1, words.shape[1]]),
         ],
         graph.constants,
     )
@@ -115,3 +134,136 @@ def build(weights: Arrays, layers: int, attention: int, epsilon: float) -> onnx.
 
 def _pair(graph: Graph, weights: Arrays, name: str) -> tuple[str, str]:
     return graph.constant(weights[f"{name}.weight"]), graph.constant(weights[f"{name}.bias"])
+
+
+PRIORS = {
+    "toxicity": 0.25, "toxicity.severe": 0.05, "toxicity.insult": 0.2, "toxicity.threat": 0.1, "toxicity.obscene": 0.2,
+    "hate": 0.2, "harassment": 0.1, "sexual": 0.1, "self_harm": 0.1, "self_harm.intent": 0.05,
+    "self_harm.instructions": 0.05, "violence": 0.1, "violence.graphic": 0.05, "illicit": 0.1, "illicit.violent": 0.05,
+    "prompt_attack.injection": 0.05, "prompt_attack.jailbreak": 0.05, "prompt_attack.leak": 0.05,
+}  # fmt: skip
+"""The share of cases that a calibrated score presumes: training sets have far more of them than traffic has."""
+_FEWEST = 20
+"""Cases that calibrating a head takes; one with fewer keeps its log-odds and only gets its prior."""
+
+
+def described(model: onnx.ModelProto, base: Any, topics: tuple[float, float]) -> onnx.ModelProto:
+    """*model* with the metadata that `Encoder` reads."""
+    values = {
+        "format": FORMAT,
+        "heads": json.dumps(HEADS),
+        "pieces": "\n".join(base["pieces"].tolist()),
+        "scores": base64.b64encode(base["scores"].astype("<f4").tobytes()).decode(),
+        "topics": json.dumps(topics),
+    }
+    helper.set_model_props(model, values)
+    return model
+
+
+def opened(model: onnx.ModelProto) -> Encoder:
+    """The encoder as the classifier will run it."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    return Encoder(onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"]))
+
+
+def log_odds(encoder: Encoder, texts: list[str]) -> NDArray[np.float64]:
+    """The highest log-odds of each head over the runs of each text, ``(texts, heads)``."""
+    found = np.full((len(texts), len(HEADS)), -20.0)
+    for number, text in enumerate(texts):
+        for run in encoder.numbers(text):
+            scores = encoder.run(run)[0].astype(np.float64).clip(1e-9, 1 - 1e-9)
+            found[number] = np.maximum(found[number], np.log(scores / (1 - scores)))
+    return found
+
+
+def platt(odds: NDArray[np.float64], labels: NDArray[Any], weights: NDArray[Any], prior: float) -> tuple[float, float]:
+    """Slope and offset that make *odds* true where *prior* of the texts are cases (Platt 1999)."""
+    from sklearn.linear_model import LogisticRegression
+
+    x = np.concatenate([odds, odds])[:, None]
+    y = np.repeat([1, 0], len(odds))
+    mass = np.concatenate([labels * weights, (1 - labels) * weights])
+    known = mass > 0
+    x, y, mass = x[known], y[known], mass[known]
+    cases = mass[y == 1].sum()
+    if cases < _FEWEST:
+        return 1.0, float(np.log(prior / (1 - prior)) - np.log(max(cases, 1.0) / (mass.sum() - cases)))
+    mass = np.where(y == 1, mass * prior / cases, mass * (1 - prior) / (mass.sum() - cases)) * len(mass)
+    model = LogisticRegression(C=100.0, max_iter=1000).fit(x, y, sample_weight=mass)
+    return round(float(model.coef_[0, 0]), 3), round(float(model.intercept_[0]), 3)
+
+
+def calibrated(weights: Arrays, encoder: Encoder, rows: list[text_rows.Row]) -> Arrays:
+    """*weights* with what calibrates each head folded into it; *rows* are those held back for that."""
+    rows = [row for row in rows if len(row.text) <= 480]
+    labels, masses = text_rows.arrays(rows)
+    odds = log_odds(encoder, [row.text for row in rows])
+    found = dict(weights)
+    found["heads.weight"], found["heads.bias"] = weights["heads.weight"].copy(), weights["heads.bias"].copy()
+    for number, head in enumerate(HEADS):
+        slope, offset = platt(odds[:, number], labels[:, number], masses[:, number], PRIORS[head])
+        found["heads.weight"][number] *= slope
+        found["heads.bias"][number] = found["heads.bias"][number] * slope + offset
+        cases = int((labels[:, number] > 0.5)[masses[:, number] > 0].sum())
+        print(f"{head}: slope {slope}, offset {offset:.3f}, from {cases} cases")
+    return found
+
+
+def topics(encoder: Encoder, data: Path) -> tuple[float, float]:
+    """Slope and offset that turn the cosine to the nearest of a topic's examples into a probability.
+
+    Five questions of each subcategory of catqa stand for a topic, in one language or in both; the others of it are the
+    cases, those of other categories and ordinary requests are not.
+    """
+    by: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    for language in ("en", "zh"):
+        for row in read_csv(data / f"catqa/{language}.csv"):
+            by[row["category"], row["subcategory"]].append((language, row["text"]))
+    ordinary = [row["text"] for row in read_csv(data / "benign_prompts/prompts.csv") if len(row["text"]) < 200][::4]
+    vector = {text: _meaning(encoder, text) for pairs in by.values() for _, text in pairs}
+    plain = np.stack([_meaning(encoder, text) for text in ordinary])
+    cosines, cases = [], []
+    for (category, subcategory), pairs in sorted(by.items()):
+        examples = np.stack([vector[text] for language, text in pairs if language == "en"][:5])
+        for (other, name), texts in by.items():
+            if other == category and name != subcategory:
+                continue  # neither the topic nor clearly another one
+            for language, text in texts if name != subcategory else [p for p in pairs if p[0] == "zh"] + pairs[5:10]:
+                cosines.append(float((examples @ vector[text]).max()))
+                cases.append(name == subcategory)
+        cosines += (examples @ plain.T).max(0).tolist()
+        cases += [False] * len(plain)
+    x, y = np.array(cosines), np.array(cases, float)
+    slope, offset = platt(x * 10, y, np.ones_like(y), 0.1)
+    near = 1 / (1 + np.exp(-(slope * x * 10 + offset)))
+    for threshold in (0.3, 0.5, 0.8):
+        print(f"topics at {threshold}: recall {(near[y == 1] >= threshold).mean():.3f}, wrong {(near[y == 0] >= threshold).mean():.4f}")
+    return slope * 10, offset
+
+
+def _meaning(encoder: Encoder, text: str) -> NDArray[np.float32]:
+    return encoder.run(encoder.numbers(text)[0])[1]
+
+
+def main() -> None:
+    """Read the command line, calibrate and write the file."""
+    parser = argparse.ArgumentParser(prog="python -m classifiers.weights.text_export", description=__doc__)
+    for name in ("base", "rows", "run", "data", "out"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    options = parser.parse_args()
+    base = np.load(options.base, allow_pickle=False)
+    with np.load(options.run / "average.npz", allow_pickle=False) as stored:
+        weights = {name: stored[name] for name in stored.files}
+    rows = [row for row in text_rows.load(options.rows) if row.fold == CALIBRATION_FOLD]
+    encoder = opened(described(build(weights), base, (1.0, 0.0)))
+    weights = calibrated(weights, encoder, rows)
+    model = described(build(weights), base, topics(encoder, options.data))
+    data = model.SerializeToString()
+    options.out.write_bytes(data)
+    print(f"{options.out.name}: {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()}")
+
+
+if __name__ == "__main__":
+    main()

@@ -48,8 +48,8 @@ class Layer(nn.Module):
 class Net(nn.Module):
     """Pieces in; log-odds of each head and a sentence vector out.
 
-    The heads read the mean over all pieces and the first one through one hidden layer; the sentence vector is the mean
-    at *meaning_layer*, before the heads bend the space to their own ends.
+    The heads read the mean over all pieces and the first one through one hidden layer. `meaning` maps that mean to
+    where the published encoder put the text: training for heads bends the space to their ends, this bends it back.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class Net(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.hidden = nn.Linear(2 * width, width)
         self.heads = nn.Linear(width, heads)
+        self.meaning = nn.Linear(width, width)
 
     def encode(self, numbers: Tensor, mask: Tensor) -> Tensor:
         """Each piece's vector: ``(texts, pieces, width)``. *mask* is 1 for pieces and 0 for padding."""

@@ -7,10 +7,13 @@ and ``data/*_seeds.jsonl``. Texts that also stand in a measuring set are dropped
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
 import json
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -21,8 +24,6 @@ from classifiers.weights.corpora import SEEDS, is_reserved_template, read_csv, t
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
 HEADS = (
@@ -245,7 +246,7 @@ def own_rows() -> list[Row]:
     for path in sorted(SEEDS.glob("*.jsonl")):
         seeds = path.stem.endswith("_seeds")
         of_seeds = RUDE[:6] if path.stem.startswith("toxicity") else ATTACKS[:2]
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in filter(None, path.read_text(encoding="utf-8").split("\n")):
             row = json.loads(line)
             others = row.get("not", of_seeds if seeds and row["heads"] else HEADS)
             kind = row.get("kind", "")
@@ -345,7 +346,7 @@ class Shingles:
     def grams(text: str) -> frozenset[int]:
         """Hashes of the 5-grams of characters (the whole text if it is shorter)."""
         shown = normal(text)
-        return frozenset(hash(shown[at : at + 5]) & 0xFFFFFFFF for at in range(max(1, len(shown) - 4)))
+        return frozenset(crc32(shown[at : at + 5].encode()) for at in range(max(1, len(shown) - 4)))
 
     @staticmethod
     def _sketch(grams: frozenset[int]) -> list[int]:
@@ -378,3 +379,28 @@ def arrays(rows: list[Row]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
             labels[number, HEADS.index(head)] = value
             weights[number, HEADS.index(head)] = row.weights[head]
     return labels, weights
+
+
+def save(rows: Iterable[Row], path: Path) -> None:
+    """Write *rows* to *path*, one JSON object a line. The sets' own licences hold for it: it stays where it is made."""
+    lines = (json.dumps(dataclasses.asdict(row), ensure_ascii=False) for row in rows)
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def load(path: Path) -> list[Row]:
+    """The rows that `save` wrote."""
+    lines = path.read_text(encoding="utf-8").split("\n")  # not splitlines: texts hold separators of other kinds
+    return [Row(**json.loads(line)) for line in lines if line]
+
+
+def main() -> None:
+    """Read the command line and write the training rows."""
+    parser = argparse.ArgumentParser(prog="python -m classifiers.weights.text_rows", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with the sets, one folder a set")
+    parser.add_argument("--out", type=Path, required=True, help="where the rows go (.jsonl), not to be published")
+    options = parser.parse_args()
+    save(training(options.data), options.out)
+
+
+if __name__ == "__main__":
+    main()
