@@ -29,18 +29,20 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 
 def fold(text: str) -> str:
-    """One spelling for what reads the same: compatibility forms, invisible characters, white space, odd capitals.
+    r"""One spelling for what reads the same: compatibility forms, invisible characters, white space, odd capitals.
 
     A word with a capital behind its first character is taken in lower case: SHOUTING and mIxEd CaSe say no more than
     the word does, and the encoder has few pieces for them.
 
-    >>> fold("ＹＯＵ are  sO\\u200b kind")
+    >>> fold("ＹＯＵ are  sO\u200b kind")
     'you are so kind'
     """
     if not text.isascii():
         text = _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
     text = _CONTROL.sub(" ", text)
-    return " ".join(word if word[1:].islower() or word[1:] == word[1:].lower() else word.lower() for word in text.split())
+    return " ".join(
+        word if word[1:].islower() or word[1:] == word[1:].lower() else word.lower() for word in text.split()
+    )
 
 
 class Pieces:
@@ -87,6 +89,8 @@ class Pieces:
         end = size
         while end:
             end, number = last[end]
-            if not (number == UNKNOWN and numbers and numbers[-1] == UNKNOWN):  # one mark for a run of strange characters
+            if not (
+                number == UNKNOWN and numbers and numbers[-1] == UNKNOWN
+            ):  # one mark for a run of strange characters
                 numbers.append(number)
         found.extend(reversed(numbers))

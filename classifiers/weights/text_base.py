@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import itertools
 import re
 import struct
 from collections import Counter
@@ -24,15 +25,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from classifiers._pieces import SPACE, UNKNOWN, Pieces
 from classifiers.weights import text_rows
 
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from numpy.typing import NDArray
 
 _ALWAYS = re.compile(
     r"[\u0020-\u024f\u2000-\u206f\u20a0-\u20cf\u2100-\u27bf\u3000-\u303f\u3400-\u9fff\uff00-\uffef\U0001f000-\U0001ffff]"
@@ -74,7 +73,7 @@ def read(path: Path) -> Base:
     scores = np.frombuffer(data, "<f4", count, at).copy()
     at += 4 * count
     text = data[at : at + blob]
-    pieces = tuple(text[a:b].decode("utf-8", "replace") for a, b in zip(offsets, offsets[1:], strict=False))
+    pieces = tuple(text[a:b].decode("utf-8", "replace") for a, b in itertools.pairwise(offsets))
     at += blob
     _, entries = struct.unpack_from("<iI", data, at)
     at += 8 + entries
@@ -115,7 +114,9 @@ def used(pieces: Pieces, texts: Iterable[str]) -> Counter[int]:
 def kept(base: Base, texts: Iterable[str], size: int) -> list[int]:
     """Numbers of the *size* pieces to keep: those that are no text, single characters, then the most used."""
     first = list(range(UNKNOWN + 1))
-    single = [n for n, piece in enumerate(base.pieces) if n > UNKNOWN and _ALWAYS.fullmatch(piece.removeprefix(SPACE) or " ")]
+    single = [
+        n for n, piece in enumerate(base.pieces) if n > UNKNOWN and _ALWAYS.fullmatch(piece.removeprefix(SPACE) or " ")
+    ]
     counts = used(Pieces(base.pieces, base.scores.tolist()), texts)
     chosen = {*first, *single}
     for number, _ in counts.most_common():

@@ -65,9 +65,13 @@ class Graph:
         values, scale, zero = x
         columns = np.maximum(np.abs(weight).max(axis=1), 1e-8) / _LEVELS
         matrix = np.round(weight / columns[:, None]).astype(np.int8).T
-        product = self.node("MatMulInteger", values, self.constant(matrix), zero, self.constant(np.zeros(matrix.shape[1], np.int8)))
+        product = self.node(
+            "MatMulInteger", values, self.constant(matrix), zero, self.constant(np.zeros(matrix.shape[1], np.int8))
+        )
         scales = self.node("Mul", scale, self.constant(columns.astype(np.float32)))
-        return self.node("Add", self.node("Mul", self.node("Cast", product, to=TensorProto.FLOAT), scales), self.constant(bias))
+        return self.node(
+            "Add", self.node("Mul", self.node("Cast", product, to=TensorProto.FLOAT), scales), self.constant(bias)
+        )
 
     def quantised(self, x: str) -> Any:
         return self.node("DynamicQuantizeLinear", x, outputs=3)
@@ -100,7 +104,9 @@ def build(weights: Arrays, attention: int = 12, epsilon: float = EPSILON) -> onn
     places = graph.node("Cast", graph.node("Slice", positions, zero, length, axis), to=TensorProto.FLOAT)
     x = graph.norm(graph.node("Add", x, places), weights["norm.weight"], weights["norm.bias"], epsilon)
     for number in range(layers):
-        layer = {name.split(".", 2)[2]: value for name, value in weights.items() if name.startswith(f"layers.{number}.")}
+        layer = {
+            name.split(".", 2)[2]: value for name, value in weights.items() if name.startswith(f"layers.{number}.")
+        }
         read = graph.attention(x, layer, attention)
         x = graph.norm(graph.node("Add", x, read), layer["norm.weight"], layer["norm.bias"], epsilon)
         up = graph.linear(graph.quantised(x), layer["up.weight"], layer["up.bias"])
@@ -111,7 +117,9 @@ def build(weights: Arrays, attention: int = 12, epsilon: float = EPSILON) -> onn
     first = graph.node("Gather", x, graph.constant(np.array(0)), axis=1)
     joined = graph.node("Concat", mean, first, axis=1)
     hidden = graph.node("Gemm", joined, *_pair(graph, weights, "hidden"), transB=1)
-    logits = graph.node("Gemm", graph.node("Gelu", hidden, domain="com.microsoft"), *_pair(graph, weights, "heads"), transB=1)
+    logits = graph.node(
+        "Gemm", graph.node("Gelu", hidden, domain="com.microsoft"), *_pair(graph, weights, "heads"), transB=1
+    )
     meaning = graph.node("Gemm", mean, *_pair(graph, weights, "meaning"), transB=1)
     meaning = graph.node("LpNormalization", meaning, axis=1, p=2)
     outputs = ((graph.node("Sigmoid", logits), "scores"), (meaning, "meaning"))
@@ -239,7 +247,9 @@ def topics(encoder: Encoder, data: Path) -> tuple[float, float]:
     slope, offset = platt(x * 10, y, np.ones_like(y), 0.1)
     near = 1 / (1 + np.exp(-(slope * x * 10 + offset)))
     for threshold in (0.3, 0.5, 0.8):
-        print(f"topics at {threshold}: recall {(near[y == 1] >= threshold).mean():.3f}, wrong {(near[y == 0] >= threshold).mean():.4f}")
+        print(
+            f"topics at {threshold}: recall {(near[y == 1] >= threshold).mean():.3f}, wrong {(near[y == 0] >= threshold).mean():.4f}"
+        )
     return slope * 10, offset
 
 

@@ -70,7 +70,7 @@ class Noise:
         """Something between the characters of a short stretch."""
         at = self.source.randrange(len(text))
         stretch = text[at : at + 5]
-        return text[:at] + self.source.choice(" .*-_~") .join(stretch) + text[at + 5 :]
+        return text[:at] + self.source.choice(" .*-_~").join(stretch) + text[at + 5 :]
 
 
 def joined(source: random.Random, left: Any, right: Any) -> tuple[str, list[float], list[float]]:
@@ -116,7 +116,7 @@ def batches(source: random.Random, lengths: Sequence[int], budget: int) -> list[
         part = sorted(order[start : start + 4096], key=lambda number: lengths[number])
         batch: list[int] = []
         for number in part:
-            if batch and max(lengths[number], 8) * (len(batch) + 1) > budget or len(batch) == 128:
+            if (batch and max(lengths[number], 8) * (len(batch) + 1) > budget) or len(batch) == 128:
                 made.append(batch)
                 batch = []
             batch.append(number)

@@ -24,6 +24,7 @@ from classifiers.weights.corpora import SEEDS, is_reserved_template, read_csv, t
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
     from numpy.typing import NDArray
 
 HEADS = (
@@ -300,7 +301,7 @@ def without_copies(rows: Iterable[Row], reserved: Iterable[str]) -> tuple[list[R
     """*rows* that are no copy or near copy of a *reserved* text, each text once, with folds; and how many went why."""
     books = Shingles()
     for text in reserved:
-        books.add(text)
+        books.add(text, books.grams(text))
     limit = len(books.sets)
     kept: dict[str, Row] = {}
     dropped = {"in a measuring set": 0, "near one": 0, "twice": 0}
@@ -318,11 +319,12 @@ def without_copies(rows: Iterable[Row], reserved: Iterable[str]) -> tuple[list[R
         if key in books.exact:
             dropped["in a measuring set"] += 1
             continue
-        near = books.near(row.text)
-        if any(number < limit for number in near):
+        grams = books.grams(row.text)
+        near = books.near(grams)
+        if near and near[0] < limit:
             dropped["near one"] += 1
             continue
-        number = books.add(row.text)
+        number = books.add(row.text, grams)
         groups[number] = groups[near[0]] if near else crc32(key.encode()) % 10
         row.fold = groups[number]
         kept[key] = row
@@ -353,8 +355,8 @@ class Shingles:
         # The eight smallest hashes: two sets that overlap by `NEAR` share one of them but once in a thousand.
         return sorted((gram * 2654435761) & 0xFFFFFFFF for gram in grams)[:8]
 
-    def add(self, text: str) -> int:
-        grams = self.grams(text)
+    def add(self, text: str, grams: frozenset[int]) -> int:
+        """Keep *text* and its *grams*; its number."""
         number = len(self.sets)
         self.sets.append(grams)
         self.exact.add(normal(text))
@@ -363,11 +365,12 @@ class Shingles:
                 self._by[low].append(number)
         return number
 
-    def near(self, text: str) -> list[int]:
-        """Numbers of the texts that *text* is a near copy of, in their order."""
-        grams = self.grams(text)
+    def near(self, grams: frozenset[int]) -> list[int]:
+        """Numbers of the texts that one of these *grams* is a near copy of, in their order."""
         seen = {number for low in self._sketch(grams) for number in self._by.get(low, ())}
-        return sorted(n for n in seen if len(grams & self.sets[n]) >= NEAR * len(grams | self.sets[n]))
+        size = len(grams)
+        close = (n for n in seen if NEAR * size <= len(self.sets[n]) <= size / NEAR)
+        return sorted(n for n in close if len(grams & self.sets[n]) >= NEAR * len(grams | self.sets[n]))
 
 
 def arrays(rows: list[Row]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

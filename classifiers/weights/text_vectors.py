@@ -20,7 +20,10 @@ from classifiers.weights.text_net import Net
 from classifiers.weights.train_text import packed, text_key
 
 _PREFIX = "query: "
-_LARGE = {"cold": 0.3, "davidson": 0.2, "toxic_spans": 0.25, "stormfront": 0.3, "swsr": 0.4}
+_LARGE = {
+    "cold": 0.12, "davidson": 0.1, "toxic_spans": 0.15, "stormfront": 0.2, "swsr": 0.2,
+    "rows_toxicity": 0.4, "rows_harm": 0.5, "rows_prompt": 0.4,
+}  # fmt: skip
 """Shares of the large sets that are enough."""
 
 
