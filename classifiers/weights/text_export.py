@@ -49,12 +49,14 @@ class Graph:
         self._count = 0
 
     def constant(self, value: NDArray[Any]) -> str:
+        """A constant of the graph."""
         self._count += 1
         name = f"c{self._count}"
         self.constants.append(numpy_helper.from_array(np.array(value, order="C"), name))
         return name
 
     def node(self, op: str, *inputs: str, domain: str = "", outputs: int = 1, **attributes: Any) -> Any:
+        """What an operator makes: one name, or a list of *outputs* names."""
         self._count += 1
         names = [f"t{self._count}_{i}" for i in range(outputs)]
         self.nodes.append(helper.make_node(op, list(inputs), names, domain=domain, **attributes))
@@ -74,9 +76,11 @@ class Graph:
         )
 
     def quantised(self, x: str) -> Any:
+        """*x* in 8 bits, with the one scale and zero point that all of it has."""
         return self.node("DynamicQuantizeLinear", x, outputs=3)
 
     def norm(self, x: str, weight: NDArray[np.float32], bias: NDArray[np.float32], epsilon: float) -> str:
+        """Layer norm over the last axis."""
         return self.node("LayerNormalization", x, self.constant(weight), self.constant(bias), axis=-1, epsilon=epsilon)
 
     def attention(self, x: str, layer: Arrays, heads: int) -> str:
@@ -238,7 +242,7 @@ def topics(encoder: Encoder, data: Path) -> tuple[float, float]:
         for (other, name), texts in by.items():
             if other == category and name != subcategory:
                 continue  # neither the topic nor clearly another one
-            for language, text in texts if name != subcategory else [p for p in pairs if p[0] == "zh"] + pairs[5:10]:
+            for _, text in texts if name != subcategory else [p for p in pairs if p[0] == "zh"] + pairs[5:10]:
                 cosines.append(float((examples @ vector[text]).max()))
                 cases.append(name == subcategory)
         cosines += (examples @ plain.T).max(0).tolist()
@@ -247,9 +251,8 @@ def topics(encoder: Encoder, data: Path) -> tuple[float, float]:
     slope, offset = platt(x * 10, y, np.ones_like(y), 0.1)
     near = 1 / (1 + np.exp(-(slope * x * 10 + offset)))
     for threshold in (0.3, 0.5, 0.8):
-        print(
-            f"topics at {threshold}: recall {(near[y == 1] >= threshold).mean():.3f}, wrong {(near[y == 0] >= threshold).mean():.4f}"
-        )
+        recall, wrong = (near[y == 1] >= threshold).mean(), (near[y == 0] >= threshold).mean()
+        print(f"topics at {threshold}: recall {recall:.3f}, wrong {wrong:.4f}")
     return slope * 10, offset
 
 

@@ -95,7 +95,8 @@ def _davidson(data: Path) -> Iterator[Row]:
 
 def _toxic_spans(data: Path) -> Iterator[Row]:
     names = {
-        "toxicity.insult": "insult", "toxicity.threat": "threat", "toxicity.obscene": "obscene", "hate": "identity_attack",
+        "toxicity.insult": "insult", "toxicity.threat": "threat",
+        "toxicity.obscene": "obscene", "hate": "identity_attack",
     }  # fmt: skip
     for row in read_csv(data / "toxic_spans/comments.csv"):
         raters = int(row["raters"])
@@ -172,13 +173,15 @@ _STRONGREJECT = {
     "Sexual content": ("sexual",), "Hate, harassment and discrimination": ("toxicity", "hate"),
 }  # fmt: skip
 _HARMBENCH = {
-    "cybercrime_intrusion": ("illicit",), "illegal": ("illicit",), "chemical_biological": ("illicit", "illicit.violent"),
-    "harassment_bullying": ("harassment", "toxicity"),
+    "cybercrime_intrusion": ("illicit",), "illegal": ("illicit",),
+    "chemical_biological": ("illicit", "illicit.violent"), "harassment_bullying": ("harassment", "toxicity"),
 }  # fmt: skip
 _MINORS = re.compile(r"\b(child|children|minor|kid|teen|boy|girl|underage)", re.IGNORECASE)
 _SELF_HARM = re.compile(r"suicid|self-harm|self harm|anorexi|eating disorder|自杀|自残", re.IGNORECASE)
 _RUDE = re.compile(r"racis|sexis|discriminat|hate|harass|bully|defam|stereotyp|homophob|歧视|仇恨|霸凌", re.IGNORECASE)
-_VIOLENT = re.compile(r"\b(bomb|kill|murder|weapon|gun|shoot|attack|explosive|terroris|assassinat|massacre|torture)", re.IGNORECASE)  # fmt: skip
+_VIOLENT = re.compile(
+    r"\b(bomb|kill|murder|weapon|gun|shoot|attack|explosive|terroris|assassinat|massacre|torture)", re.IGNORECASE
+)
 
 
 def _asked(text: str, language: str, source: str, heads: tuple[str, ...], weight: float = 1.0) -> Row:
@@ -282,8 +285,8 @@ def measuring(data: Path) -> dict[str, list[Row]]:
         attack = {"prompt_attack.injection": float(row["label"])}
         found["injecguard_valid"].append(Row(row["text"], "en", "injecguard_valid").say(attack))
     attributes = {
-        "identity_attack": "hate", "insult": "toxicity.insult", "profanity": "toxicity.obscene", "threat": "toxicity.threat",
-        "severe_toxicity": "toxicity", "sexually_explicit": "sexual",
+        "identity_attack": "hate", "insult": "toxicity.insult", "profanity": "toxicity.obscene",
+        "threat": "toxicity.threat", "severe_toxicity": "toxicity", "sexually_explicit": "sexual",
     }  # fmt: skip
     for row in read_csv(data / "realtoxicityprompts_subset/prompts.csv"):
         if head := attributes.get(row["attribute"]):

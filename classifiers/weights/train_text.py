@@ -131,8 +131,8 @@ def train(options: argparse.Namespace) -> None:
     shown = Shown(rows, pieces, options.seed)
     total = max(1, int(shown.steps() * options.passes))
     # The vectors of pieces stay: those that no row shows would be left behind by those that some do.
-    net.word.weight.requires_grad_(False)
-    net.meaning.requires_grad_(False)  # fitted afterwards, by `text_vectors`
+    net.word.weight.requires_grad = False
+    net.meaning.weight.requires_grad = net.meaning.bias.requires_grad = False  # fitted afterwards, by `text_vectors`
     learning = [(name, p) for name, p in net.named_parameters() if p.requires_grad]
     fresh = [p for name, p in learning if name.startswith(("heads", "hidden"))]
     known = [p for name, p in learning if not name.startswith(("heads", "hidden"))]
