@@ -107,6 +107,7 @@ def build(weights: Arrays, attention: int = 12, epsilon: float = EPSILON) -> onn
     zero, axis = graph.constant(np.array([0])), graph.constant(np.array([0]))
     places = graph.node("Cast", graph.node("Slice", positions, zero, length, axis), to=TensorProto.FLOAT)
     x = graph.norm(graph.node("Add", x, places), weights["norm.weight"], weights["norm.bias"], epsilon)
+    middle = x
     for number in range(layers):
         layer = {
             name.split(".", 2)[2]: value for name, value in weights.items() if name.startswith(f"layers.{number}.")
@@ -117,6 +118,7 @@ def build(weights: Arrays, attention: int = 12, epsilon: float = EPSILON) -> onn
         active = graph.node("Gelu", up, domain="com.microsoft")
         down = graph.linear(graph.quantised(active), layer["down.weight"], layer["down.bias"])
         x = graph.norm(graph.node("Add", x, down), layer["last.weight"], layer["last.bias"], epsilon)
+        middle = x if number == layers // 2 else middle
     mean = graph.node("ReduceMean", x, graph.constant(np.array([1])), keepdims=0)
     first = graph.node("Gather", x, graph.constant(np.array(0)), axis=1)
     joined = graph.node("Concat", mean, first, axis=1)
@@ -124,7 +126,10 @@ def build(weights: Arrays, attention: int = 12, epsilon: float = EPSILON) -> onn
     logits = graph.node(
         "Gemm", graph.node("Gelu", hidden, domain="com.microsoft"), *_pair(graph, weights, "heads"), transB=1
     )
-    meaning = graph.node("Gemm", mean, *_pair(graph, weights, "meaning"), transB=1)
+    both = graph.node(
+        "Concat", graph.node("ReduceMean", middle, graph.constant(np.array([1])), keepdims=0), mean, axis=1
+    )
+    meaning = graph.node("Gemm", both, *_pair(graph, weights, "meaning"), transB=1)
     meaning = graph.node("LpNormalization", meaning, axis=1, p=2)
     outputs = ((graph.node("Sigmoid", logits), "scores"), (meaning, "meaning"))
     graph.nodes += [helper.make_node("Identity", [a], [b]) for a, b in outputs]

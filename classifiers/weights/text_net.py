@@ -47,10 +47,9 @@ class Layer(nn.Module):
 
 
 class Net(nn.Module):
-    """Pieces in; log-odds of each head and a sentence vector out.
+    """Pieces in, log-odds of each head out: they read the mean over all pieces and the first through one hidden layer.
 
-    The heads read the mean over all pieces and the first one through one hidden layer. `meaning` maps that mean to
-    where the published encoder put the text: training for heads bends the space to their ends, this bends it back.
+    `means` is what the sentence vector is made of (see ``text_vectors``).
     """
 
     def __init__(
@@ -58,6 +57,7 @@ class Net(nn.Module):
         positions: int = 512, dropout: float = 0.1,
     ) -> None:  # fmt: skip
         super().__init__()
+        self.width, self.middle = width, layers // 2
         self.word = nn.Embedding(pieces, width)
         self.position = nn.Embedding(positions, width)
         self.norm = nn.LayerNorm(width, EPSILON)
@@ -65,23 +65,32 @@ class Net(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.hidden = nn.Linear(2 * width, width)
         self.heads = nn.Linear(width, heads)
-        self.meaning = nn.Linear(width, width)
 
-    def encode(self, numbers: Tensor, mask: Tensor) -> Tensor:
-        """Each piece's vector: ``(texts, pieces, width)``. *mask* is 1 for pieces and 0 for padding."""
+    def encode(self, numbers: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Each piece's vector at the middle layer and the last, each ``(texts, pieces, width)``.
+
+        *mask* is 1 for pieces and 0 for padding.
+        """
         places = torch.arange(numbers.shape[1], device=numbers.device)
         x = self.dropout(self.norm(self.word(numbers) + self.position(places)))
         hidden = (mask[:, None, None, :] - 1) * 1e4
-        for layer in self.layers:
+        middle = x
+        for number, layer in enumerate(self.layers):
             x = layer(x, hidden)
-        return x
+            middle = x if number == self.middle else middle
+        return middle, x
 
-    def forward(self, numbers: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """``(texts, heads)`` log-odds and ``(texts, width)`` means."""
-        x = self.encode(numbers, mask)
-        mean = (x * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+    def means(self, numbers: Tensor, mask: Tensor) -> Tensor:
+        """``(texts, 2 * width)``: the mean over the pieces at the middle layer, then at the last."""
+        share = (mask / mask.sum(1, keepdim=True))[..., None]
+        return torch.cat([(x * share).sum(1) for x in self.encode(numbers, mask)], dim=1)
+
+    def forward(self, numbers: Tensor, mask: Tensor) -> Tensor:
+        """``(texts, heads)`` log-odds."""
+        _, x = self.encode(numbers, mask)
+        mean = (x * (mask / mask.sum(1, keepdim=True))[..., None]).sum(1)
         hidden = functional.gelu(self.hidden(self.dropout(torch.cat([mean, x[:, 0]], dim=1))))
-        return self.heads(self.dropout(hidden)), mean
+        return self.heads(self.dropout(hidden))
 
     def take(self, tensors: Mapping[str, NDArray[np.float32]], kept: list[int], layers: list[int]) -> None:
         """Fill in the published *tensors*: the rows of *kept* pieces and the *layers* with these numbers."""

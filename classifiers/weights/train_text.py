@@ -132,7 +132,6 @@ def train(options: argparse.Namespace) -> None:
     total = max(1, int(shown.steps() * options.passes))
     # The vectors of pieces stay: those that no row shows would be left behind by those that some do.
     net.word.weight.requires_grad = False
-    net.meaning.weight.requires_grad = net.meaning.bias.requires_grad = False  # fitted afterwards, by `text_vectors`
     learning = [(name, p) for name, p in net.named_parameters() if p.requires_grad]
     fresh = [p for name, p in learning if name.startswith(("heads", "hidden"))]
     known = [p for name, p in learning if not name.startswith(("heads", "hidden"))]
@@ -156,7 +155,7 @@ def train(options: argparse.Namespace) -> None:
             for group, rate in zip(optimiser.param_groups, rates, strict=True):
                 group["lr"] = rate * share
             with torch.autocast("cpu", torch.bfloat16):
-                logits, _ = net(numbers, mask)
+                logits = net(numbers, mask)
             loss = loss_of(logits, labels, weights)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
