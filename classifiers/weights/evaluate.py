@@ -1,7 +1,7 @@
 """Measures the floor as the gateway runs it: ``python -m classifiers.weights.evaluate toxicity --data DIR``.
 
-The linear engine, for prompt attacks with the rules beside it, over windows of the text. The score of a head is the highest that a window gave to
-the category or one below it, as a policy's rule on it would see.
+The linear engine, for prompt attacks with the rules beside it, over windows of the text. The score of a head is the
+highest that a window gave to the category or one below it, as a policy's rule on it would see.
 """
 
 from __future__ import annotations

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _LEVELS = 63
 _EMBEDDING_LEVELS = 127
+_APART = 0.02
 
 
 class Graph:
@@ -153,6 +154,36 @@ def _pair(graph: Graph, weights: Arrays, name: str) -> tuple[str, str]:
     return graph.constant(weights[f"{name}.weight"]), graph.constant(weights[f"{name}.bias"])
 
 
+def parity(weights: Arrays, encoder: Encoder, texts: list[str]) -> None:
+    """Hold the graph against ``text_net`` in float32: int8 may cost a little, another model would cost much.
+
+    Raises:
+        SystemExit: the scores are further apart than quantising explains.
+    """
+    import torch
+
+    from classifiers.weights.text_net import Net
+
+    shape = {name: torch.from_numpy(value) for name, value in weights.items() if not name.startswith("meaning")}
+    layers = len({name.split(".")[1] for name in weights if name.startswith("layers.")})
+    net = Net(len(weights["word.weight"]), layers, len(HEADS))
+    net.load_state_dict(shape)
+    net.eval()
+    apart = []
+    for text in texts:
+        for run in encoder.item(text):
+            numbers = torch.tensor([run])
+            with torch.no_grad():
+                exact = net(numbers, torch.ones(numbers.shape)).sigmoid()[0].numpy()
+            apart.append(np.abs(exact - encoder.run(run)[0]).mean())
+    print(
+        f"parity: scores are {np.mean(apart):.4f} apart in the mean, {np.max(apart):.4f} at most, over {len(apart)} runs"
+    )
+    if np.mean(apart) > _APART:
+        msg = "the exported graph is not the trained model"
+        raise SystemExit(msg)
+
+
 PRIORS = {
     "toxicity": 0.25, "toxicity.severe": 0.05, "toxicity.insult": 0.2, "toxicity.threat": 0.1, "toxicity.obscene": 0.2,
     "hate": 0.2, "harassment": 0.1, "sexual": 0.1, "self_harm": 0.1, "self_harm.intent": 0.05,
@@ -189,7 +220,7 @@ def log_odds(encoder: Encoder, texts: list[str]) -> NDArray[np.float64]:
     """The highest log-odds of each head over the runs of each text, ``(texts, heads)``."""
     found = np.full((len(texts), len(HEADS)), -20.0)
     for number, text in enumerate(texts):
-        for run in encoder.numbers(text):
+        for run in encoder.item(text):
             scores = encoder.run(run)[0].astype(np.float64).clip(1e-9, 1 - 1e-9)
             found[number] = np.maximum(found[number], np.log(scores / (1 - scores)))
     return found
@@ -262,7 +293,7 @@ def topics(encoder: Encoder, data: Path) -> tuple[float, float]:
 
 
 def _meaning(encoder: Encoder, text: str) -> NDArray[np.float32]:
-    return encoder.run(encoder.numbers(text)[0])[1]
+    return encoder.vector(text)
 
 
 def main() -> None:
@@ -276,6 +307,7 @@ def main() -> None:
         weights = {name: stored[name] for name in stored.files}
     rows = [row for row in text_rows.load(options.rows) if row.fold == CALIBRATION_FOLD]
     encoder = opened(described(build(weights), base, (1.0, 0.0)))
+    parity(weights, encoder, [row.text for row in rows[::50]])
     weights = calibrated(weights, encoder, rows)
     model = described(build(weights), base, topics(encoder, options.data))
     data = model.SerializeToString()

@@ -83,7 +83,7 @@ def training(data: Path) -> list[Row]:
 
 def _davidson(data: Path) -> Iterator[Row]:
     for row in read_csv(data / "davidson/labeled.csv"):
-        found = Row(tweet(row["text"]), "en", "davidson").say(zeros(*ATTACKS), 0.1)
+        found = Row(tweet(row["text"]), "en", "davidson").say(zeros(*ATTACKS), 0.5)
         if row["class"] == "0":
             yield found.say({"toxicity": 1.0, "hate": 1.0})
         elif row["class"] == "1":
@@ -107,12 +107,12 @@ def _toxic_spans(data: Path) -> Iterator[Row]:
         # The harmless ones were drawn for looking toxic too: taken at full weight they unteach the insults.
         weight = 1.0 if toxic > 0.4 else 0.4
         found = Row(row["text"], "en", "toxic_spans").say({"toxicity": toxic} | labels, weight)
-        yield found.say(zeros(*ATTACKS, "illicit"), 0.1)
+        yield found.say(zeros(*ATTACKS, "illicit"), 1.0)
 
 
 def _stormfront(data: Path) -> Iterator[Row]:
     for row in read_csv(data / "stormfront/sentences.csv"):
-        found = Row(row["text"], "en", "stormfront").say(zeros(*ATTACKS), 0.1)
+        found = Row(row["text"], "en", "stormfront").say(zeros(*ATTACKS), 0.5)
         if row["label"] == "hate":
             yield found.say({"toxicity": 1.0, "hate": 1.0}, 0.8)
         else:
@@ -127,7 +127,7 @@ def _toxigen(data: Path) -> Iterator[Row]:
 
 def _cold(data: Path) -> Iterator[Row]:
     for row in read_csv(data / "cold/train.csv"):
-        found = Row(row["text"], "zh", "cold").say(zeros(*ATTACKS), 0.1)
+        found = Row(row["text"], "zh", "cold").say(zeros(*ATTACKS), 0.5)
         # Every offensive comment of the set is about race, gender or region; an attack on one person is the exception.
         if row["label"] == "1":
             yield found.say({"toxicity": 1.0}).say({"hate": 0.9}, 0.8)
@@ -137,7 +137,7 @@ def _cold(data: Path) -> Iterator[Row]:
 
 def _swsr(data: Path) -> Iterator[Row]:
     for row in read_csv(data / "swsr/comments.csv"):
-        found = Row(row["text"], "zh", "swsr").say(zeros(*ATTACKS), 0.1)
+        found = Row(row["text"], "zh", "swsr").say(zeros(*ATTACKS), 0.5)
         # "Not sexist" does not say "not an insult", so only the hate head learns from it.
         yield found.say({"hate": 1.0, "toxicity": 0.8} if row["label"] == "1" else {"hate": 0.0}, 0.5)
 

@@ -113,7 +113,7 @@ def loss_of(logits: Any, labels: Any, weights: Any) -> Any:
 
 
 HEAD_WEIGHT = torch.tensor([
-    1.5 if head in ("toxicity", "hate") else 0.3 if head.startswith("prompt_attack") else 0.7 for head in HEADS
+    1.5 if head in ("toxicity", "hate") else 0.6 if head.startswith("prompt_attack") else 0.7 for head in HEADS
 ])  # fmt: skip
 
 
@@ -126,6 +126,10 @@ def train(options: argparse.Namespace) -> None:
     taken = [int(n) for n in options.layers.split(",")]
     net = Net(len(pieces.pieces), len(taken), len(HEADS), dropout=options.dropout)
     net.take(base, list(range(len(pieces.pieces))), taken)
+    if options.start:
+        with np.load(options.start / "average.npz", allow_pickle=False) as stored:
+            before = {n: torch.from_numpy(stored[n]) for n in stored.files if not n.startswith("meaning")}
+        net.load_state_dict(before)
     rows = [row for row in text_rows.load(options.rows) if row.fold not in (CALIBRATION_FOLD, HELD_BACK_FOLD)]
     rows = random.Random(options.seed).sample(rows, min(len(rows), options.limit))
     shown = Shown(rows, pieces, options.seed)
@@ -187,6 +191,7 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, required=True, help="what `text_rows` wrote")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; one that exists is gone on with")
     parser.add_argument("--layers", default="0,1,2,3,4,5,6,7,8,9,10,11", help="layers of the base to start from")
+    parser.add_argument("--start", type=Path, help="an earlier run to start from, in place of the base")
     parser.add_argument("--passes", type=float, default=3.0)
     parser.add_argument(
         "--rate", type=float, default=8e-5, help="learning rate of the encoder; the heads' is 8 times that"
