@@ -85,7 +85,7 @@ class Pieces:
                 elif end == start + 1 and so_far + self._worst > best[end]:
                     best[end] = so_far + self._worst
                     last[end] = (start, UNKNOWN)
-        numbers = []
+        numbers: list[int] = []
         end = size
         while end:
             end, number = last[end]

@@ -22,7 +22,7 @@ import struct
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,9 +128,9 @@ def kept(base: Base, texts: Iterable[str], size: int) -> list[int]:
 
 def word_lists() -> list[str]:
     """Common words of both languages, Chinese in both scripts, so that text unlike the training rows has pieces too."""
-    import jieba  # type: ignore[import-untyped]
-    import opencc  # type: ignore[import-untyped]
-    import wordfreq  # type: ignore[import-untyped]
+    import jieba
+    import opencc
+    import wordfreq
 
     english = wordfreq.top_n_list("en", 60_000)
     path = Path(jieba.__file__).with_name("dict.txt")
@@ -154,7 +154,8 @@ def main() -> None:
     width = base.shape[0]
     tensors["emb.word"] = tensors["emb.word"].reshape(-1, width)[chosen].reshape(-1)
     pieces = np.array([base.pieces[number] for number in chosen])
-    np.savez(options.out, pieces=pieces, scores=base.scores[chosen], **tensors)
+    arrays: dict[str, Any] = {"pieces": pieces, "scores": base.scores[chosen], **tensors}
+    np.savez(options.out, **arrays)
     print(f"{len(chosen)} pieces of {len(base.pieces)}")
 
 

@@ -63,7 +63,7 @@ class Graph:
         self.nodes.append(helper.make_node(op, list(inputs), names, domain=domain, **attributes))
         return names[0] if outputs == 1 else names
 
-    def linear(self, x: Any, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> str:
+    def linear(self, x: Any, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> Any:
         """``x @ weight.T + bias`` in int8; *x* is what `quantised` made."""
         values, scale, zero = x
         columns = np.maximum(np.abs(weight).max(axis=1), 1e-8) / _LEVELS
@@ -80,11 +80,11 @@ class Graph:
         """*x* in 8 bits, with the one scale and zero point that all of it has."""
         return self.node("DynamicQuantizeLinear", x, outputs=3)
 
-    def norm(self, x: str, weight: NDArray[np.float32], bias: NDArray[np.float32], epsilon: float) -> str:
+    def norm(self, x: str, weight: NDArray[np.float32], bias: NDArray[np.float32], epsilon: float) -> Any:
         """Layer norm over the last axis."""
         return self.node("LayerNormalization", x, self.constant(weight), self.constant(bias), axis=-1, epsilon=epsilon)
 
-    def attention(self, x: str, layer: Arrays, heads: int) -> str:
+    def attention(self, x: str, layer: Arrays, heads: int) -> Any:
         """Attention of all pieces to all pieces: one text has no padding, so nothing is masked."""
         qkv = self.linear(self.quantised(x), layer["qkv.weight"], layer["qkv.bias"])
         width = layer["out.weight"].shape[0]
@@ -176,9 +176,7 @@ def parity(weights: Arrays, encoder: Encoder, texts: list[str]) -> None:
             with torch.no_grad():
                 exact = net(numbers, torch.ones(numbers.shape)).sigmoid()[0].numpy()
             apart.append(np.abs(exact - encoder.run(run)[0]).mean())
-    print(
-        f"parity: scores are {np.mean(apart):.4f} apart in the mean, {np.max(apart):.4f} at most, over {len(apart)} runs"
-    )
+    print(f"parity: {len(apart)} runs, scores {np.mean(apart):.4f} apart in the mean, {np.max(apart):.4f} at most")
     if np.mean(apart) > _APART:
         msg = "the exported graph is not the trained model"
         raise SystemExit(msg)
@@ -237,7 +235,7 @@ def platt(odds: NDArray[np.float64], labels: NDArray[Any], weights: NDArray[Any]
     x, y, mass = x[known], y[known], mass[known]
     cases = mass[y == 1].sum()
     if cases < _FEWEST:
-        return 1.0, float(np.log(prior / (1 - prior)) - np.log(max(cases, 1.0) / (mass.sum() - cases)))
+        return 1.0, min(0.0, float(np.log(prior / (1 - prior)) - np.log(max(cases, 1.0) / (mass.sum() - cases))))
     mass = np.where(y == 1, mass * prior / cases, mass * (1 - prior) / (mass.sum() - cases)) * len(mass)
     model = LogisticRegression(C=100.0, max_iter=1000).fit(x, y, sample_weight=mass)
     return round(float(model.coef_[0, 0]), 3), round(float(model.intercept_[0]), 3)
@@ -284,7 +282,7 @@ def topics(encoder: Encoder, data: Path) -> tuple[float, float]:
         cosines += (examples @ plain.T).max(0).tolist()
         cases += [False] * len(plain)
     x, y = np.array(cosines), np.array(cases, float)
-    slope, offset = platt(x * 10, y, np.ones_like(y), 0.1)
+    slope, offset = platt(x * 10, y, np.ones_like(y), 0.3)
     near = 1 / (1 + np.exp(-(slope * x * 10 + offset)))
     for threshold in (0.3, 0.5, 0.8):
         recall, wrong = (near[y == 1] >= threshold).mean(), (near[y == 0] >= threshold).mean()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 EPSILON = 1e-12
 
 
-class Layer(nn.Module):
+class Layer(nn.Module):  # type: ignore[misc]  # torch is not there where types are checked
     """Self-attention and a feed-forward network, each with its residual and norm (post-norm, as BERT)."""
 
     def __init__(self, width: int, heads: int, inner: int, dropout: float) -> None:
@@ -46,7 +46,7 @@ class Layer(nn.Module):
         return self.last(x + self.dropout(self.down(functional.gelu(self.up(x)))))
 
 
-class Net(nn.Module):
+class Net(nn.Module):  # type: ignore[misc]
     """Pieces in, log-odds of each head out: they read the mean over all pieces and the first through one hidden layer.
 
     `means` is what the sentence vector is made of (see ``text_vectors``).

@@ -164,15 +164,15 @@ def _requests(data: Path) -> Iterator[Row]:
             yield Row(row["text"], "zh", "role_prompts").say(_NONE, 2.0)
 
 
-_CATQA = {
+_CATQA: dict[str, tuple[str, ...]] = {
     "Illegal Activity": ("illicit",), "Malware Viruses": ("illicit",), "Fraud/Deception": ("illicit",),
     "Economic Harm": ("illicit",), "Privacy Violation Activity": ("illicit",), "Adult Content": ("sexual",),
 }  # fmt: skip
-_STRONGREJECT = {
+_STRONGREJECT: dict[str, tuple[str, ...]] = {
     "Non-violent crimes": ("illicit",), "Illegal goods and services": ("illicit",), "Violence": ("violence",),
     "Sexual content": ("sexual",), "Hate, harassment and discrimination": ("toxicity", "hate"),
 }  # fmt: skip
-_HARMBENCH = {
+_HARMBENCH: dict[str, tuple[str, ...]] = {
     "cybercrime_intrusion": ("illicit",), "illegal": ("illicit",),
     "chemical_biological": ("illicit", "illicit.violent"), "harassment_bullying": ("harassment", "toxicity"),
 }  # fmt: skip

@@ -51,7 +51,7 @@ class Shown:
     """The training texts as one pass shows them: drawn, cut, changed and joined anew each time."""
 
     def __init__(self, rows: list[Row], pieces: Pieces, seed: int) -> None:
-        import opencc  # type: ignore[import-untyped]
+        import opencc
 
         self.rows, self.pieces = rows, pieces
         labels, weights = text_rows.arrays(rows)
