@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from guard.classifier import Classifier
 
 QUESTION = "how well is text judged?"
-PROFILES = {"quick": 400, "full": 100_000}
+PROFILES = {"quick": 1000, "full": 100_000}
 """Texts of each set at most."""
 THRESHOLDS = (0.5, 0.8)
 _HARMLESS = ("toxicity", "hate", "sexual", "self_harm", "violence", "illicit", "prompt_attack")

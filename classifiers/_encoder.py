@@ -22,9 +22,10 @@ import numpy as np
 from classifiers import _onnx
 from classifiers._pieces import BEGIN, END, Pieces
 from guard.errors import WeightsError
+from guard.text.sentences import boundary
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -56,10 +57,21 @@ class Encoder:
         self._slope, self._offset = json.loads(stored["topics"])
 
     def item(self, text: str) -> Item:
-        """The runs of *text*: one for most, none for a text that shows nothing."""
+        """The runs of *text*: all of it and, where it has several, each sentence; none for a text that shows nothing.
+
+        The heads read a mean, in which one bad sentence drowns among good ones.
+        """
+        shown = [text]
+        end = boundary(text, 0, whole=True)
+        if end is not None and end < len(text):
+            shown += _sentences(text)
+        runs = dict.fromkeys(run for one in shown for run in self._runs(one))
+        return tuple(runs)
+
+    def _runs(self, text: str) -> list[tuple[int, ...]]:
         found = self.pieces.encode(text)
         starts = range(0, max(1, len(found) - OVERLAP), MOST - OVERLAP) if found else ()
-        return tuple((BEGIN, *found[start : start + MOST], END) for start in starts)
+        return [(BEGIN, *found[start : start + MOST], END) for start in starts]
 
     def run(self, numbers: Sequence[int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The score of each head, and the sentence vector, of length one."""
@@ -76,6 +88,15 @@ class Encoder:
     def nearness(self, cosine: float) -> float:
         """The score of a text whose vector has this *cosine* to an example of a topic."""
         return 1.0 / (1.0 + math.exp(-(self._slope * cosine + self._offset)))
+
+
+def _sentences(text: str) -> Iterator[str]:
+    """The sentences of *text*, cut as answers are while they are streamed."""
+    start = 0
+    while start < len(text):
+        end = boundary(text, start, whole=True) or len(text)
+        yield text[start:end]
+        start = end
 
 
 @functools.cache

@@ -22,7 +22,7 @@ from guard.finding import Finding
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SHA256 = ""
+SHA256 = "dde809910a2a7c3936cbfd66460349f6c66a1c84ade3d90867e67a4c90335bf7"
 WEIGHTS = Path(__file__).parent / "weights" / "text.onnx"
 HEADS = frozenset(
     {

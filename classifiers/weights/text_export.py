@@ -185,8 +185,8 @@ def parity(weights: Arrays, encoder: Encoder, texts: list[str]) -> None:
 PRIORS = {
     "toxicity": 0.25, "toxicity.severe": 0.05, "toxicity.insult": 0.2, "toxicity.threat": 0.1, "toxicity.obscene": 0.2,
     "hate": 0.2, "harassment": 0.1, "sexual": 0.1, "self_harm": 0.1, "self_harm.intent": 0.05,
-    "self_harm.instructions": 0.05, "violence": 0.1, "violence.graphic": 0.05, "illicit": 0.1, "illicit.violent": 0.05,
-    "prompt_attack.injection": 0.05, "prompt_attack.jailbreak": 0.05, "prompt_attack.leak": 0.05,
+    "self_harm.instructions": 0.05, "violence": 0.1, "violence.graphic": 0.05, "illicit": 0.03, "illicit.violent": 0.05,
+    "prompt_attack.injection": 0.01, "prompt_attack.jailbreak": 0.01, "prompt_attack.leak": 0.02,
 }  # fmt: skip
 """The share of cases that a calibrated score presumes: training sets have far more of them than traffic has."""
 _FEWEST = 20
