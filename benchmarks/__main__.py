@@ -7,9 +7,9 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import gateway, pii, streaming
+from benchmarks import gateway, pii, quality, streaming
 
-QUESTIONS = {"gateway": gateway, "pii": pii, "streaming": streaming}
+QUESTIONS = {"gateway": gateway, "pii": pii, "quality": quality, "streaming": streaming}
 
 
 def main() -> int:
@@ -21,12 +21,15 @@ def main() -> int:
         question.add_argument("--json", action="store_true", help="print everything measured as one JSON object")
         question.add_argument("--profile", choices=sorted(module.PROFILES), default="quick", help="how long to measure")
         question.add_argument("--out", type=Path, help="also write the JSON object to this file")
+        if name == "quality":
+            question.add_argument("--data", type=Path, required=True, help="folder with the sets, one folder a set")
         question.add_argument("--only", help="comma-separated variants to measure, besides the baseline")
     given = parser.parse_args()
     module = QUESTIONS[given.question]
     only = frozenset(given.only.split(",")) if given.only else None
     try:
-        report = module.measure(given.profile, only=only)
+        more = {"data": given.data} if given.question == "quality" else {}
+        report = module.measure(given.profile, only=only, **more)
     except (RuntimeError, OSError) as error:
         print(f"benchmark failed: {error}", file=sys.stderr)
         return 1

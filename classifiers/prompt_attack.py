@@ -1,13 +1,11 @@
-"""Prompt attacks in text: rules for the known forms, and a linear model for the rest of what looks like them.
+"""Prompt attacks in text: rules for the known forms. They say where (a span) and why (their id).
 
-The rules say where (a span) and why (their id). The model scores the whole text: see ``weights/prompt_attack.md`` for
-what it was trained on and what it cannot see, above all an attack that is worded like an ordinary request.
+What has no known form is for the model of `classifiers.text`, which scores the whole text.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from classifiers._attack_rules import INJECTION, JAILBREAK, LEAK, RULES, AttackRule, interruptible
@@ -19,10 +17,6 @@ from guard.finding import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-SHA256 = "10b9cab62f3ba173349e870028b30f335356a8b7221a26d4a445ea8d0c673b9d"
-WEIGHTS = Path(__file__).parent / "weights" / "prompt_attack.npz"
-HEADS = (INJECTION, JAILBREAK)
-_LEAST = 0.01
 _PER_RULE = 16
 _FIXED_COST = 100
 
@@ -45,23 +39,19 @@ class _Compiled:
 
 
 class PromptAttack(Classifier[str]):
-    """Items are texts; cost is their characters and 100 more. A rule's finding has a span, the model's has none."""
+    """Items are texts; cost is their characters and 100 more. Every finding has a span."""
 
     categories = frozenset({INJECTION, JAILBREAK, LEAK})
     reads: Reads = "sentences"
     window = 400
     horizon = 150
     inline_cost = 220  # one text of 120 characters: some 75 µs
-    version = "rules-1+tfidf-1"
+    version = "rules-1"
 
     def load(self) -> None:
-        """Compile the rules and read the arrays beside this file."""
-        from classifiers import _linear
-
+        """Compile the rules."""
         self._rules = compiled(RULES)
-        self._model = _linear.load(WEIGHTS, SHA256)
         self._growth = Growth(interruptible().values(), horizon=self.horizon)
-        self._findings("warm up")
 
     def prepare(self, part: Readable) -> str:
         """The text itself."""
@@ -75,25 +65,14 @@ class PromptAttack(Classifier[str]):
         return _FIXED_COST + len(item)
 
     def classify(self, items: Sequence[str]) -> list[list[Finding]]:
-        """What the rules found in each text, in order, then the model's heads that reach 0.01."""
-        return [self._findings(item) for item in items]
+        """What the rules found in each text, in order."""
+        return [list(rule_findings(self._rules, item)) for item in items]
 
     def pending(self, text: str) -> int:
         """Where the words of a rule begin that the end of a sentence or line interrupts: a window back at most."""
         start = max(0, len(text) - self.window)
         shown = text[start:]
         return start + self._growth.cut(Turned(shown), lambda: self._rules.gate.Match(readable(shown)))
-
-    def _findings(self, text: str) -> list[Finding]:
-        scores = self._model.scores(text)
-        return [
-            *rule_findings(self._rules, text),
-            *(
-                Finding(head, float(score), evidence="tfidf")
-                for head, score in zip(self._model.heads, scores, strict=True)
-                if score >= _LEAST
-            ),
-        ]
 
 
 def compiled(rules: Sequence[AttackRule]) -> _Compiled:

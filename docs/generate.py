@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from benchmarks.quality import table as quality_table
 from docs import contracts
 from guard import registry
 from guard.actions import ACTIONS
@@ -14,6 +15,8 @@ from guard.taxonomy import CATEGORIES
 
 HERE = Path(__file__).parent / "reference"
 PROTOCOLS = Path(__file__).parent / "protocols.md"
+QUALITY = Path(__file__).parent / "quality.md"
+MEASURED = Path(__file__).parent.parent / "benchmarks" / "results" / "quality.json"
 BEGIN, END = "<!-- begin of what docs/generate.py writes -->", "<!-- end of what docs/generate.py writes -->"
 
 
@@ -53,11 +56,21 @@ def command_line() -> str:
 
 def protocols() -> str:
     """The page about protocols, with the table of what is enforced as the contracts say it now."""
-    before, begin, rest = PROTOCOLS.read_text(encoding="utf-8").partition(BEGIN)
+    return filled(PROTOCOLS, contracts.table(contracts.described()))
+
+
+def quality() -> str:
+    """The page about quality, with the tables of what was measured last."""
+    return filled(QUALITY, quality_table(json.loads(MEASURED.read_text(encoding="utf-8"))).rstrip())
+
+
+def filled(page: Path, table: str) -> str:
+    """*page* with *table* in its place."""
+    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"{PROTOCOLS} has no place for the table")
-    return f"{before}{begin}\n\n{contracts.table(contracts.described())}\n\n{end}{after}"
+        raise ValueError(f"{page} has no place for the table")
+    return f"{before}{begin}\n\n{table}\n\n{end}{after}"
 
 
 def pages() -> dict[Path, str]:
@@ -67,6 +80,7 @@ def pages() -> dict[Path, str]:
         HERE / "command-line.md": command_line(),
         HERE / "fields.md": contracts.fields(contracts.described()),
         PROTOCOLS: protocols(),
+        QUALITY: quality(),
         HERE / "policy.schema.json": json.dumps(json_schema(ACTIONS, registry), indent=2, ensure_ascii=False) + "\n",
     }
 

@@ -40,13 +40,15 @@ class Row:
         return crc32(" ".join(self.text.lower().split()).encode()) % 10
 
 
-def _csv(path: Path) -> Iterator[dict[str, str]]:
+def read_csv(path: Path) -> Iterator[dict[str, str]]:
+    """The rows of *path* by column."""
     csv.field_size_limit(1 << 24)
     with path.open(encoding="utf-8", newline="") as file:
         yield from csv.DictReader(file)
 
 
-def _tweet(text: str) -> str:
+def tweet(text: str) -> str:
+    """*text* without the names and links of a post."""
     return _MENTION.sub(" ", html.unescape(text)).strip()
 
 
@@ -63,8 +65,8 @@ def toxicity(data: Path) -> list[Row]:
 
 
 def _davidson(data: Path) -> Iterator[Row]:
-    for row in _csv(data / "davidson/labeled.csv"):
-        text, kind = _tweet(row["text"]), row["class"]
+    for row in read_csv(data / "davidson/labeled.csv"):
+        text, kind = tweet(row["text"]), row["class"]
         if kind == "0":
             yield Row(text, {"toxicity": 1.0, "hate": 1.0}, "davidson")
         elif kind == "1":
@@ -75,7 +77,7 @@ def _davidson(data: Path) -> Iterator[Row]:
 
 
 def _toxic_spans(data: Path) -> Iterator[Row]:
-    for row in _csv(data / "toxic_spans/comments.csv"):
+    for row in read_csv(data / "toxic_spans/comments.csv"):
         raters = int(row["raters"])
         if not 0 < raters <= 10:  # more are quiz questions
             continue
@@ -92,7 +94,7 @@ def _toxic_spans(data: Path) -> Iterator[Row]:
 
 
 def _stormfront(data: Path) -> Iterator[Row]:
-    for row in _csv(data / "stormfront/sentences.csv"):
+    for row in read_csv(data / "stormfront/sentences.csv"):
         if row["label"] == "hate":
             yield Row(row["text"], {"toxicity": 1.0, "hate": 1.0}, "stormfront")
         else:
@@ -100,20 +102,20 @@ def _stormfront(data: Path) -> Iterator[Row]:
 
 
 def _toxigen(data: Path) -> Iterator[Row]:
-    for row in _csv(data / "toxigen_prompts/sentences.csv"):
+    for row in read_csv(data / "toxigen_prompts/sentences.csv"):
         labels = {"toxicity": 1.0, "hate": 1.0} if row["hate"] == "1" else _CLEAN
         yield Row(row["text"], labels, "toxigen_prompts")
 
 
 def _swsr(data: Path) -> Iterator[Row]:
-    for row in _csv(data / "swsr/comments.csv"):
+    for row in read_csv(data / "swsr/comments.csv"):
         # "Not sexist" does not say "not an insult", so only the hate head learns from it.
         labels = {"hate": 1.0, "toxicity": 0.8} if row["label"] == "1" else {"hate": 0.0}
         yield Row(row["text"], labels, "swsr", "zh", weight=0.5)
 
 
 def _cold(path: Path, source: str) -> Iterator[Row]:
-    for row in _csv(path):
+    for row in read_csv(path):
         # Every offensive comment of the set is about race, gender or region; an attack on one person is the exception.
         labels = {"toxicity": 1.0, "hate": 0.9} if row["label"] == "1" else _CLEAN
         yield Row(row["text"], labels, source, "zh")
@@ -124,7 +126,7 @@ def _cold_train(data: Path) -> Iterator[Row]:
 
 
 def _profanity(data: Path) -> Iterator[Row]:
-    for row in _csv(data / "surge_profanity/profanity_en.csv"):
+    for row in read_csv(data / "surge_profanity/profanity_en.csv"):
         if float(row["severity_rating"]) >= 1.5 and row["category_1"] != "sexual orientation / gender":
             slur = row["category_1"].startswith("racial")
             labels = {"toxicity.obscene": 1.0, "toxicity": 0.8} | ({"hate": 1.0} if slur else {})
@@ -135,13 +137,13 @@ def _profanity(data: Path) -> Iterator[Row]:
 
 
 def _ordinary(data: Path) -> Iterator[Row]:
-    for row in _csv(data / "benign_prompts/prompts.csv"):
+    for row in read_csv(data / "benign_prompts/prompts.csv"):
         yield Row(row["text"], _CLEAN, "benign_prompts", row["lang"], weight=2.0)
-    for row in _csv(data / "role_prompts/zh.csv"):
+    for row in read_csv(data / "role_prompts/zh.csv"):
         yield Row(row["text"], _CLEAN, "role_prompts", "zh")
-    for row in _csv(data / "bipia/emails.csv"):
+    for row in read_csv(data / "bipia/emails.csv"):
         yield Row(row["context"], _CLEAN, "bipia emails")
-    for row in _csv(data / "cyberseceval/false_refusal.csv"):
+    for row in read_csv(data / "cyberseceval/false_refusal.csv"):
         yield Row(row["text"], _CLEAN, "false_refusal", weight=0.5)
 
 
@@ -150,11 +152,11 @@ def toxicity_dev(data: Path) -> list[Row]:
     found = [
         Row(row["text"], {"toxicity": float(row["toxic"])}, name)
         for name, file in (("surge_toxicity", "toxicity_en.csv"), ("wiki_toxicity", "test.csv"))
-        for row in _csv(data / name / file)
+        for row in read_csv(data / name / file)
     ]
     found += _cold(data / "cold/dev.csv", "cold dev")
     for language in ("en", "zh"):
-        for row in _csv(data / f"identity_templates/{language}.csv"):
+        for row in read_csv(data / f"identity_templates/{language}.csv"):
             toxic = float(row["toxicity"] == "toxic")
             found.append(Row(row["phrase"], {"toxicity": toxic}, "identity_templates", language))
     return found
@@ -168,6 +170,11 @@ _JBC = "always intelligent and machiavellian"
 """A line of the template that a reserved benchmark uses as its attack: rows with it are left out."""
 
 
+def is_reserved_template(text: str) -> bool:
+    """Whether *text* is made of the template that a reserved benchmark uses as its attack."""
+    return _JBC in text.lower()
+
+
 def prompt_attack(data: Path) -> list[Row]:
     """Every row that trains the prompt-attack heads."""
     readers = (_in_the_wild, _cyberseceval, _gptfuzz, _harmless)
@@ -176,13 +183,13 @@ def prompt_attack(data: Path) -> list[Row]:
 
 def _in_the_wild(data: Path) -> Iterator[Row]:
     for text in json.loads((data / "jailbreaks_in_the_wild/prompts.json").read_text(encoding="utf-8")):
-        if _JBC not in text.lower():
+        if not is_reserved_template(text):
             yield Row(text, {"prompt_attack.jailbreak": 1.0}, "jailbreaks_in_the_wild")
 
 
 def _gptfuzz(data: Path) -> Iterator[Row]:
-    for row in _csv(data / "gptfuzz/templates.csv"):
-        if _JBC not in row["text"].lower():
+    for row in read_csv(data / "gptfuzz/templates.csv"):
+        if not is_reserved_template(row["text"]):
             text = row["text"].replace("[INSERT PROMPT HERE]", "")
             yield Row(text, {"prompt_attack.jailbreak": 1.0}, "gptfuzz")
 
@@ -190,7 +197,7 @@ def _gptfuzz(data: Path) -> Iterator[Row]:
 def _cyberseceval(data: Path) -> Iterator[Row]:
     languages = {"English": "en", "Chinese": "zh"}
     for name in ("prompt_injection", "prompt_injection_multilingual_machine_translated"):
-        for row in _csv(data / f"cyberseceval/{name}.csv"):
+        for row in read_csv(data / f"cyberseceval/{name}.csv"):
             # Of other languages there are attacks only: trained on them, the model would flag the language.
             if row["speaking_language"] in languages:
                 language = languages[row["speaking_language"]]
@@ -198,18 +205,18 @@ def _cyberseceval(data: Path) -> Iterator[Row]:
 
 
 def _harmless(data: Path) -> Iterator[Row]:
-    for row in _csv(data / "benign_prompts/prompts.csv"):
+    for row in read_csv(data / "benign_prompts/prompts.csv"):
         yield Row(row["text"], _HARMLESS, "benign_prompts", row["lang"])
-    for row in _csv(data / "role_prompts/zh.csv"):
+    for row in read_csv(data / "role_prompts/zh.csv"):
         if "DAN" not in row["text"]:  # the collection holds one real jailbreak
             yield Row(row["text"], _HARMLESS, "role_prompts", "zh", weight=4.0)
-    for row in _csv(data / "cyberseceval/false_refusal.csv"):
+    for row in read_csv(data / "cyberseceval/false_refusal.csv"):
         yield Row(row["text"], _HARMLESS, "false_refusal")
-    for row in _csv(data / "bipia/emails.csv"):
+    for row in read_csv(data / "bipia/emails.csv"):
         yield Row(row["context"], _HARMLESS, "bipia emails", weight=2.0)
-    for row in _csv(data / "toxic_spans/comments.csv"):
+    for row in read_csv(data / "toxic_spans/comments.csv"):
         yield Row(row["text"], _HARMLESS, "toxic_spans", weight=0.15)  # rude, and no attack on a model
-    for row in _csv(data / "cold/train.csv"):
+    for row in read_csv(data / "cold/train.csv"):
         yield Row(row["text"], _HARMLESS, "cold", "zh", weight=0.05)
 
 
@@ -217,9 +224,9 @@ def prompt_attack_dev(data: Path) -> list[Row]:
     """Rows that only measure."""
     found = [
         Row(row["text"], dict.fromkeys(ATTACK_HEADS, float(row["label"])), "injecguard_valid")
-        for row in _csv(data / "injecguard_valid/valid.csv")
+        for row in read_csv(data / "injecguard_valid/valid.csv")
     ]
-    attacks = _csv(data / "bipia/attacks.csv")
+    attacks = read_csv(data / "bipia/attacks.csv")
     return found + [Row(row["text"], dict.fromkeys(ATTACK_HEADS, 1.0), "bipia attacks") for row in attacks]
 
 

@@ -1,7 +1,7 @@
-"""Measures a text classifier as the gateway runs it: ``python -m classifiers.weights.evaluate toxicity --data DIR``.
+"""Measures the floor as the gateway runs it: ``python -m classifiers.weights.evaluate toxicity --data DIR``.
 
-The whole classifier, rules and all, over windows of the text. The score of a head is the highest that a window gave to
-the category or one below it, as a policy's rule on it would see.
+The linear engine, for prompt attacks with the rules beside it, over windows of the text. The score of a head is the
+highest that a window gave to the category or one below it, as a policy's rule on it would see.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from classifiers.prompt_attack import PromptAttack
-from classifiers.toxicity import Toxicity
+from classifiers.text import Text, TextOptions
 from classifiers.weights import train_linear
 from guard.content import View
 from guard.taxonomy import covers
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from classifiers.weights.corpora import Row
     from guard.classifier import Classifier
 
-CLASSIFIERS: dict[str, type[Classifier[Any]]] = {"toxicity": Toxicity, "prompt_attack": PromptAttack}
+NAMES = ("toxicity", "prompt_attack")
 THRESHOLDS = (0.5, 0.8)
 _HEAD = (
     "| split | category | set | cases | harmless | AUC | recall / FPR at 0.5 | recall / FPR at 0.8 |",
@@ -33,15 +33,26 @@ _HEAD = (
 )
 
 
-def scores(classifier: Classifier[Any], text: str) -> dict[str, float]:
+def loaded(name: str) -> list[Classifier[Any]]:
+    """The classifiers that judge together what the model *name* is for."""
+    found: list[Classifier[Any]] = [Text(TextOptions(engine="linear"))]
+    if name == "prompt_attack":
+        found.append(PromptAttack())
+    for classifier in found:
+        classifier.load()
+    return found
+
+
+def scores(classifiers: list[Classifier[Any]], text: str) -> dict[str, float]:
     """The highest score of each category over the windows of *text*."""
-    window, horizon = classifier.window or len(text), classifier.horizon
-    starts = range(0, max(1, len(text) - horizon), max(1, window - horizon))
-    items = [classifier.prepare(View.of(text[start : start + window])) for start in starts]
     highest: dict[str, float] = defaultdict(float)
-    for found in classifier.classify(items):
-        for finding in found:
-            highest[finding.category] = max(highest[finding.category], finding.score)
+    for classifier in classifiers:
+        window, horizon = classifier.window or len(text), classifier.horizon
+        starts = range(0, max(1, len(text) - horizon), max(1, window - horizon))
+        items = [classifier.prepare(View.of(text[start : start + window])) for start in starts]
+        for found in classifier.classify(items):
+            for finding in found:
+                highest[finding.category] = max(highest[finding.category], finding.score)
     return highest
 
 
@@ -53,11 +64,11 @@ def auc(values: NDArray[np.float64], cases: NDArray[np.bool_]) -> float:
     return float(wins / (cases.sum() * (~cases).sum()))
 
 
-def report(classifier: Classifier[Any], splits: dict[str, list[Row]], heads: tuple[str, ...]) -> str:
+def report(classifiers: list[Classifier[Any]], splits: dict[str, list[Row]], heads: tuple[str, ...]) -> str:
     """A Markdown table: for each split, head, set and language, AUC and the shares at or above each threshold."""
     lines = list(_HEAD)
     for split, rows in splits.items():
-        found = [scores(classifier, row.text) for row in rows]
+        found = [scores(classifiers, row.text) for row in rows]
         for head in heads:
             groups: dict[str, list[tuple[float, float]]] = defaultdict(list)
             for row, by_category in zip(rows, found, strict=True):
@@ -83,17 +94,15 @@ def _share(values: NDArray[np.float64], threshold: float) -> str:
 def main() -> None:
     """Read the command line and print the table."""
     parser = argparse.ArgumentParser(prog="python -m classifiers.weights.evaluate", description=__doc__)
-    parser.add_argument("name", choices=sorted(CLASSIFIERS))
+    parser.add_argument("name", choices=NAMES)
     parser.add_argument("--data", type=Path, required=True, help="folder with the sets, one folder a set")
     options = parser.parse_args()
-    classifier = CLASSIFIERS[options.name]()
-    classifier.load()
     recipe = train_linear.RECIPES[options.name]
     splits = {
         "held back": train_linear.held_back(options.name, options.data),
         "dev": recipe.dev(options.data),
     }
-    print(report(classifier, splits, recipe.heads))
+    print(report(loaded(options.name), splits, recipe.heads))
 
 
 if __name__ == "__main__":

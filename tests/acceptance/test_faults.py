@@ -451,7 +451,7 @@ rules:
 
 def dead(one: House) -> None:
     """From now on the classifier of `hate` answers nothing."""
-    station = next(s for s in one.gateway.engine.stations() if s.name == "toxicity")
+    station = next(s for s in one.gateway.engine.stations() if s.name == "text")
     station.classifier.classify = raising  # type: ignore[assignment, method-assign]
 
 
@@ -478,7 +478,7 @@ def test_a_check_that_a_rule_decides_lists_the_classifier_that_failed(tmp_path: 
         closed(one, one.post("/guard/v1/check", {"text": "hello"}))
         report = one.post("/guard/v1/check", {"text": CANARY}).json
         assert (report["cause"], report["rules"]) == ("rules", ["block-canary"])
-        assert [failure["classifier"] for failure in report["failures"]] == ["toxicity"]
+        assert [failure["classifier"] for failure in report["failures"]] == ["text"]
         assert one.records(2)[1].state is State.BLOCKED
 
 

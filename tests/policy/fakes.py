@@ -94,6 +94,10 @@ class Toxicity(_Deaf):
     categories = frozenset({"toxicity", "toxicity.insult", "toxicity.threat", "toxicity.obscene", "hate"})
 
 
+class Text(_Deaf):
+    categories = frozenset({"self_harm", "violence"})
+
+
 class PromptAttack(_Deaf):
     categories = frozenset({"prompt_attack.injection", "prompt_attack.jailbreak", "prompt_attack.leak"})
 
@@ -189,6 +193,10 @@ CATALOG = Catalogue(
         "marks": Marks,
     }
 )
+
+
+SHIPPED = Catalogue(CATALOG._classes | {"text": Text})
+"""What the policies that come with the project ask of, and no more."""
 
 
 def policy(text: str, *, catalog: Catalogue = CATALOG) -> Policy:
