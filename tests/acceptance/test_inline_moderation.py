@@ -43,9 +43,9 @@ def create(one: House, text: str, *, stream: bool = False, **modes: str) -> Any:
 
 
 def test_request_and_answer_are_scored_and_the_generator_never_sees_the_field(inline: House) -> None:
-    inline.upstream.answer = completion("you idiot")
+    inline.upstream.answer = completion("all is well")
     answer = create(inline, RUDE)
-    assert answer.choices[0].message.content == "you idiot"
+    assert answer.choices[0].message.content == "all is well"
     assert answer.moderation.input.type == answer.moderation.output.type == "moderation_results"
     (scored,) = answer.moderation.input.results
     assert scored.flagged
