@@ -76,10 +76,11 @@ class _Judge:
         counts: dict[str, dict[str, _Count]] = {}
         classifiers = [station.classifier for station in self._engine.stations()]
         for station in self._engine.stations():
+            _forget(station.classifier)
             own = counts[station.name] = {name: _Count() for name in ("classify", "prepare", "pending")}
             one: Any = station.classifier
-            one.classify = own["classify"].watch(one.classify, lambda items: sum(map(_length, items)))
-            one.prepare = own["prepare"].watch(one.prepare, lambda _: 0)
+            one.classify = own["classify"].watch(one.classify, lambda _: 0)
+            one.prepare = own["prepare"].watch(one.prepare, lambda part: len(part.text))
             one.pending = own["pending"].watch(one.pending, len)
         try:
             yield counts
@@ -102,10 +103,10 @@ class _Judge:
             name: {
                 "work_ms": round((own["classify"].cpu_s + own["prepare"].cpu_s) * 1000, 3),
                 "pending_ms": round(own["pending"].cpu_s * 1000, 3),
-                "characters": own["classify"].characters,
+                "characters": own["prepare"].characters,
             }
             for name, own in counts.items()
-            if own["classify"].characters
+            if own["prepare"].characters
         }
         return {"cpu_ms": round(cpu_s * 1000, 3), "classifiers": by_name}
 
@@ -127,8 +128,11 @@ class _Judge:
         return "".join(getattr(one, "text", "") for one in out)
 
 
-def _length(item: Any) -> int:
-    return len(item) if isinstance(item, str) else 0
+def _forget(classifier: Any) -> None:
+    """Have *classifier* judge anew what it has seen before, if it remembers: every run here reads the same text."""
+    memory = getattr(getattr(classifier, "_engine", None), "_memory", None)
+    if memory is not None:
+        memory.clear()
 
 
 def _serve() -> None:
