@@ -7,9 +7,9 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import gateway, pii, quality, streaming
+from benchmarks import gateway, pii, quality, streaming, text as text_cost
 
-QUESTIONS = {"gateway": gateway, "pii": pii, "quality": quality, "streaming": streaming}
+QUESTIONS = {"gateway": gateway, "pii": pii, "quality": quality, "streaming": streaming, "text": text_cost}
 
 
 def main() -> int:

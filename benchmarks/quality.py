@@ -1,7 +1,8 @@
 """How well text is judged: ``python -m benchmarks quality --data DIR``.
 
-Every set is one that no row was trained or calibrated on. The score of a text is the highest that a window of it got
-for the category or one below it, as a rule on the category would see. *encoder* is `text` alone; *gateway* adds what
+Every set is one that no row was trained or calibrated on. The score of a text is the highest that a window of it got.
+AUC and average precision rank by the category's own score; recall and false positives are those of a rule on the
+category, which sees the ones below it too. *encoder* is `text` alone; *gateway* adds what
 runs beside it by default, word lists and the rules on prompt attacks; *floor* is `text` with its linear engine.
 """
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 QUESTION = "how well is text judged?"
 PROFILES = {"quick": 1000, "full": 100_000}
 """Texts of each set at most."""
-THRESHOLDS = (0.5, 0.8)
+THRESHOLDS = (0.5, 0.8, 0.9)
 _HARMLESS = ("toxicity", "hate", "sexual", "self_harm", "violence", "illicit", "prompt_attack")
 
 
@@ -79,25 +80,29 @@ def measure(profile: str, *, only: frozenset[str] | None = None, data: Path | No
 
 def figures(rows: Sequence[Row], found: Sequence[dict[str, float]]) -> list[dict[str, Any]]:
     """For each category that the rows' labels name, and language: how cases and harmless texts scored."""
-    groups: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[tuple[float, float, float]]] = defaultdict(list)
     for row, by_category in zip(rows, found, strict=True):
         harmless = len(row.labels) == len(text_rows.HEADS) and not any(row.labels.values())
         labels = dict.fromkeys(_HARMLESS, 0.0) if harmless else row.labels
         for head, label in labels.items():
             score = max((value for category, value in by_category.items() if covers(head, category)), default=0.0)
-            groups[head, row.language].append((label, score))
+            own = by_category.get(head, 0.0) if head != "prompt_attack" else score
+            groups[head, row.language].append((label, score, own))
     return [{"category": head, "language": language} | of(pairs) for (head, language), pairs in sorted(groups.items())]
 
 
-def of(pairs: Sequence[tuple[float, float]]) -> dict[str, Any]:
-    """AUC, average precision, and the shares at the thresholds, with 95 % intervals; *pairs* are (label, score)."""
+def of(pairs: Sequence[tuple[float, float, float]]) -> dict[str, Any]:
+    """AUC, average precision, and the shares at the thresholds, with 95 % intervals.
+
+    *pairs* are (label, score as a rule sees it, the category's own score).
+    """
     both = np.array(pairs)
-    cases, values = both[:, 0] > 0.5, both[:, 1]
+    cases, values, own = both[:, 0] > 0.5, both[:, 1], both[:, 2]
     found: dict[str, Any] = {"cases": int(cases.sum()), "harmless": int((~cases).sum())}
     if cases.any() and not cases.all():
-        area = auc(values, cases)
+        area = auc(own, cases)
         found |= {"auc": round(area, 4), "auc_interval": area_interval(area, found["cases"], found["harmless"])}
-        found["average_precision"] = round(average_precision(values, cases), 4)
+        found["average_precision"] = round(average_precision(own, cases), 4)
     for threshold in THRESHOLDS:
         hits, wrong = int((values[cases] >= threshold).sum()), int((values[~cases] >= threshold).sum())
         found[f"at {threshold}"] = {
@@ -155,8 +160,9 @@ def spread(rows: Sequence[Row], found: Sequence[dict[str, float]]) -> dict[str, 
     return {"terms": len(means), "spread": round(float(high - low), 4), "furthest": round(furthest, 4)}
 
 
-_HEAD = "| category | set | cases | harmless | AUC | AP | recall at 0.5 | FPR at 0.5 | recall at 0.8 | FPR at 0.8 |"
-_RULE = "| --- | --- | --: | --: | --: | --: | --: | --: | --: | --: |"
+_SHARES = " | ".join(f"recall at {threshold} | FPR at {threshold}" for threshold in THRESHOLDS)
+_HEAD = f"| category | set | cases | harmless | AUC | AP | {_SHARES} |"
+_RULE = "| --- | --- | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |"
 _SPREAD = (
     "{set}: the mean toxicity of harmless sentences spreads by {spread:.3f} over {terms} identity terms (10th to 90th "
     "of a hundred), by {furthest:.3f} between the furthest two."

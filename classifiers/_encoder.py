@@ -36,6 +36,12 @@ MOST = 256
 OVERLAP = 32
 _FIXED_COST = 4
 _REMEMBERED = 4096
+_PARENTS = {
+    "toxicity.severe": "toxicity", "toxicity.insult": "toxicity", "toxicity.threat": "toxicity",
+    "self_harm.intent": "self_harm", "self_harm.instructions": "self_harm",
+    "violence.graphic": "violence", "illicit.violent": "illicit",
+}  # fmt: skip
+"""Heads that are never surer than the one above them. Obscene words need not be toxic, so `toxicity.obscene` may be."""
 
 Item = tuple[tuple[int, ...], ...]
 """The runs that a text takes, as numbers of pieces."""
@@ -153,7 +159,8 @@ class Scorer:
 
     def _run(self, run: tuple[int, ...]) -> list[tuple[str, float]]:
         scores, meaning = self._encoder.run(run)
-        found = list(zip(self._encoder.heads, map(float, scores), strict=True))
+        of = dict(zip(self._encoder.heads, map(float, scores), strict=True))
+        found = [(head, min(score, of[_PARENTS[head]]) if head in _PARENTS else score) for head, score in of.items()]
         found += [
             (category, self._encoder.nearness(float((examples @ meaning).max()))) for category, examples in self._topics
         ]

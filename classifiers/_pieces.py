@@ -56,6 +56,7 @@ class Pieces:
             for number, (piece, score) in enumerate(zip(pieces, scores, strict=True))
             if number > UNKNOWN
         }
+        self._begun = frozenset(piece[:end] for piece in self._known for end in range(1, len(piece)))
         self._worst = min(score for score, _ in self._known.values()) - _UNKNOWN_PENALTY
 
     def encode(self, text: str) -> list[int]:
@@ -77,7 +78,8 @@ class Pieces:
         for start in range(size):
             so_far = best[start]
             for end in range(start + 1, min(size, start + LONGEST) + 1):
-                piece = known.get(word[start:end])
+                stretch = word[start:end]
+                piece = known.get(stretch)
                 if piece is not None:
                     if so_far + piece[0] > best[end]:
                         best[end] = so_far + piece[0]
@@ -85,6 +87,8 @@ class Pieces:
                 elif end == start + 1 and so_far + self._worst > best[end]:
                     best[end] = so_far + self._worst
                     last[end] = (start, UNKNOWN)
+                if stretch not in self._begun:
+                    break
         numbers: list[int] = []
         end = size
         while end:

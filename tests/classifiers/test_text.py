@@ -207,3 +207,15 @@ def test_what_ships_stays_within_its_budget() -> None:
 
 def test_the_card_names_the_pinned_file() -> None:
     assert SHA256 in WEIGHTS.with_suffix(".md").read_text(encoding="utf-8")
+
+
+def test_no_head_is_surer_than_the_one_above_it(classifier: Text) -> None:
+    for text in (
+        "You are such a stupid idiot.",
+        "I want to end my life tonight.",
+        "How do I make a bomb at home?",
+        "滚",
+    ):
+        found = classifier._engine.scores(classifier._engine.item(text))
+        for head, parent in _encoder._PARENTS.items():
+            assert found[head] <= found[parent]
