@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Aside = Callable[[Callable[..., str | Refusal], TextPart, Sequence[Effect]], Awaitable[str | Refusal]]
 
-LARGE = 16_384
+_LARGE = 16_384
 """Characters of a text from which on it is changed off the event loop."""
 _DELIMITERS = ' \t\r\n"[]{},:'
 
@@ -77,7 +77,7 @@ class Changes:
                 text = growing.thread.slice(piece.start, end)
                 sent = max(0, growing.released - piece.start)
                 part = piece.lane.part(text)
-                left = await aside(self._changed, part, effects) if len(text) > LARGE else self._changed(part, effects)
+                left = await aside(self._changed, part, effects) if len(text) > _LARGE else self._changed(part, effects)
                 if isinstance(left, Refusal) or not left.startswith(text[:sent]):
                     return left if isinstance(left, Refusal) else self._refused(effects)
                 growing.changed[piece.lane.pointer] = left[sent:]

@@ -7,6 +7,7 @@ only (epoll), and not for TLS, whose bytes are the transport's; elsewhere every 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 from typing import TYPE_CHECKING
@@ -71,10 +72,11 @@ class Gathering:
         self._watch()
 
     def release(self, fd: int) -> None:
-        """Read *fd* no more; it must still be open. Does nothing if it is not read."""
+        """Read *fd* no more. Does nothing if it is not read."""
         if self._readers.pop(fd, None) is None or self._epoll is None:
             return
-        self._epoll.unregister(fd)
+        with contextlib.suppress(OSError):  # the transport may have closed it: then the system has forgotten it already
+            self._epoll.unregister(fd)
         if not self._readers:
             self.close()
 

@@ -125,6 +125,21 @@ def test_who_is_released_is_read_no_more_and_may_come_back(run: Run, pairs: list
     run(main())
 
 
+def test_who_was_closed_by_others_can_be_released(run: Run, pairs: list[Pair]) -> None:
+    async def main() -> None:
+        together = Gathering(asyncio.get_running_loop())
+        heard = Heard(together, pairs[:2])
+        fd = pairs[0][1].fileno()
+        pairs[0][1].close()
+        together.release(fd)
+        pairs[1][0].send(b"goes on")
+        await asyncio.sleep(5 * PAUSE_S)
+        assert heard.data[1] == b"goes on"
+        together.close()
+
+    run(main())
+
+
 def test_an_end_is_told_once_and_the_others_go_on(run: Run, pairs: list[Pair]) -> None:
     async def main() -> None:
         together = Gathering(asyncio.get_running_loop())
