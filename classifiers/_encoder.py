@@ -118,7 +118,7 @@ def load(path: Path, sha256: str) -> Encoder:
 class Scorer:
     """An encoder with the topics of one policy. Items are runs; cost is their pieces and 4 more for each.
 
-    Scores of texts seen before are remembered under keyed digests, so the history that comes with every request of a
+    Scores of runs seen before are remembered under keyed digests, so the history that comes with every request of a
     conversation is not read anew. A text's scores never depend on other texts, so this changes none.
     """
 
@@ -131,7 +131,7 @@ class Scorer:
             (category, np.stack([encoder.vector(text) for text in examples])) for category, examples in topics.items()
         ]
         self._key = os.urandom(16)
-        self._memory: OrderedDict[bytes, dict[str, float]] = OrderedDict()
+        self._memory: OrderedDict[bytes, list[tuple[str, float]]] = OrderedDict()
 
     def item(self, text: str) -> Item:
         """The runs of *text*."""
@@ -143,16 +143,20 @@ class Scorer:
 
     def scores(self, item: Item) -> dict[str, float]:
         """The highest score of each category over the runs of *item*. Called from one thread at a time."""
-        digest = hashlib.blake2b(repr(item).encode(), key=self._key, digest_size=16).digest()
+        found: dict[str, float] = {}
+        for run in item:
+            for category, score in self._known(run):
+                found[category] = max(found.get(category, 0.0), score)
+        return found
+
+    def _known(self, run: tuple[int, ...]) -> list[tuple[str, float]]:
+        """The scores of *run*, which may be one of several texts: a sentence alone, and behind what it follows."""
+        digest = hashlib.blake2b(repr(run).encode(), key=self._key, digest_size=16).digest()
         found = self._memory.get(digest)
         if found is not None:
             self._memory.move_to_end(digest)
             return found
-        found = {}
-        for run in item:
-            for category, score in self._run(run):
-                found[category] = max(found.get(category, 0.0), score)
-        self._memory[digest] = found
+        found = self._memory[digest] = self._run(run)
         if len(self._memory) > _REMEMBERED:
             self._memory.popitem(last=False)
         return found
