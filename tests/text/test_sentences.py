@@ -9,6 +9,7 @@ from hypothesis import given, strategies as st
 
 from guard.content import Lane
 from guard.stream.thread import Thread
+from guard.text.escapes import LONGEST_ESCAPE
 from guard.text.sentences import LONGEST, boundary, context
 
 LANE = Lane(("choices", 0, "message", "content"), "/choices/0/message/content")
@@ -65,8 +66,8 @@ def test_a_text_is_cut_the_same_however_it_comes(text: str, data: st.DataObject)
 
 
 @given(text=TEXTS)
-def test_a_character_more_than_the_longest_sentence_is_always_enough(text: str) -> None:
-    if len(text) > LONGEST + 1:
+def test_an_escape_more_than_the_longest_sentence_is_always_enough(text: str) -> None:
+    if len(text) > LONGEST + LONGEST_ESCAPE:
         assert boundary(text) is not None
 
 
