@@ -116,6 +116,7 @@ class Gathering:
         if not self._readers:
             return
         if self._gap < CALM_S:
+            self._unwatch()  # the last reader may have gone and another come meanwhile
             self._timer = self._loop.call_later(PAUSE_S, self._collected)
         else:
             self._watch()
