@@ -19,6 +19,7 @@ from guard.classifier import Classifier, Readable, Unreadable
 from guard.content import AudioPart, ImagePart, Modality, View
 from guard.finding import Finding
 from guard.text.windows import windows
+from tests.classifiers.models import options
 from tests.classifiers.streamed import check_growth, texts
 
 HEAVY = ("torch", "transformers", "spacy", "presidio_analyzer", "onnxruntime", "open_clip", "sklearn")
@@ -51,7 +52,7 @@ ODDITIES = {
 
 @functools.cache
 def loaded(name: str) -> Classifier[Any]:
-    classifier = registry.create(name)
+    classifier = registry.create(name, options(name))
     classifier.load()
     return classifier
 
@@ -99,7 +100,7 @@ def classify(name: str, parts: Sequence[Readable]) -> list[list[Finding]]:
 
 def check(name: str, part: Readable, findings: Sequence[Finding]) -> None:
     """Everything that must be true of the findings of one part, whatever it is."""
-    given_categories = registry.provides(name)
+    given_categories = registry.provides(name, options(name))
     for finding in findings:
         assert math.isfinite(finding.score)
         assert 0.0 <= finding.score <= 1.0
@@ -134,7 +135,7 @@ def test_importing_the_module_loads_no_model_library(name: str):
 
 @every_classifier
 def test_it_declares_what_it_is(name: str):
-    classifier = registry.create(name)
+    classifier = registry.create(name, options(name))
 
     assert classifier.version.strip()
     assert classifier.license.strip()
@@ -145,11 +146,11 @@ def test_it_declares_what_it_is(name: str):
     assert classifier.window is None or classifier.window > 2 * classifier.horizon
     assert classifier.batch_cost > 0
     assert 0 <= classifier.inline_cost <= classifier.batch_cost
-    assert registry.provides(name)
-    assert all(taxonomy.is_known(category) for category in registry.provides(name))
+    assert registry.provides(name, options(name))
+    assert all(taxonomy.is_known(category) for category in registry.provides(name, options(name)))
     assert all(
         any(taxonomy.covers(declared, category) for declared in classifier.categories)
-        for category in registry.provides(name)
+        for category in registry.provides(name, options(name))
     )
 
 
