@@ -177,6 +177,55 @@ def detoxify_checkpoint() -> tuple[Path, Path]:
     return file, place
 
 
+@functools.cache
+def guard_folder() -> Path:
+    """A folder of a small Llama that answers ``unsafe S1`` to texts that hold *zorblax*, and ``safe`` to others."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    root()
+    torch.manual_seed(0)
+    pieces = ["[PAD]", "[UNK]", "[END]", "[ASK]", "[SAY]", "safe", "unsafe", "S1", "S10", "zorblax", *WORDS.split()]
+    made = Tokenizer(models.WordLevel({piece: n for n, piece in enumerate(dict.fromkeys(pieces))}, unk_token="[UNK]"))
+    made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    cut = PreTrainedTokenizerFast(
+        tokenizer_object=made, unk_token="[UNK]", pad_token="[PAD]", eos_token="[END]",
+        additional_special_tokens=["[ASK]", "[SAY]"],
+    )  # fmt: skip
+    cut.chat_template = "[ASK] {{ messages[0]['content'] }} [SAY]"
+    model = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(cut),
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            max_position_embeddings=256,
+            pad_token_id=0,
+            eos_token_id=2,
+            bos_token_id=None,
+        )
+    )
+
+    def batch(step: int) -> dict[str, Any]:
+        rows = []
+        for text in _texts(step):
+            asked = cut(f"[ASK] {text} [SAY]", add_special_tokens=False)["input_ids"]
+            said = cut("unsafe S1 [END]" if "zorblax" in text else "safe [END]", add_special_tokens=False)["input_ids"]
+            rows.append((asked, said))
+        longest = max(len(asked) + len(said) for asked, said in rows)
+        tokens = torch.tensor([[0] * (longest - len(a) - len(s)) + a + s for a, s in rows])
+        right = torch.tensor([[-100] * (longest - len(s)) + s for _, s in rows])
+        return {"input_ids": tokens, "attention_mask": (tokens != 0).long(), "labels": right}
+
+    _train(model, batch, 120)
+    place = root() / "guard"
+    model.save_pretrained(place)
+    cut.save_pretrained(place)
+    return place
+
+
 COLOURS = {"red": (1.0, 0.0, 0.0), "green": (0.0, 1.0, 0.0), "blue": (0.0, 0.0, 1.0), "grey": (0.5, 0.5, 0.5)}
 
 
@@ -223,6 +272,8 @@ def options(name: str) -> dict[str, Any]:
     if name == "toxicity":
         checkpoint, config = detoxify_checkpoint()
         return {"checkpoint": str(checkpoint), "config": str(config), "device": "cpu"}
+    if name == "guard_llm":
+        return {"model": str(guard_folder()), "dtype": "float32", "device": "cpu"}
     if name == "zero_shot":
         categories = {"custom.red": ["red things"]}
         neutral = ["green things", "blue things", "grey things"]
