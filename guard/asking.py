@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from guard.batching.answers import INTERRUPTS, NONSENSE
+from guard.batching.terms import Keyed
 from guard.classifier import Unreadable
 from guard.content import View
 from guard.decision import Failure, FailureKind
@@ -33,9 +34,12 @@ class Prepared:
 
     def take_all(self, station: Station, readings: list[Reading]) -> None:
         """Prepare them all; where that fails, one by one, to learn which it is."""
-        prepare = station.classifier.prepare
+        prepare, digest = station.classifier.prepare, station.batcher.digest
         try:
             self.items = [prepare(reading.source) for reading in readings]
+            if station.batcher.shares:
+                sources = (reading.source for reading in readings)
+                self.items = [Keyed(item, digest(one)) for item, one in zip(self.items, sources, strict=True)]
         except INTERRUPTS:
             raise
         except BaseException:  # noqa: BLE001  as below
@@ -46,10 +50,11 @@ class Prepared:
 
     def take(self, station: Station, reading: Reading) -> None:
         """Prepare one reading."""
+        source, desk = reading.source, station.batcher
         try:
-            self.items.append(station.classifier.prepare(reading.source))
+            item = station.classifier.prepare(source)
+            self.items.append(Keyed(item, desk.digest(source)) if desk.shares else item)
         except Unreadable as error:
-            source = reading.source
             parts = {s.part for s in source.segments} if isinstance(source, View) else {reading.part}
             parts = {reading.parts[number] for number in parts} if reading.parts else parts
             self.unreadable |= dict.fromkeys(parts, str(error))

@@ -6,15 +6,17 @@ One engine is shared by every policy and every caller. It knows nothing of conte
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from guard import registry, taxonomy
 from guard.batching.batcher import Batcher
 from guard.batching.pool import Pool, PoolClosed
+from guard.batching.terms import ALONE, Bound, Desk, Terms
 from guard.classifier import Classifier
 from guard.policy.model import Policy, categories
 
@@ -42,11 +44,11 @@ class Catalog(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """A loaded classifier and its batcher."""
+    """A loaded classifier, and where it is asked."""
 
     name: str
     classifier: Classifier[Any]
-    batcher: Batcher[Any]
+    batcher: Desk
 
 
 class Engine:
@@ -56,7 +58,8 @@ class Engine:
         self._catalog = catalog
         self._stations: dict[tuple[str, str], Station] = {}
         self._left_out: dict[tuple[str, str], Classifier[Any]] = {}
-        self._plans: dict[tuple[str, Direction], tuple[Station, ...]] = {}
+        self._plans: dict[tuple[str, Direction, Terms], tuple[Station, ...]] = {}
+        self.terms = ALONE
         self._max_pending_cost = max_pending_cost
         # Pictures take long to decode, and strangers' code may hang: neither should keep the others waiting.
         self.text, self.media, self._own = Pool("text"), Pool("media"), Pool("work")
@@ -88,18 +91,31 @@ class Engine:
         self._left_out.pop(_key(name, options), None)
         self._plans.clear()
 
+    def under(self, terms: Terms) -> Engine:
+        """This engine, asked on *terms*: the same classifiers, queues and threads."""
+        if terms == self.terms:
+            return self
+        other = copy.copy(self)
+        other.terms = terms
+        return other
+
+    @property
+    def backlog_s(self) -> float:
+        """About how many seconds the classifier with the most to do needs for what waits for it."""
+        return max((station.batcher.backlog_s for station in self._stations.values()), default=0.0)
+
     def plan(self, policy: Policy, direction: Direction) -> tuple[Station, ...]:
         """The stations whose categories some rule of *policy* asks about in *direction*."""
-        known = self._plans.get((policy.revision, direction))
+        known = self._plans.get((policy.revision, direction, self.terms))
         if known is None:
             asked = _asked(policy, direction)
             known = tuple(
-                station
+                station if self.terms is ALONE else replace(station, batcher=Bound(station.batcher, self.terms))
                 for name, options in policy.needs.items()
                 if (station := self._stations.get(_key(name, options))) is not None
                 and _serves(station.classifier, asked)
             )
-            self._plans[policy.revision, direction] = known
+            self._plans[policy.revision, direction, self.terms] = known
         return known
 
     def unread(self, policy: Policy, direction: Direction) -> frozenset[Modality]:

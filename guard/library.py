@@ -141,7 +141,7 @@ class Guard:
         self._engine = Engine()
         wanted = frozenset(Modality(name) for name in modalities) if modalities is not None else None
         self._engine.ensure([self.policy], modalities=wanted)
-        self._pipeline = Pipeline(self._engine)
+        self._pipeline = Pipeline(self._engine).within(self.policy, None)
         self._timeout_s = timeout_s
         self._sink = SqliteSink(audit) if audit is not None else None
 

@@ -15,6 +15,7 @@ from guard import ledger
 from guard.actions import enforce
 from guard.asking import Prepared, heard
 from guard.batching.pool import PoolClosed
+from guard.batching.terms import Terms
 from guard.content import Content, Direction, Modality, TextPart, View
 from guard.decision import Coverage, Detection, Failure, FailureKind, Judged
 from guard.engine import Catalog, Engine, Station
@@ -42,6 +43,11 @@ class Pipeline:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+
+    def within(self, policy: Policy, tenant: str | None) -> Pipeline:
+        """This pipeline, for a request of *tenant*: findings are shared with those whom *policy* lets share them."""
+        engine = self.engine.under(Terms(scope=policy.remember.scope(tenant)))
+        return self if engine is self.engine else Pipeline(engine)
 
     async def judge(self, content: Content, policy: Policy, *, decision_id: str, deadline: float) -> Judged:
         """Detect, decide, enforce. *deadline* is a `time.monotonic` time after which silence is a time-out."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import io
 import math
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +17,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from PIL import Image
 
 from guard import registry, taxonomy
+from guard.batching import Batcher
 from guard.classifier import Classifier, Readable, Unreadable
 from guard.content import AudioPart, ImagePart, Modality, View
 from guard.finding import Finding
@@ -184,6 +187,73 @@ def test_findings_do_not_depend_on_the_neighbours(name: str):
 
         assert [(f.category, f.span) for f in alone] == [(f.category, f.span) for f in among]
         assert [f.score for f in alone] == pytest.approx([f.score for f in among], abs=1e-4)
+
+
+MODELS: dict[str, tuple[str, dict[str, object]]] = {
+    **{name: (name, {}) for name in registry.names()},
+    "the linear floor": ("text", {"engine": "linear"}),
+    "names": ("pii", {"entities": ["person", "location", "organization", "address"]}),
+}
+"""Everything that is bundled, by the classifier and options that bring it in."""
+
+
+@functools.cache
+def model(key: str) -> Classifier[Any]:
+    name, options = MODELS[key]
+    classifier = registry.create(name, options)
+    classifier.load()
+    return classifier
+
+
+def scored(findings: Sequence[Finding]) -> list[tuple[Any, ...]]:
+    return [(f.category, f.span, f.box, f.time, pytest.approx(f.score, abs=1e-4)) for f in findings]
+
+
+@functools.cache
+def alone(key: str, place: int) -> list[Finding]:
+    """What is found in one of the samples by itself."""
+    classifier = model(key)
+    _forget(classifier)
+    return classifier.classify([classifier.prepare(samples(MODELS[key][0])[place])])[0]
+
+
+@pytest.mark.parametrize("key", MODELS)
+@given(data=st.data())
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_findings_are_the_same_alone_and_among_any_neighbours_in_any_order(key: str, data: st.DataObject):
+    classifier, parts = model(key), samples(MODELS[key][0])
+    places = data.draw(st.lists(st.integers(0, len(parts) - 1), min_size=1, max_size=12))
+    _forget(classifier)
+
+    found = classifier.classify([classifier.prepare(parts[place]) for place in places])
+
+    assert [scored(one) for one in found] == [scored(alone(key, place)) for place in places]
+
+
+@pytest.mark.parametrize("key", MODELS)
+def test_findings_are_the_same_however_the_batches_of_the_engine_fall(key: str):
+    classifier, parts = model(key), samples(MODELS[key][0])
+    items = [classifier.prepare(part) for part in parts]
+    for budget in (1, max(map(classifier.cost, items)), 10**9):
+        _forget(classifier)
+        batcher = Batcher(classifier, name="it", max_pending_cost=10**12)
+        batcher._budget = lambda budget=budget: budget  # type: ignore[method-assign]
+
+        async def ask(batcher: Batcher[Any] = batcher) -> list[Any]:
+            calls = [batcher.submit(items[place:] + items[:place], time.monotonic() + 60) for place in range(4)]
+            return await asyncio.gather(*calls)
+
+        for place, answers in enumerate(asyncio.run(ask())):
+            expected = [alone(key, (place + n) % len(items)) for n in range(len(items))]
+            assert [scored(one) for one in answers] == [scored(one) for one in expected]
+        batcher.close()
+
+
+def _forget(classifier: Classifier[Any]) -> None:
+    """Have *classifier* judge anew what it has judged before, if it remembers that."""
+    memory = getattr(getattr(classifier, "_engine", None), "_memory", None)
+    if memory is not None:
+        memory.clear()
 
 
 @every_classifier
