@@ -160,7 +160,7 @@ class _Consultation:
             await self._prepare_aside(engine, deadline)
         if self.prepared is None or not self.prepared.items:
             return
-        answers = await self.station.batcher.submit(self.prepared.items, deadline)
+        answers = self.prepared.sorted_out(await self.station.batcher.submit(self.prepared.items, deadline))
         if self.large:
             await engine.aside(self._hear, self.prepared.read, answers)
         else:

@@ -17,7 +17,8 @@ import asyncio
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic
+from math import inf
+from typing import TYPE_CHECKING, Generic, Protocol
 
 from guard.batching import forks
 from guard.batching.answers import INTERRUPTS, Answer, Item, judge
@@ -81,15 +82,30 @@ class _Worker(Generic[Item]):
     thread: threading.Thread | None = None
 
 
+class Watch(Protocol):
+    """Somebody who is to know what a model runs: whoever has to find out what it died of."""
+
+    hangs_after: float
+    """Seconds after which a batch counts as stuck if it has also taken ten times what was to be expected.
+
+    Four times as long, as long as that is not known.
+    """
+
+    def run(self, digests: Sequence[bytes]) -> None:
+        """The items of *digests* are run now; with none, they are done. Called on the model thread."""
+
+    def stuck(self, digests: Sequence[bytes]) -> None:
+        """The batch of *digests* hangs. Called with the batcher's lock held."""
+
+
 class Batcher(Generic[Item]):
     """Gathers the items of many callers into batches for one classifier.
 
     *max_pending_cost* bounds what is admitted and not yet answered, in the classifier's units; a call that would go
     beyond it, or that cannot be judged before its deadline at the rate the model has shown, is refused at once. *clock*
     counts seconds and is what deadlines are measured on. A model thread whose batch runs past a deadline, and for
-    *stuck_after* seconds at least, is given up and replaced; *on_stuck*, if given, is called then, with the lock held.
-    If the thread comes back after all, its answers still count where somebody waits for them; until then it may overlap
-    with the new one.
+    *stuck_after* seconds at least, is given up and replaced. If it comes back after all, its answers still count where
+    somebody waits for them; until then it may overlap with the new one. *watch*, if given, hears what is run.
     """
 
     def __init__(
@@ -100,7 +116,8 @@ class Batcher(Generic[Item]):
         max_pending_cost: int,
         clock: Callable[[], float] = time.monotonic,
         stuck_after: float = 1.0,
-        on_stuck: Callable[[], None] | None = None,
+        watch: Watch | None = None,
+        digest_key: bytes | None = None,
     ) -> None:
         self.name = name
         self.shares = not classifier.inline_cost
@@ -109,10 +126,10 @@ class Batcher(Generic[Item]):
         self._max_pending_cost = max_pending_cost
         self._clock = clock
         self._stuck_after = stuck_after
-        self._on_stuck = on_stuck
+        self._watch = watch
         self._closed = False
         self._batches = self._items = self._inline = self._refused = 0
-        self._digest_key = new_key()
+        self._digest_key = digest_key or new_key()
         self._rate = Rate()
         self._rated = clock()
         forks.begin(self)
@@ -201,6 +218,17 @@ class Batcher(Generic[Item]):
         """Strike items that did harm elsewhere: see `guard.batching.cache.Suspects`."""
         with self._changed:
             self._known.strike(digests, self._clock())
+
+    def refuses(self, digest: bytes) -> Failure | None:
+        """The failure of an item that should not even be prepared, if it is one."""
+        with self._changed:
+            refused = self._known.recall([digest], None, self._clock(), self.name).get(0)
+        return refused if isinstance(refused, Failure) else None
+
+    def look_after(self) -> None:
+        """Give up the model thread if it hangs. Callers' deadlines see to that as well, but later."""
+        with self._changed:
+            self._retire_if_stuck(self._clock())
 
     def close(self, timeout: float = 1.0) -> None:
         """Fail what is queued, let the running batch end, and wait up to *timeout* seconds for it. Safe to repeat."""
@@ -339,16 +367,16 @@ class Batcher(Generic[Item]):
             self._queue.settle(entries, call.answers)
             running = self._worker.batch if self._worker else None
         if running:
-            self._watch(call.loop, running)
+            self._look_again(call.loop, running)
 
-    def _watch(self, loop: asyncio.AbstractEventLoop, running: list[Entry[Item]]) -> None:
+    def _look_again(self, loop: asyncio.AbstractEventLoop, running: list[Entry[Item]]) -> None:
         """Give up the model thread if it is stuck in the batch *running*; look again later if it is merely late."""
         with self._changed:
             if self._worker is None or self._worker.batch is not running:
                 return
             wait = self._retire_if_stuck(self._clock())
         if wait > 0:
-            loop.call_later(wait, self._watch, loop, running)
+            loop.call_later(wait, self._look_again, loop, running)
 
     # With the lock held
 
@@ -362,8 +390,8 @@ class Batcher(Generic[Item]):
         worker.retired = True
         self._stuck += 1
         self._known.strike([entry.digest for entry in worker.batch], now)
-        if self._on_stuck is not None:
-            self._on_stuck()
+        if self._watch is not None:
+            self._watch.stuck([entry.digest for entry in worker.batch])
         self._worker = None
         self._model = threading.Lock()
         if self._stuck >= MOST_STUCK_THREADS:
@@ -404,6 +432,8 @@ class Batcher(Generic[Item]):
                     worker.batch = taken.batch
                     worker.due = max(min(entry.deadline for entry in taken.batch), now + self._stuck_after)
                     worker.ends = now + self._rate.seconds(self._units(taken.batch), budget)
+                    if self._watch is not None:
+                        worker.due = min(worker.due, now + self._longest(taken.batch, worker.ends - now, now))
                     self._batches += 1
                     self._items += len(taken.batch)
                     return taken.batch
@@ -413,6 +443,13 @@ class Batcher(Generic[Item]):
             self._stuck -= 1
             return []
 
+    def _longest(self, batch: Sequence[Entry[Item]], expected: float, now: float) -> float:
+        """Seconds that *batch* may take before it counts as stuck whatever its deadlines are."""
+        least = self._watch.hangs_after if self._watch is not None else inf
+        if self._rate.is_known or self._known.goes_alone(batch[0].digest, now):
+            return max(least, 10 * expected)
+        return 4 * least  # the first ones may have to warm something up
+
     def _judge_batch(self, worker: _Worker[Item], batch: list[Entry[Item]]) -> None:
         def wanted(start: int, end: int) -> bool:
             return not all(entry.abandoned for entry in batch[start:end])
@@ -420,6 +457,8 @@ class Batcher(Generic[Item]):
         # SystemExit says nothing about the process here, unlike in the main thread: nothing passes.
         items = [entry.item for entry in batch]
         failed: list[bytes] = []
+        if self._watch is not None:
+            self._watch.run([entry.digest for entry in batch])
         began = self._clock()
         for start, answers in judge(self._classifier, items, name=self.name, wanted=wanted):
             some = batch[start : start + len(answers)]
@@ -430,6 +469,8 @@ class Batcher(Generic[Item]):
                     self._rated = self._clock()
                     self._rate = self._rate.after(self._units(batch), self._rated - began)
                 self._queue.finish(some, answers)
+        if self._watch is not None:
+            self._watch.run([])
         if failed:
             with self._changed:
                 self._known.blame(failed, of=len(batch), now=self._clock())

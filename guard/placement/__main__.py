@@ -1,0 +1,10 @@
+"""``python -m guard.placement FOLDER``: the model server. Whoever keeps it starts it; it is no command for people."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from guard.placement.server import main
+
+main(Path(sys.argv[1]))
