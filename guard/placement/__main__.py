@@ -7,4 +7,5 @@ from pathlib import Path
 
 from guard.placement.server import main
 
-main(Path(sys.argv[1]))
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import shutil
 import socket
 import subprocess
@@ -64,6 +65,7 @@ class Keeper:
     """Keeps one model server, in a folder of its own, from `start` to `close`."""
 
     def __init__(self) -> None:
+        self._owner = os.getpid()
         self._folder = Path(tempfile.mkdtemp(prefix="guard-models-"))  # only its user may enter
         self._key = new_key()
         self._strikes = Strikes()
@@ -89,7 +91,9 @@ class Keeper:
         return self
 
     def close(self) -> None:
-        """End the server. Safe to repeat."""
+        """End the server, unless this is a forked child: it is its parent's. Safe to repeat."""
+        if os.getpid() != self._owner:
+            return
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join(_CLOSE_S)
