@@ -38,8 +38,11 @@ MOST_STUCK_THREADS = 4
 
 _LONGEST_TIMER = 86_400.0
 """Seconds; event loops refuse timers without end."""
-_SAFE_PART = 0.9
-"""The part of the time up to its deadline that a call may be foretold to take: estimates are not exact."""
+_SAFE_PART = 0.7
+"""The part of the time up to its deadline that a call may be foretold to take.
+
+Estimates are not exact, and where more comes than can be judged, those that are admitted come as late as they may.
+"""
 _LONGEST_RETRY_S = 60.0
 _STALE_S = 1.0
 """Seconds without a batch after which an estimate refuses nobody: else one that is wrong would never be mended."""
@@ -312,7 +315,7 @@ class Batcher(Generic[Item]):
         if terms.scope is not None and mark:
             entry.key = terms.scope, mark
         if self._known.goes_alone(mark, now):
-            entry.cost = max(entry.cost, self._budget())
+            entry.cost = max(entry.cost, self._classifier.largest_batch or self._classifier.batch_cost)
 
     # With the lock held
 
@@ -353,8 +356,10 @@ class Batcher(Generic[Item]):
 
     def _budget(self) -> int:
         """The cost of one batch, as tuned so far."""
-        least, most = self._classifier.batch_cost, self._classifier.largest_batch
-        return least if most is None else self._rate.budget(least, most)
+        cost, largest = self._classifier.batch_cost, self._classifier.largest_batch
+        if not self._rate.is_known:
+            return cost
+        return self._rate.budget(cost, largest) if largest is not None else self._rate.budget(1, cost)
 
     def _error(self, detail: str) -> Failure:
         return Failure(self.name, FailureKind.ERROR, detail)
@@ -426,7 +431,8 @@ class Batcher(Generic[Item]):
             while not worker.retired:
                 now = self._clock()
                 budget = self._budget()
-                taken = self._queue.take(now, budget)
+                self._queue.fixed = self._rate.fixed
+                taken = self._queue.take(now + self._hopeless(now), budget)
                 self._queue.finish(taken.expired, [Failure(self.name, FailureKind.TIMEOUT)] * len(taken.expired))
                 if taken.batch:
                     worker.batch = taken.batch
@@ -437,11 +443,18 @@ class Batcher(Generic[Item]):
                     self._batches += 1
                     self._items += len(taken.batch)
                     return taken.batch
+                if len(self._queue):  # those that were due first had all left
+                    continue
                 if self._closed:
                     return []
                 self._changed.wait()
             self._stuck -= 1
             return []
+
+    def _hopeless(self, now: float) -> float:
+        """Seconds within which what is due would be judged in vain: those of a batch, where several wait to be run."""
+        mean = self._rate.mean
+        return mean if self.backlog_s > 2 * mean and now < self._rated + _STALE_S else 0.0
 
     def _longest(self, batch: Sequence[Entry[Item]], expected: float, now: float) -> float:
         """Seconds that *batch* may take before it counts as stuck whatever its deadlines are."""

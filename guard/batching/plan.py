@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from math import log
 from operator import attrgetter
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 MOST_PADDING = 1.15
 """How many times its entries' own cost a batch may cost, where shorter ones are filled up to the longest."""
-_LOOKED_AT = 512
+_LOG_MOST_PADDING = log(MOST_PADDING)
+_LOOKED_AT = 64
 """Calls whose next entry is too unlike a batch to go with it, before the batch leaves without looking further."""
 
 
@@ -73,23 +75,32 @@ class Take(NamedTuple, Generic[E]):
 
 @dataclass(slots=True)
 class _Fill:
-    """How full a batch is; where it *pads*, all its entries cost what the longest does."""
+    """How full a batch is; where it *pads*, all its entries cost what the longest does.
+
+    *fixed* is what a batch costs besides, in the same units: for so much it is worth while to pad.
+    """
 
     budget: int
     pads: bool
+    fixed: int
     count: int = 0
     total: int = 0
     longest: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing fits any more."""
+        return (self.longest * (self.count + 1) if self.pads else self.total + 1) > self.budget and self.count > 0
 
     def fits(self, cost: int) -> bool:
         """Whether one more entry may go along. The first always may."""
         if not self.count:
             return True
-        total = self.total + cost
+        total, count = self.total + cost, self.count + 1
         if not self.pads:
             return total <= self.budget
-        padded = max(self.longest, cost) * (self.count + 1)
-        return padded <= self.budget and padded <= MOST_PADDING * total
+        padded = max(self.longest, cost) * count
+        return padded <= self.budget and padded + self.fixed * count <= MOST_PADDING * (total + self.fixed * count)
 
     def add(self, cost: int) -> None:
         self.count += 1
@@ -97,31 +108,50 @@ class _Fill:
         self.longest = max(self.longest, cost)
 
 
-def take(lines: Iterable[Line[E]], now: float, budget: int, *, pads: bool = False) -> Take[E]:
+def likeness(cost: int, fixed: int) -> int:
+    """A number that entries share which may be padded to each other, where a batch costs *fixed* besides."""
+    return int(log(cost + fixed) / _LOG_MOST_PADDING)
+
+
+def take(lines: Sequence[Line[E]], now: float, budget: int, *, pads: bool = False, fixed: int = 0) -> Take[E]:
     """Take entries that together cost at most *budget*, and at least one, from each of *lines* in turn.
 
     *lines* stand in the order in which they are due, and so does what is left of them. Turns go round until the next
     entry does not fit the budget. Where the classifier *pads* the entries of a batch to the longest, one that
     would waste too much is left for another batch, and the lines behind it have their turn; the line that is due first
     is always in it. Abandoned entries and those whose deadline has come are sorted out on the way; they cost nothing.
-    The work is that of the entries that leave, plus a little for each line; entries that stay are not looked at.
     """
-    ring = deque(lines)
+    taken, turned = pick(lines, now, budget, pads=pads, fixed=fixed)
+    return taken._replace(rest=sorted((*taken.rest, *turned), key=due_at))
+
+
+def pick(
+    lines: Sequence[Line[E]], now: float, budget: int, *, pads: bool = False, fixed: int = 0
+) -> tuple[Take[E], list[Line[E]]]:
+    """What `take` does, with those lines apart that had a turn and are not through.
+
+    The work is that of the entries that leave; lines that stay are copied, not looked at.
+    """
     taken: Take[E] = Take([], [], [], [])
-    share = budget // max(1, len(ring))
-    fill = _Fill(budget, pads)
+    share = budget // max(1, len(lines))
+    fill = _Fill(budget, pads, fixed)
     passed: list[Line[E]] = []
-    while ring:
-        line, spent = _turn(ring.popleft(), now, share, fill, taken)
-        if line.start == len(line.entries):
-            continue
-        if spent:
-            ring.append(line._replace(due=now + line.patience))
-            continue
-        passed.append(line)
-        if not pads or len(passed) == _LOOKED_AT:
-            break
-    return taken._replace(rest=sorted((*passed, *ring), key=due_at))
+    turned: deque[Line[E]] = deque()
+    at = 0
+    while at < len(lines) and not fill.is_full and len(passed) < (_LOOKED_AT if pads else 1):
+        line, spent = _turn(lines[at], now, share, fill, taken)
+        at += 1
+        if line.start < len(line.entries):
+            if spent:
+                turned.append(line._replace(due=now + line.patience))
+            else:
+                passed.append(line)
+    full: list[Line[E]] = []
+    while turned and at == len(lines) and not fill.is_full and not (passed or (full and not pads)):
+        line, spent = _turn(turned.popleft(), now, share, fill, taken)
+        if line.start < len(line.entries):
+            (turned if spent else full).append(line)
+    return taken._replace(rest=[*passed, *lines[at:]]), [*full, *turned]
 
 
 def _turn(line: Line[E], now: float, share: int, fill: _Fill, taken: Take[E]) -> tuple[Line[E], int]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from bisect import bisect_right
+from bisect import bisect_right, insort_right
 from collections import defaultdict
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Generic
 
 from guard.batching.answers import Answer, Item
 from guard.batching.cache import Key
-from guard.batching.plan import Line, Take, ahead, due_at, take
+from guard.batching.plan import Line, Take, ahead, due_at, likeness, pick
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -70,12 +70,17 @@ class Entry(Generic[Item]):
 
 
 class Queue(Generic[Item]):
-    """The calls that wait, each with its entries. *pending_cost* counts all not abandoned, those taken too."""
+    """The calls that wait, each with its entries. *pending_cost* counts all not abandoned, those taken too.
+
+    Where the classifier *pads*, calls stand apart by what their next entry costs, so that like is found with like.
+    *fixed* is what a batch costs besides its entries.
+    """
 
     def __init__(self, *, pads: bool = False) -> None:
         self.pending_cost = 0
+        self.fixed = 0
         self._pads = pads
-        self._lines: list[Line[Entry[Item]]] = []
+        self._alike: dict[int, list[Line[Entry[Item]]]] = {}
         self._length = 0
         self._sweep_at = _FEW
         self._leaders: dict[Key, Entry[Item]] = {}
@@ -87,14 +92,7 @@ class Queue(Generic[Item]):
     def add(self, entries: Sequence[Entry[Item]]) -> None:
         """Put the *entries* of one call where that is due."""
         if self._length >= self._sweep_at:
-            # Else callers that come and go while a thread hangs would fill the memory with what nobody waits for.
-            swept = (
-                line._replace(entries=[entry for entry in line.waiting if not entry.abandoned], start=0)
-                for line in self._lines
-            )
-            self._lines = [line for line in swept if line.entries]
-            self._length = sum(len(line.entries) for line in self._lines)
-            self._sweep_at = max(_FEW, 2 * self._length)
+            self._sweep()
         leading = [entry for entry in entries if not self._joins(entry)]
         if not leading:
             return
@@ -105,10 +103,24 @@ class Queue(Generic[Item]):
             rest += entry.cost
             entry.rest = rest
         call = leading[0].call
-        line = Line(leading, 0, call.due, call.patience)
-        self._lines.insert(bisect_right(self._lines, call.due, key=due_at), line)
+        self._put(Line(leading, 0, call.due, call.patience))
         self._length += len(leading)
         self.pending_cost += rest
+
+    def _put(self, line: Line[Entry[Item]]) -> None:
+        alike = likeness(line.entries[line.start].cost, self.fixed) if self._pads else 0
+        insort_right(self._alike.setdefault(alike, []), line, key=due_at)
+
+    def _sweep(self) -> None:
+        """Forget what nobody waits for: else callers that come and go while a thread hangs would fill the memory."""
+        lines = [line for lines in self._alike.values() for line in lines]
+        self._alike, self._length = {}, 0
+        for line in lines:
+            waiting = [entry for entry in line.waiting if not entry.abandoned]
+            if waiting:
+                self._put(line._replace(entries=waiting, start=0))
+                self._length += len(waiting)
+        self._sweep_at = max(_FEW, 2 * self._length)
 
     def _joins(self, entry: Entry[Item]) -> bool:
         """Have *entry* follow an identical one that is judged as soon as it would be itself, if there is one.
@@ -129,15 +141,21 @@ class Queue(Generic[Item]):
         return True
 
     def take(self, now: float, budget: int) -> Take[Entry[Item]]:
-        """Remove and return what `plan.take` says."""
-        taken = take(self._lines, now, budget, pads=self._pads)
-        self._lines = taken.rest
+        """Remove and return what `plan.take` says: of those alike among whom somebody is due first."""
+        if not self._alike:
+            return Take([], [], [], [])
+        alike = min(self._alike, key=lambda one: self._alike[one][0].due)
+        taken, turned = pick(self._alike.pop(alike), now, budget, pads=self._pads, fixed=self.fixed)
+        if taken.rest:
+            self._alike[alike] = taken.rest
+        for line in turned:
+            self._put(line)
         self._length -= len(taken.batch) + len(taken.expired) + len(taken.abandoned)
         return taken
 
     def ahead(self, cost: int, due: float) -> int:
         """About what is judged before a call of *cost* that is *due* then; entries that were taken are not counted."""
-        before = self._lines[: bisect_right(self._lines, due, key=due_at)]
+        before = (line for lines in self._alike.values() for line in lines[: bisect_right(lines, due, key=due_at)])
         return ahead(((line.entries[line.start].rest, line.entries[line.start].cost) for line in before), cost)
 
     def settle(self, entries: Iterable[Entry[Item]], answers: Iterable[Answer]) -> None:
@@ -162,8 +180,8 @@ class Queue(Generic[Item]):
 
     def settle_all(self, answer: Answer) -> None:
         """Give every entry that waits here the same *answer*, and forget them."""
-        entries = [entry for line in self._lines for entry in line.waiting]
-        self._lines, self._length = [], 0
+        entries = [entry for lines in self._alike.values() for line in lines for entry in line.waiting]
+        self._alike, self._length = {}, 0
         self.finish(entries, [answer] * len(entries))
 
     def _hear(

@@ -6,15 +6,18 @@ counting most, so that the estimate follows a machine that becomes slower or fas
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 
-_FORGET = 0.97
-"""What a batch counts for when one more has come: the last thirty or so make the estimate."""
+_FORGET = 0.95
+"""What a batch counts for when one more has come: the last twenty or so make the estimate."""
 _ENOUGH = 2.5
 """Batches, as they count, before an estimate is given."""
 _MOST_SURPRISE = 4.0
+_MOST_FIXED = 1 << 20
 _PAUSE_S = 0.002
+_HOP_S = 0.0001
+"""What a batch costs in any case: two threads wake each other."""
 _FIXED_PART = 0.05
 """A batch is large enough when what it costs whatever its size is this part of it."""
 
@@ -28,6 +31,11 @@ class Rate:
     y: float = 0.0
     xx: float = 0.0
     xy: float = 0.0
+    fit: tuple[float, float] = field(init=False)
+    """``fixed, each``: neither is negative. Where all batches cost the same, nothing is fixed."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fit", self._fitted())
 
     def after(self, cost: int, seconds: float) -> Rate:
         """The rate once a batch of *cost* has taken *seconds*.
@@ -36,7 +44,7 @@ class Rate:
         next batches say so too.
         """
         if self.is_known:
-            fixed, each = self.fit()
+            fixed, each = self.fit
             seconds = min(seconds, _MOST_SURPRISE * (fixed + each * cost) + _PAUSE_S)
         return Rate(
             self.weight * _FORGET + 1,
@@ -51,8 +59,7 @@ class Rate:
         """Whether enough batches were seen to say anything."""
         return self.weight >= _ENOUGH and self.y > 0
 
-    def fit(self) -> tuple[float, float]:
-        """``fixed, each``: neither is negative. Where all batches cost the same, nothing is fixed."""
+    def _fitted(self) -> tuple[float, float]:
         if not self.x:
             return 0.0, 0.0
         spread = self.weight * self.xx - self.x * self.x
@@ -65,11 +72,22 @@ class Rate:
                 return self.y / self.weight, 0.0
         return 0.0, self.y / self.x
 
+    @property
+    def mean(self) -> float:
+        """Seconds that batches took on average; 0 as long as nothing is known."""
+        return self.y / self.weight if self.is_known else 0.0
+
+    @property
+    def fixed(self) -> int:
+        """What a batch costs whatever is in it, in units of cost; 0 as long as nothing is known."""
+        fixed, each = self.fit
+        return min(_MOST_FIXED, round(fixed / each)) if self.is_known and each else 0
+
     def seconds(self, cost: int, budget: int) -> float:
         """What batches of at most *budget* that together cost *cost* will take; 0 as long as nothing is known."""
         if cost <= 0 or not self.is_known:
             return 0.0
-        fixed, each = self.fit()
+        fixed, each = self.fit
         return fixed * ceil(cost / max(1, budget)) + each * cost
 
     def budget(self, least: int, most: int) -> int:
@@ -77,9 +95,8 @@ class Rate:
 
         Larger ones are no quicker by the item, and whoever is in one waits for all of it.
         """
-        if not self.is_known:
-            return least
-        fixed, each = self.fit()
+        fixed, each = self.fit
         if not each:
-            return most if fixed else least
+            return most
+        fixed = max(fixed, _HOP_S)
         return int(min(most, max(least, fixed * (1 - _FIXED_PART) / (_FIXED_PART * each))))

@@ -29,7 +29,7 @@ def error(detail: str) -> Failure:
 
 
 def found(item: str) -> list[Finding]:
-    return [Finding("toxicity", len(item) / 100)]
+    return [Finding("toxicity", len(item) / 10_000)]
 
 
 class Gate(Classifier[str]):
@@ -718,18 +718,18 @@ def test_s42_a_call_that_cannot_be_judged_in_time_is_refused_at_once():
         async with asyncio.TaskGroup() as group:
             group.create_task(shared.submit(["hang"], clock.now + 100))
             await reached(lambda: len(gate.batches) == 6)
-            waiting = [group.create_task(shared.submit(["y" * 100], clock.now + 10)) for _ in range(80)]
-            await reached(lambda: shared.stats.queued == 80)  # eight seconds of work
+            waiting = [group.create_task(shared.submit(["y" * 100], clock.now + 10)) for _ in range(60)]
+            await reached(lambda: shared.stats.queued == 60)  # six seconds of work
             (refused,) = await shared.submit(["z" * 2000], clock.now + 10)
             assert refused == OVERLOAD
             assert isinstance(refused, Failure)
-            assert refused.retry_after_s == pytest.approx(1.0, abs=0.05)  # 8 s and 2 s of work, and 9 s to do it in
+            assert refused.retry_after_s == pytest.approx(1.0, abs=0.05)  # 6 s and 2 s of work, and 7 s to do it in
             assert shared.stats.refused == 1
-            assert shared.stats.backlog_s == pytest.approx(8.0, rel=0.01)
+            assert shared.stats.backlog_s == pytest.approx(6.0, rel=0.01)
             short = group.create_task(shared.submit(["u" * 10], clock.now + 8))  # due before the others
-            await reached(lambda: shared.stats.queued == 81)
+            await reached(lambda: shared.stats.queued == 61)
             gate.release.set()
-        assert [task.result() for task in waiting] == [[found("y" * 100)]] * 80
+        assert [task.result() for task in waiting] == [[found("y" * 100)]] * 60
         assert short.result() == [found("u" * 10)]
 
     run(main())
@@ -851,3 +851,24 @@ def test_items_of_like_length_share_a_batch_where_a_classifier_pads():
     run(main())
 
     assert [list(map(len, batch)) for batch in gate.batches] == [[4], [100] * 3, [10] * 3]
+
+
+def test_calls_that_left_do_not_hide_others_that_are_unlike_them():
+    gate = Padding()
+
+    async def main() -> None:
+        shared = batcher(gate)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(shared.submit(["hang"], soon(5)))
+            await reached(lambda: len(gate.batches) == 1)
+            gone = [group.create_task(shared.submit(["x" * 10], soon(5))) for _ in range(3)]
+            await reached(lambda: shared.stats.queued == 3)
+            other = group.create_task(shared.submit(["x" * 1000], soon(5)))
+            await reached(lambda: shared.stats.queued == 4)
+            for one in gone:
+                one.cancel()
+            await reached(lambda: all(one.cancelled() for one in gone))
+            gate.release.set()
+        assert other.result() == [found("x" * 1000)]
+
+    run(main())
