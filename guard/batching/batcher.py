@@ -421,8 +421,13 @@ class Batcher(Generic[Item]):
 
     def _run(self, worker: _Worker[Item]) -> None:
         while batch := self._next_batch(worker):
+            began = self._clock()
             with worker.model:
-                self._judge_batch(worker, batch)
+                at_once = self._judge_batch(batch)
+            # Told after the model is free again: whoever hears it may ask on the spot.
+            if at_once is not None:
+                self._learn_rate(worker, batch, at_once, self._clock() - began)
+                self._tell(batch, at_once)
 
     def _next_batch(self, worker: _Worker[Item]) -> list[Entry[Item]]:
         """What to judge next, as soon as there is something; nothing when the thread is to end."""
@@ -463,30 +468,46 @@ class Batcher(Generic[Item]):
             return max(least, 10 * expected)
         return 4 * least  # the first ones may have to warm something up
 
-    def _judge_batch(self, worker: _Worker[Item], batch: list[Entry[Item]]) -> None:
+    def _judge_batch(self, batch: list[Entry[Item]]) -> list[Answer] | None:
+        """The answers, if they came at once; else each was told as soon as it was known."""
+
         def wanted(start: int, end: int) -> bool:
             return not all(entry.abandoned for entry in batch[start:end])
 
-        # SystemExit says nothing about the process here, unlike in the main thread: nothing passes.
-        items = [entry.item for entry in batch]
-        failed: list[bytes] = []
         if self._watch is not None:
             self._watch.run([entry.digest for entry in batch])
-        began = self._clock()
+        # SystemExit says nothing about the process here, unlike in the main thread: nothing passes.
+        items = [entry.item for entry in batch]
+        at_once: list[Answer] | None = None
+        failed: list[bytes] = []
         for start, answers in judge(self._classifier, items, name=self.name, wanted=wanted):
-            some = batch[start : start + len(answers)]
-            with self._changed:
-                ill = list(self._known.learn(some, answers))
-                failed += ill
-                if len(some) == len(batch) and not ill and not worker.retired:
-                    self._rated = self._clock()
-                    self._rate = self._rate.after(self._units(batch), self._rated - began)
-                self._queue.finish(some, answers)
+            if len(answers) == len(batch):
+                at_once = answers
+            else:
+                self._tell(batch[start : start + len(answers)], answers)
+            failed += [
+                entry.digest for entry, one in zip(batch[start:], answers, strict=False) if isinstance(one, Failure)
+            ]
         if self._watch is not None:
             self._watch.run([])
         if failed:
             with self._changed:
                 self._known.blame(failed, of=len(batch), now=self._clock())
+        return at_once
+
+    def _tell(self, entries: Sequence[Entry[Item]], answers: Sequence[Answer]) -> None:
+        with self._changed:
+            self._known.learn(entries, answers)
+            self._queue.finish(entries, answers)
+
+    def _learn_rate(
+        self, worker: _Worker[Item], batch: Sequence[Entry[Item]], answers: Sequence[Answer], seconds: float
+    ) -> None:
+        """Take *batch* for what it shows, unless something was wrong with it: a failure may come at once, or late."""
+        if worker.retired or any(isinstance(answer, Failure) for answer in answers):
+            return
+        self._rated = self._clock()
+        self._rate = self._rate.after(self._units(batch), seconds)
 
     def _units(self, batch: Sequence[Entry[Item]]) -> int:
         """What the model does for *batch*, in its units."""

@@ -15,7 +15,7 @@ from guard.content import View
 from guard.decision import Failure, FailureKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
     from guard.batching.answers import Answer
@@ -152,11 +152,10 @@ class Known:
         """Whether the item of *digest* should have a batch of its own."""
         return self._suspects.goes_alone(digest, now)
 
-    def learn(self, entries: Iterable[Entry[Any]], answers: Iterable[Answer]) -> Iterator[bytes]:
-        """Remember what was found, and give the digests of items that failed."""
+    def learn(self, entries: Iterable[Entry[Any]], answers: Iterable[Answer]) -> None:
+        """Remember what was found, and forget what was suspected of whatever was judged."""
         for entry, answer in zip(entries, answers, strict=True):
             if isinstance(answer, Failure):
-                yield entry.digest
                 continue
             if entry.digest:
                 self._suspects.clear(entry.digest)
