@@ -17,14 +17,13 @@ import asyncio
 import threading
 import time
 from dataclasses import dataclass, field
-from math import inf
 from typing import TYPE_CHECKING, Generic, Protocol
 
 from guard.batching import forks
 from guard.batching.answers import INTERRUPTS, Answer, Item, judge
 from guard.batching.cache import Known, digest, new_key
+from guard.batching.pace import Pace
 from guard.batching.queue import Call, Entry, Queue
-from guard.batching.rate import Rate
 from guard.batching.terms import ALONE, Keyed, Terms
 from guard.decision import Failure, FailureKind
 
@@ -44,9 +43,6 @@ _SAFE_PART = 0.7
 Estimates are not exact, and where more comes than can be judged, those that are admitted come as late as they may.
 """
 _LONGEST_RETRY_S = 60.0
-_STALE_S = 1.0
-"""Seconds without a batch after which an estimate refuses nobody: else one that is wrong would never be mended."""
-_TUNING_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +129,7 @@ class Batcher(Generic[Item]):
         self._closed = False
         self._batches = self._items = self._inline = self._refused = 0
         self._digest_key = digest_key or new_key()
-        self._rate = Rate()
-        self._rated = clock()
+        self._pace = Pace(classifier, clock)
         forks.begin(self)
 
     def begin(self) -> None:
@@ -152,18 +147,8 @@ class Batcher(Generic[Item]):
         return digest(source, self._digest_key)
 
     def tune(self, item: Item) -> None:
-        """Learn how long batches take: run larger and larger ones of *item*, for a second at most. Blocks."""
-        largest = self._classifier.largest_batch
-        if largest is None:
-            return
-        cost, end = max(1, self._classifier.cost(item)), self._clock() + _TUNING_S
-        count = 1
-        while count == 1 or (count * cost <= largest and self._clock() < end):
-            for _ in range(2):
-                began = self._clock()
-                self._classifier.classify([item] * count)
-                self._rate = self._rate.after(count * cost, self._clock() - began)
-            count *= 2
+        """See what batches of *item* take, before there are any: for a second at most. Blocks."""
+        self._pace.tune(item)
 
     async def submit(self, items: Sequence[Item | Keyed[Item]], deadline: float, terms: Terms = ALONE) -> list[Answer]:
         """The findings of each item, or why there are none: same length, same order.
@@ -209,13 +194,13 @@ class Batcher(Generic[Item]):
                 self._queue.pending_cost,
                 self._stuck,
                 round(self.backlog_s, 3),
-                self._budget(),
+                self._pace.budget,
             )
 
     @property
     def backlog_s(self) -> float:
         """About how many seconds all that is admitted and not answered will take."""
-        return self._rate.seconds(self._queue.pending_cost, self._budget())
+        return self._pace.seconds(self._queue.pending_cost)
 
     def suspect(self, digests: Sequence[bytes]) -> None:
         """Strike items that did harm elsewhere: see `guard.batching.cache.Suspects`."""
@@ -315,9 +300,9 @@ class Batcher(Generic[Item]):
         if terms.scope is not None and mark:
             entry.key = terms.scope, mark
         if self._known.goes_alone(mark, now):
-            entry.cost = max(entry.cost, self._classifier.largest_batch or self._classifier.batch_cost)
+            entry.cost = max(entry.cost, self._pace.largest)
 
-    # With the lock held
+    # With the lock held: who is admitted
 
     def _refusal(self, cost: int, deadline: float, now: float) -> Failure | None:
         """Why nothing of *cost* can be admitted now, if so."""
@@ -329,19 +314,19 @@ class Batcher(Generic[Item]):
             return Failure(self.name, FailureKind.TIMEOUT)
         if self._queue.pending_cost + cost > self._max_pending_cost:
             self._refused += 1
-            return Failure(self.name, FailureKind.OVERLOAD, retry_after_s=self._rate.seconds(cost, self._budget()))
+            return Failure(self.name, FailureKind.OVERLOAD, retry_after_s=self._pace.seconds(cost))
         return None
 
     def _overload(
         self, entries: Sequence[Entry[Item]], digests: Sequence[bytes], deadline: float, now: float
     ) -> Failure | None:
         """The refusal of a call that would not be through at its *deadline*, if it is one."""
-        if not self._queue.pending_cost and now > self._rated + _STALE_S:
+        if not self._queue.pending_cost and self._pace.is_stale(now):
             return None
         marked = dict(zip(digests, entries, strict=True)) if digests and all(digests) else {}
         cost = sum(entry.cost for entry in marked.values() or entries)  # identical ones are judged once
         most = _SAFE_PART * (deadline - now)
-        if self._rate.seconds(self._queue.pending_cost + cost, self._budget()) <= most:
+        if self._pace.seconds(self._queue.pending_cost + cost) <= most:
             return None
         too_long = self._wait(cost, entries[0].call.due, now) - most
         if too_long <= 0:
@@ -352,14 +337,7 @@ class Batcher(Generic[Item]):
     def _wait(self, cost: int, due: float, now: float) -> float:
         """About how many seconds a call of *cost* that comes now and is *due* then would take."""
         running = max(0.0, self._worker.ends - now) if self._worker is not None and self._worker.batch else 0.0
-        return running + self._rate.seconds(self._queue.ahead(cost, due) + cost, self._budget())
-
-    def _budget(self) -> int:
-        """The cost of one batch, as tuned so far."""
-        cost, largest = self._classifier.batch_cost, self._classifier.largest_batch
-        if not self._rate.is_known:
-            return cost
-        return self._rate.budget(cost, largest) if largest is not None else self._rate.budget(1, cost)
+        return running + self._pace.seconds(self._queue.ahead(cost, due) + cost)
 
     def _error(self, detail: str) -> Failure:
         return Failure(self.name, FailureKind.ERROR, detail)
@@ -383,7 +361,7 @@ class Batcher(Generic[Item]):
         if wait > 0:
             loop.call_later(wait, self._look_again, loop, running)
 
-    # With the lock held
+    # With the lock held: the model thread
 
     def _retire_if_stuck(self, now: float) -> float:
         """Give up a worker whose batch is due; else the seconds until it may be."""
@@ -394,7 +372,7 @@ class Batcher(Generic[Item]):
             return worker.due - now
         worker.retired = True
         self._stuck += 1
-        self._known.strike([entry.digest for entry in worker.batch], now)
+        self._known.strike([entry.digest for entry in worker.batch], now, alone=len(worker.batch) == 1)
         if self._watch is not None:
             self._watch.stuck([entry.digest for entry in worker.batch])
         self._worker = None
@@ -435,16 +413,18 @@ class Batcher(Generic[Item]):
             worker.batch = []
             while not worker.retired:
                 now = self._clock()
-                budget = self._budget()
-                self._queue.fixed = self._rate.fixed
-                taken = self._queue.take(now + self._hopeless(now), budget)
+                self._queue.fixed = self._pace.fixed
+                soon = now + self._pace.hopeless_s(self._queue.pending_cost, now)
+                taken = self._queue.take(soon, self._pace.budget)
                 self._queue.finish(taken.expired, [Failure(self.name, FailureKind.TIMEOUT)] * len(taken.expired))
                 if taken.batch:
                     worker.batch = taken.batch
                     worker.due = max(min(entry.deadline for entry in taken.batch), now + self._stuck_after)
-                    worker.ends = now + self._rate.seconds(self._units(taken.batch), budget)
+                    worker.ends = now + self._pace.seconds(self._units(taken.batch))
                     if self._watch is not None:
-                        worker.due = min(worker.due, now + self._longest(taken.batch, worker.ends - now, now))
+                        suspect = self._known.goes_alone(taken.batch[0].digest, now)
+                        longest = self._pace.longest_s(worker.ends - now, self._watch.hangs_after, suspect=suspect)
+                        worker.due = min(worker.due, now + longest)
                     self._batches += 1
                     self._items += len(taken.batch)
                     return taken.batch
@@ -455,18 +435,6 @@ class Batcher(Generic[Item]):
                 self._changed.wait()
             self._stuck -= 1
             return []
-
-    def _hopeless(self, now: float) -> float:
-        """Seconds within which what is due would be judged in vain: those of a batch, where several wait to be run."""
-        mean = self._rate.mean
-        return mean if self.backlog_s > 2 * mean and now < self._rated + _STALE_S else 0.0
-
-    def _longest(self, batch: Sequence[Entry[Item]], expected: float, now: float) -> float:
-        """Seconds that *batch* may take before it counts as stuck whatever its deadlines are."""
-        least = self._watch.hangs_after if self._watch is not None else inf
-        if self._rate.is_known or self._known.goes_alone(batch[0].digest, now):
-            return max(least, 10 * expected)
-        return 4 * least  # the first ones may have to warm something up
 
     def _judge_batch(self, batch: list[Entry[Item]]) -> list[Answer] | None:
         """The answers, if they came at once; else each was told as soon as it was known."""
@@ -506,8 +474,8 @@ class Batcher(Generic[Item]):
         """Take *batch* for what it shows, unless something was wrong with it: a failure may come at once, or late."""
         if worker.retired or any(isinstance(answer, Failure) for answer in answers):
             return
-        self._rated = self._clock()
-        self._rate = self._rate.after(self._units(batch), seconds)
+        with self._changed:
+            self._pace.learn(self._units(batch), seconds)
 
     def _units(self, batch: Sequence[Entry[Item]]) -> int:
         """What the model does for *batch*, in its units."""

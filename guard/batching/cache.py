@@ -100,9 +100,10 @@ class Suspects:
         self._for_s = for_s
         self._struck: OrderedDict[bytes, tuple[int, float]] = OrderedDict()
 
-    def strike(self, digest: bytes, now: float) -> None:
-        """The item of *digest* did harm."""
-        count = self._count(digest, now) + 1
+    def strike(self, digest: bytes, now: float, *, alone: bool = True) -> None:
+        """The item of *digest* did harm; or another that was judged with it, unless it was *alone*."""
+        before = self._count(digest, now)
+        count = before + 1 if alone else max(1, before)
         self._struck[digest] = count, now + self._for_s
         self._struck.move_to_end(digest)
         if len(self._struck) > _MOST_SUSPECTS:
@@ -167,8 +168,8 @@ class Known:
         if len(failed) < of or (of == 1 and self._suspects.goes_alone(failed[0], now)):
             self.strike(failed, now)
 
-    def strike(self, digests: Iterable[bytes], now: float) -> None:
-        """The items of *digests*, as far as they have some, did harm."""
+    def strike(self, digests: Iterable[bytes], now: float, *, alone: bool = True) -> None:
+        """The items of *digests*, as far as they have some, did harm: each of them, or one of all."""
         for digest in digests:
             if digest:
-                self._suspects.strike(digest, now)
+                self._suspects.strike(digest, now, alone=alone)

@@ -87,6 +87,14 @@ def test_an_item_that_did_harm_once_goes_alone_and_twice_is_not_run():
     assert not suspects.goes_alone(b"2", 1)
 
 
+def test_an_item_is_not_refused_for_what_its_neighbours_may_have_done():
+    suspects = Suspects()
+    for now in range(5):
+        suspects.strike(b"1", now, alone=False)
+    assert suspects.goes_alone(b"1", 5)
+    assert not suspects.is_refused(b"1", 5)
+
+
 def test_a_strike_lapses_with_time_or_when_the_item_is_judged_after_all():
     suspects = Suspects(for_s=60)
     suspects.strike(b"1", now=0)

@@ -18,6 +18,7 @@ from PIL import Image
 
 from guard import registry, taxonomy
 from guard.batching import Batcher
+from guard.batching.pace import Pace
 from guard.classifier import Classifier, Readable, Unreadable
 from guard.content import AudioPart, ImagePart, Modality, View
 from guard.finding import Finding
@@ -237,7 +238,7 @@ def test_findings_are_the_same_however_the_batches_of_the_engine_fall(key: str):
     for budget in (1, max(map(classifier.cost, items)), 10**9):
         _forget(classifier)
         batcher = Batcher(classifier, name="it", max_pending_cost=10**12)
-        batcher._budget = lambda budget=budget: budget  # type: ignore[method-assign]
+        batcher._pace = _Steady(classifier, budget)
 
         async def ask(batcher: Batcher[Any] = batcher) -> list[Any]:
             calls = [batcher.submit(items[place:] + items[:place], time.monotonic() + 60) for place in range(4)]
@@ -247,6 +248,21 @@ def test_findings_are_the_same_however_the_batches_of_the_engine_fall(key: str):
             expected = [alone(key, (place + n) % len(items)) for n in range(len(items))]
             assert [scored(one) for one in answers] == [scored(one) for one in expected]
         batcher.close()
+
+
+class _Steady(Pace):
+    """Always the same budget, and nothing is ever expected to take any time."""
+
+    def __init__(self, classifier: Classifier[Any], budget: int) -> None:
+        super().__init__(classifier, time.monotonic)
+        self._steady = budget
+
+    @property
+    def budget(self) -> int:
+        return self._steady
+
+    def learn(self, cost: int, seconds: float) -> None:
+        """Nothing."""
 
 
 def _forget(classifier: Classifier[Any]) -> None:
