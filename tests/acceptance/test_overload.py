@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from guard.audit import State
 from tests.acceptance.conftest import Answer, House, house
 
 ITEM_S = 0.02
@@ -76,7 +77,10 @@ def test_s42_at_three_times_what_can_be_judged_as_much_is_answered_and_the_rest_
         assert len(good) / took >= 0.8 * peak
         assert max(good) <= 2 * DEADLINE + 0.3  # in and out
         assert len(good) + len(refused) == len(answers)
-        assert statistics.median(refused) <= 0.05
+        records = slow.records(len(answers) + 61)
+        shed = [record.timings["total"] for record in records if record.state is State.SHED]
+        assert len(shed) > len(answers) / 3
+        assert statistics.median(shed) <= 50  # in the gateway: the clients of this test share its interpreter
         assert statistics.median(told) <= 0.1
 
         time.sleep(1)
