@@ -7,9 +7,16 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import gateway, pii, quality, streaming, text as text_cost
+from benchmarks import batching, gateway, pii, quality, streaming, text as text_cost
 
-QUESTIONS = {"gateway": gateway, "pii": pii, "quality": quality, "streaming": streaming, "text": text_cost}
+QUESTIONS = {
+    "batching": batching,
+    "gateway": gateway,
+    "pii": pii,
+    "quality": quality,
+    "streaming": streaming,
+    "text": text_cost,
+}
 
 
 def main() -> int:

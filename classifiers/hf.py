@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Task = Literal["text", "tokens", "image"]
 _LEAST = 0.01
-_BUDGET = 4096
+_MOST_AT_ONCE = 65_536
 """Tokens that go through the model at once, padding included."""
 _FRAMES = 8
 _OVERLAP = 32
@@ -77,7 +77,8 @@ class Hf(Classifier[Any]):
     reads: Reads = "sentences"
     window: int | None = 4_000
     horizon = 200
-    batch_cost = _BUDGET
+    batch_cost = 1_024
+    largest_batch: int | None = _MOST_AT_ONCE
     pads = True
     version = "transformers-1"
     license = "the model's own"
@@ -89,7 +90,8 @@ class Hf(Classifier[Any]):
             self.version = f"transformers-1 {self.options.model}@{self.options.revision}"
         if self.options.task == "image":
             self.modalities = frozenset({Modality.IMAGE})
-            self.reads, self.window, self.batch_cost, self.pads = "whole", None, _FRAMES, False
+            self.reads, self.window, self.pads = "whole", None, False
+            self.batch_cost, self.largest_batch = _FRAMES, None
         elif self.options.task == "tokens":
             self.dilutes = False
 
@@ -138,7 +140,7 @@ class Hf(Classifier[Any]):
                 raise ValueError(msg)
             tokens = _torch.Tokens(tokenizer, model.config, most=options.max_tokens, overlap=_OVERLAP)
             self._sequences = _torch.Sequences(
-                self._model, self._device, tokens, independent=self._independent, budget=_BUDGET
+                self._model, self._device, tokens, independent=self._independent, budget=_MOST_AT_ONCE
             )
             self._sequences.scores([tokens.runs("warm up")])
 

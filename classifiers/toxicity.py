@@ -43,7 +43,7 @@ _NETWORKS = {
     "XLMRobertaForSequenceClassification",
 }
 _LEAST = 0.01
-_BUDGET = 4096
+_MOST_AT_ONCE = 65_536
 _OVERLAP = 32
 
 
@@ -72,7 +72,8 @@ class Toxicity(Classifier[tuple[Run, ...]]):
     reads: Reads = "sentences"
     window = 4_000
     horizon = 200
-    batch_cost = _BUDGET
+    batch_cost = 1_024
+    largest_batch: int | None = _MOST_AT_ONCE
     pads = True
     version = "detoxify-1"
     options: ToxicityOptions
@@ -121,7 +122,7 @@ class Toxicity(Classifier[tuple[Run, ...]]):
             self._categories = [CATEGORIES.get(name) for name in classes]
             tokens = _torch.Tokens(tokenizer, config, most=None, overlap=_OVERLAP)
             model = model.to(device, _torch.dtype_of(options.dtype)).eval()
-            self._sequences = _torch.Sequences(model, device, tokens, independent=True, budget=_BUDGET)
+            self._sequences = _torch.Sequences(model, device, tokens, independent=True, budget=_MOST_AT_ONCE)
             self._sequences.scores([tokens.runs("warm up")])
 
     def _checkpoint(self) -> dict[str, Any]:

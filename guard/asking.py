@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from guard.batching.answers import INTERRUPTS, NONSENSE
+from guard.batching.answers import INTERRUPTS, NONSENSE, Unread
+from guard.batching.terms import Keyed
 from guard.classifier import Unreadable
 from guard.content import View
 from guard.decision import Failure, FailureKind
@@ -33,26 +34,49 @@ class Prepared:
 
     def take_all(self, station: Station, readings: list[Reading]) -> None:
         """Prepare them all; where that fails, one by one, to learn which it is."""
-        prepare = station.classifier.prepare
+        prepare, digest = station.classifier.prepare, station.batcher.digest
         try:
             self.items = [prepare(reading.source) for reading in readings]
+            if station.batcher.shares:
+                sources = (reading.source for reading in readings)
+                self.items = [Keyed(item, digest(one)) for item, one in zip(self.items, sources, strict=True)]
         except INTERRUPTS:
             raise
         except BaseException:  # noqa: BLE001  as below
+            self.items = []
             for reading in readings:
                 self.take(station, reading)
         else:
             self.read = readings
 
+    def sorted_out(self, answers: Sequence[Answer]) -> list[Answer]:
+        """*answers* without those that say only where the model is that something cannot be read; it is noted here."""
+        if not any(isinstance(answer, Unread) for answer in answers):
+            return list(answers)
+        left: list[tuple[Reading, Any, Answer]] = []
+        for reading, item, answer in zip(self.read, self.items, answers, strict=True):
+            if isinstance(answer, Unread):
+                self.cannot_read(reading, answer.reason)
+            else:
+                left.append((reading, item, answer))
+        self.read, self.items = [one[0] for one in left], [one[1] for one in left]
+        return [one[2] for one in left]
+
+    def cannot_read(self, reading: Reading, reason: str) -> None:
+        """Note the parts that *reading* is of."""
+        source = reading.source
+        parts = {s.part for s in source.segments} if isinstance(source, View) else {reading.part}
+        parts = {reading.parts[number] for number in parts} if reading.parts else parts
+        self.unreadable |= dict.fromkeys(parts, reason)
+
     def take(self, station: Station, reading: Reading) -> None:
         """Prepare one reading."""
+        source, desk = reading.source, station.batcher
         try:
-            self.items.append(station.classifier.prepare(reading.source))
+            item = station.classifier.prepare(source)
+            self.items.append(Keyed(item, desk.digest(source)) if desk.shares else item)
         except Unreadable as error:
-            source = reading.source
-            parts = {s.part for s in source.segments} if isinstance(source, View) else {reading.part}
-            parts = {reading.parts[number] for number in parts} if reading.parts else parts
-            self.unreadable |= dict.fromkeys(parts, str(error))
+            self.cannot_read(reading, str(error))
         except INTERRUPTS:
             raise
         except BaseException as error:  # noqa: BLE001  a stranger's code: whatever it raises is a failure, never a pass

@@ -45,6 +45,11 @@ class Classifier(ABC, Generic[Item]):
 
     *window* is the longest text it wants at once, in characters (None: any length); longer text is cut by
     the pipeline into windows that overlap by *horizon*, the longest context that one finding needs.
+    *batch_cost* is the total cost of one batch, at most; a model that gains nothing by batches is given smaller ones.
+    Where the right one depends on the device, *largest_batch* is set: the budget is then tuned between the two when the
+    classifier is loaded, and while it works. A classifier that *pads* fills the items of a batch up to the longest, so
+    that a batch costs its longest times its number; like goes with like.
+
     *inline_cost* is the total cost below which `classify` is so quick (well under 100 µs) that it runs on the
     event loop itself instead of the model thread. *automatic* classifiers serve every policy with a rule on one of
     their categories; others only the policies that name them. Importing the module must be cheap: heavy libraries
@@ -70,6 +75,8 @@ class Classifier(ABC, Generic[Item]):
     dilutes: bool = True
     window: int | None = None
     batch_cost: int = 16_384
+    largest_batch: int | None = None
+    pads: bool = False
     inline_cost: int = 0
     automatic: ClassVar[bool] = True
     version: str = "1"

@@ -7,6 +7,7 @@
     upstream: {url: "http://127.0.0.1:9000/v1", api_key_env: UPSTREAM_KEY, timeout_s: 600}
     policies: policies/
     protocols: [a1111, my-generators/]
+    workers: 2
     audit: {sink: sqlite, path: guard-audit.db}
     vault: {scope: conversation, secret_env: GUARD_VAULT_SECRET, rotate_s: 86400}
     limits: {body_bytes: 10485760, judge_timeout_s: 10}
@@ -35,6 +36,7 @@ _ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[^:\[\]]+):([0-9]{1,5})")
 _URL = re.compile(r"https?://[^/\s?#]+[^\s?#]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MOST_RETRIES = 10
+PLACEMENTS = ("in-process", "process")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,10 @@ class GatewayConfig:
     admin: Address = Address("127.0.0.1", 8081)
     upstream: UpstreamConfig = UpstreamConfig()
     policies: str = ""
+    workers: int = 1
+    """Processes that answer requests."""
+    placement: str = "in-process"
+    """Where models run: ``in-process``, or ``process``, one server of their own that all workers share."""
     protocols: tuple[str, ...] = ()
     """Descriptions of generators' protocols besides the built-in ones: files, folders, or names of bundled ones."""
     audit: AuditConfig = AuditConfig()
@@ -188,13 +194,20 @@ def is_base_url(text: str) -> bool:
 
 
 def _config(root: Field) -> GatewayConfig:
-    known = ("listen", "admin", "upstream", "policies", "protocols", "audit", "vault", "limits", "tenants")
+    known = (
+        "listen", "admin", "workers", "placement", "upstream", "policies", "protocols", "audit", "vault", "limits",
+        "tenants",
+    )  # fmt: skip
     top = root.members(known)
     config = GatewayConfig()
     if "listen" in top:
         config = replace(config, listen=_address(top["listen"]))
     if "admin" in top:
         config = replace(config, admin=_address(top["admin"]))
+    if "workers" in top:
+        config = with_workers(config, top["workers"].whole(1))
+    if "placement" in top:
+        config = replace(config, placement=top["placement"].one_of(PLACEMENTS))
     if "upstream" in top:
         config = replace(config, upstream=_upstream(top["upstream"]))
     if "policies" in top:
@@ -210,6 +223,11 @@ def _config(root: Field) -> GatewayConfig:
     if "tenants" in top:
         config = replace(config, tenants=tuple(_tenant(name, f) for name, f in top["tenants"].entries().items()))
     return config
+
+
+def with_workers(config: GatewayConfig, workers: int) -> GatewayConfig:
+    """*config* with so many *workers*; several share their models unless `placement` says otherwise."""
+    return replace(config, workers=workers, placement="process" if workers > 1 else config.placement)
 
 
 def _address(value: Field) -> Address:

@@ -28,11 +28,15 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A classifier that did not answer, or answered nonsense. *detail* names an error type, never content."""
+    """A classifier that did not answer, or answered nonsense. *detail* names an error type, never content.
+
+    Of an overload, *retry_after_s* says in how many seconds there should be room again, as far as that is known.
+    """
 
     classifier: str
     kind: FailureKind = FailureKind.ERROR
     detail: str = ""
+    retry_after_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +112,12 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What is sent instead of content."""
+    """What is sent instead of content. *retry_after_s* says when to ask again, if that is worth while."""
 
     code: str
     message: str
     rules: tuple[str, ...] = ()
+    retry_after_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,28 +6,32 @@ One engine is shared by every policy and every caller. It knows nothing of conte
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from guard import registry, taxonomy
 from guard.batching.batcher import Batcher
 from guard.batching.pool import Pool, PoolClosed
+from guard.batching.terms import ALONE, Bound, Desk, Terms
 from guard.classifier import Classifier
+from guard.content import Modality, View
 from guard.policy.model import Policy, categories
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from guard.content import Direction, Modality
+    from guard.content import Direction
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+_SAMPLE = "A text as people write them, to see how long it takes. 一段普通的文字，用来测量需要多长时间。" * 4
 _CLOSE_S = 2.0
 """Seconds that closing waits for what is running, all threads together."""
 
@@ -42,22 +46,69 @@ class Catalog(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """A loaded classifier and its batcher."""
+    """A loaded classifier, and where it is asked."""
 
     name: str
     classifier: Classifier[Any]
-    batcher: Batcher[Any]
+    batcher: Desk
+
+
+class Placement(Protocol):
+    """Where models run: `InProcess`, or `guard.placement.Link`."""
+
+    def place(
+        self, name: str, options: Mapping[str, object], classifier: Classifier[Any]
+    ) -> tuple[Classifier[Any], Desk]:
+        """*classifier*, which is not loaded, where it will be asked. Blocks while it is loaded.
+
+        Raises:
+            WeightsError: it cannot be loaded.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of what is not any one classifier's."""
+
+
+class InProcess:
+    """Models run on threads of this process. *options* are those of every `Batcher`."""
+
+    def __init__(self, **options: Any) -> None:
+        self._options = {"max_pending_cost": 64_000_000, **options}
+
+    def place(
+        self, name: str, options: Mapping[str, object], classifier: Classifier[Any]
+    ) -> tuple[Classifier[Any], Desk]:
+        """Load *classifier* and tune its batches."""
+        began = time.monotonic()
+        classifier.load()
+        batcher = self.desk(name, options, classifier)
+        if classifier.largest_batch is not None and Modality.TEXT in classifier.modalities:
+            batcher.tune(classifier.prepare(View.of(_SAMPLE[: classifier.window])))
+        log.info("classifier loaded name=%s seconds=%.2f", name, time.monotonic() - began)
+        return classifier, batcher
+
+    def desk(self, name: str, options: Mapping[str, object], classifier: Classifier[Any]) -> Batcher[Any]:  # noqa: ARG002  another placement asks
+        """The batcher of a classifier that is loaded."""
+        return Batcher(classifier, name=name, **self._options)
+
+    def close(self) -> None:
+        """Nothing is left: batchers are closed one by one."""
 
 
 class Engine:
-    """Every classifier that some policy needs, loaded once. `ensure` blocks while it loads."""
+    """Every classifier that some policy needs, loaded once, where the *placement* says. `ensure` blocks while it loads.
 
-    def __init__(self, catalog: Catalog = registry, *, max_pending_cost: int = 64_000_000) -> None:
+    Names of classifiers and their options are looked up in the *catalog*.
+    """
+
+    def __init__(self, catalog: Catalog = registry, *, placement: Placement | None = None) -> None:
         self._catalog = catalog
+        self._placement = placement or InProcess()
         self._stations: dict[tuple[str, str], Station] = {}
         self._left_out: dict[tuple[str, str], Classifier[Any]] = {}
-        self._plans: dict[tuple[str, Direction], tuple[Station, ...]] = {}
-        self._max_pending_cost = max_pending_cost
+        self._plans: dict[tuple[str, Direction, Terms], tuple[Station, ...]] = {}
+        self.terms = ALONE
         # Pictures take long to decode, and strangers' code may hang: neither should keep the others waiting.
         self.text, self.media, self._own = Pool("text"), Pool("media"), Pool("work")
 
@@ -69,37 +120,61 @@ class Engine:
         """
         for policy in policies:
             for name, options in policy.needs.items():
-                key = _key(name, options)
-                if key in self._stations:
-                    continue
-                classifier = self._catalog.create(name, options)
-                if modalities is not None and modalities.isdisjoint(classifier.modalities):
-                    self._left_out[key] = classifier
-                    continue
-                began = time.monotonic()
-                classifier.load()
-                log.info("classifier loaded name=%s seconds=%.2f", name, time.monotonic() - began)
-                self.add(name, options, classifier)
+                self.load(name, options, modalities=modalities)
+
+    def load(
+        self, name: str, options: Mapping[str, object], *, modalities: frozenset[Modality] | None = None
+    ) -> Station | None:
+        """The station of classifier *name* with *options*, loaded if need be; None if it reads none of *modalities*.
+
+        Raises:
+            RegistryError, WeightsError: it cannot be had.
+        """
+        key = station_key(name, options)
+        if key in self._stations:
+            return self._stations[key]
+        classifier = self._catalog.create(name, options)
+        if modalities is not None and modalities.isdisjoint(classifier.modalities):
+            self._left_out[key] = classifier
+            return None
+        placed, desk = self._placement.place(name, options, classifier)
+        return self._add(Station(name, placed, desk), key)
 
     def add(self, name: str, options: Mapping[str, object], classifier: Classifier[Any]) -> None:
-        """Take in a classifier that is loaded already."""
-        batcher = Batcher(classifier, max_pending_cost=self._max_pending_cost, name=name)
-        self._stations[_key(name, options)] = Station(name, classifier, batcher)
-        self._left_out.pop(_key(name, options), None)
+        """Take in a classifier that is loaded already; it runs in this process."""
+        self._add(Station(name, classifier, InProcess().desk(name, options, classifier)), station_key(name, options))
+
+    def _add(self, station: Station, key: tuple[str, str]) -> Station:
+        self._stations[key] = station
+        self._left_out.pop(key, None)
         self._plans.clear()
+        return station
+
+    def under(self, terms: Terms) -> Engine:
+        """This engine, asked on *terms*: the same classifiers, queues and threads."""
+        if terms == self.terms:
+            return self
+        other = copy.copy(self)
+        other.terms = terms
+        return other
+
+    @property
+    def backlog_s(self) -> float:
+        """About how many seconds the classifier with the most to do needs for what waits for it."""
+        return max((station.batcher.backlog_s for station in self._stations.values()), default=0.0)
 
     def plan(self, policy: Policy, direction: Direction) -> tuple[Station, ...]:
         """The stations whose categories some rule of *policy* asks about in *direction*."""
-        known = self._plans.get((policy.revision, direction))
+        known = self._plans.get((policy.revision, direction, self.terms))
         if known is None:
             asked = _asked(policy, direction)
             known = tuple(
-                station
+                station if self.terms is ALONE else replace(station, batcher=Bound(station.batcher, self.terms))
                 for name, options in policy.needs.items()
-                if (station := self._stations.get(_key(name, options))) is not None
+                if (station := self._stations.get(station_key(name, options))) is not None
                 and _serves(station.classifier, asked)
             )
-            self._plans[policy.revision, direction] = known
+            self._plans[policy.revision, direction, self.terms] = known
         return known
 
     def unread(self, policy: Policy, direction: Direction) -> frozenset[Modality]:
@@ -107,7 +182,7 @@ class Engine:
         if not self._left_out:
             return frozenset()
         asked = _asked(policy, direction)
-        left_out = [self._left_out.get(_key(name, options)) for name, options in policy.needs.items()]
+        left_out = [self._left_out.get(station_key(name, options)) for name, options in policy.needs.items()]
         return frozenset(m for one in left_out if one is not None and _serves(one, asked) for m in one.modalities)
 
     def stations(self) -> tuple[Station, ...]:
@@ -128,6 +203,7 @@ class Engine:
         closers += [station.batcher.close for station in self._stations.values()]
         for close in closers:
             close(max(0.0, end - time.monotonic()))
+        self._placement.close()
 
 
 def _asked(policy: Policy, direction: Direction) -> set[str]:
@@ -138,5 +214,6 @@ def _serves(classifier: Classifier[Any], asked: set[str]) -> bool:
     return any(taxonomy.covers(a, c) or taxonomy.covers(c, a) for a in asked for c in classifier.categories)
 
 
-def _key(name: str, options: Mapping[str, object]) -> tuple[str, str]:
+def station_key(name: str, options: Mapping[str, object]) -> tuple[str, str]:
+    """What tells one loaded classifier from another."""
     return name, json.dumps(options, sort_keys=True, default=list)

@@ -17,7 +17,7 @@ import time
 import uuid
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 
 from guard import registry, values
 from guard.actions import ACTIONS
@@ -28,6 +28,7 @@ from guard.content import Content, Direction, ImagePart, Modality
 from guard.decision import Coverage, Decision, Failure, Judged, Refusal
 from guard.errors import GuardError
 from guard.pipeline import Engine, Pipeline
+from guard.placement import Keeper, Link
 from guard.policy.loader import load_policy
 from guard.protocols.contract import Each, OneOf, Walk, apply_parts, walk_unknown
 from guard.protocols.native import text_content
@@ -126,7 +127,8 @@ class Guard:
 
     *policy* is a file or the name of a bundled policy. *audit* is the path of a SQLite log; without one nothing is
     recorded. *timeout_s* is how long classifiers may take before the policy's ``on_timeout`` speaks. *modalities*, if
-    given, loads only what those need; whatever else is checked is then unscannable.
+    given, loads only what those need; whatever else is checked is then unscannable. *placement* says where models run:
+    ``in-process``, or ``process``, a server of their own, so that what crashes one does not crash the program.
     """
 
     def __init__(
@@ -136,12 +138,14 @@ class Guard:
         audit: str | Path | None = None,
         timeout_s: float = 10.0,
         modalities: Sequence[str] | None = None,
+        placement: Literal["in-process", "process"] = "in-process",
     ) -> None:
         self.policy: Policy = load_policy(policy_path(policy), actions=ACTIONS, catalog=registry)
-        self._engine = Engine()
+        self._keeper = Keeper().start() if placement == "process" else None
+        self._engine = Engine(placement=Link(self._keeper.path) if self._keeper is not None else None)
         wanted = frozenset(Modality(name) for name in modalities) if modalities is not None else None
         self._engine.ensure([self.policy], modalities=wanted)
-        self._pipeline = Pipeline(self._engine)
+        self._pipeline = Pipeline(self._engine).within(self.policy, None)
         self._timeout_s = timeout_s
         self._sink = SqliteSink(audit) if audit is not None else None
 
@@ -206,6 +210,8 @@ class Guard:
     def close(self) -> None:
         """Stop the classifiers and close the audit log."""
         self._engine.close()
+        if self._keeper is not None:
+            self._keeper.close()
         if self._sink is not None:
             self._sink.close()
 

@@ -15,6 +15,7 @@ from guard import ledger
 from guard.actions import enforce
 from guard.asking import Prepared, heard
 from guard.batching.pool import PoolClosed
+from guard.batching.terms import Terms
 from guard.content import Content, Direction, Modality, TextPart, View
 from guard.decision import Coverage, Detection, Failure, FailureKind, Judged
 from guard.engine import Catalog, Engine, Station
@@ -42,6 +43,11 @@ class Pipeline:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+
+    def within(self, policy: Policy, tenant: str | None) -> Pipeline:
+        """This pipeline, for a request of *tenant*: findings are shared with those whom *policy* lets share them."""
+        engine = self.engine.under(Terms(scope=policy.remember.scope(tenant)))
+        return self if engine is self.engine else Pipeline(engine)
 
     async def judge(self, content: Content, policy: Policy, *, decision_id: str, deadline: float) -> Judged:
         """Detect, decide, enforce. *deadline* is a `time.monotonic` time after which silence is a time-out."""
@@ -154,7 +160,7 @@ class _Consultation:
             await self._prepare_aside(engine, deadline)
         if self.prepared is None or not self.prepared.items:
             return
-        answers = await self.station.batcher.submit(self.prepared.items, deadline)
+        answers = self.prepared.sorted_out(await self.station.batcher.submit(self.prepared.items, deadline))
         if self.large:
             await engine.aside(self._hear, self.prepared.read, answers)
         else:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 
 from benchmarks import (
     _answers,
+    _batch_work,
     _harness,
     _pii_quality,
     _pii_systems,
@@ -15,6 +17,7 @@ from benchmarks import (
     _servers,
     _stream_load,
     _traffic,
+    batching,
     gateway,
     pii,
     streaming,
@@ -276,3 +279,64 @@ def test_personal_data_is_found_as_well_as_the_goals_ask():
 
     for name, goal in _pii_quality.GOALS.items():
         assert _pii_quality.compare(sets[name][0], find, sets[name][1])["all"]["f1"] >= goal, name
+
+
+def _load(per_s: float, p50: float, p99: float, refusal: float = 1.0) -> dict[str, float]:
+    figures = {"per_s": per_s, "p50_ms": p50, "p99_ms": p99, "refused": 3, "refusal_p99_ms": refusal}
+    return {**figures, "late": 0, "stall_p999_ms": 4.0}
+
+
+BATCHES: batching.Runs = {
+    ("padding model", "mix", 0.3, "batch-1"): [_load(30, 10, 20), _load(30, 20, 30)],
+    ("padding model", "mix", 0.3, "ours"): [_load(30, 10, 20), _load(30, 24, 30)],
+    ("padding model", "mix", 1.5, "batch-1"): [_load(100, 10, 20), _load(50, 10, 20)],
+    ("padding model", "mix", 1.5, "window"): [_load(20, 10, 20), _load(20, 10, 20)],
+    ("padding model", "mix", 1.5, "ours"): [_load(100, 10, 20), _load(100, 10, 20)],
+    ("padding model", "mix", 3.0, "ours"): [_load(70, 10, 20, 60), _load(90, 10, 20, 70)],
+}
+
+
+def test_ways_to_queue_are_compared_within_each_round():
+    cell = batching.cell(BATCHES, "padding model", "mix", 1.5, "ours")
+
+    assert cell["per_s_of_batch-1"] == {"median": 1.5, "min": 1.0, "max": 2.0}
+    assert cell["per_s_of_window"]["median"] == 5.0
+    assert "per_s_of_arrival" not in cell
+    peak = batching.cell(BATCHES, "padding model", "mix", 3.0, "ours")["goodput_of_peak"]
+    assert peak == {"median": 0.8, "min": 0.7, "max": 0.9}
+
+
+def test_bars_of_batching_are_those_of_the_load_they_are_about():
+    cells = [batching.cell(BATCHES, *key) for key in BATCHES]
+    found = {(bar["load"], bar["figure"]): bar["met"] for bar in batching.bars(cells)}
+
+    assert found[0.3, "p50_ms_of_batch-1"] is True
+    assert found[1.5, "per_s_of_batch-1"] is True
+    assert found[1.5, "per_s_of_window"] is True
+    assert found[3.0, "goodput_of_peak"] is True
+    assert found[3.0, "refusal_p99_ms"] is False
+    assert (0.3, "goodput_of_peak") not in found
+    report = {"rounds": 2, "seconds": 1.0, "one_by_one_per_s": {"it": 9.0}, "cells": cells}
+    rows = batching.table({**report, "bars": batching.bars(cells)}).splitlines()
+    assert sum(row.startswith("| padding model") for row in rows) == len(cells)
+
+
+@pytest.mark.parametrize("way", _batch_work.WAYS)
+def test_every_way_to_queue_answers_what_it_is_asked(way: str):
+    bench = _batch_work.Bench("padding model")
+
+    seen = asyncio.run(_batch_work.run(bench, way, "short", rate=50.0, seconds=0.4, patience=5.0, seed=1))
+
+    assert len(seen.answered) + seen.late > 5
+    assert seen.refused == []
+    assert seen.stalls
+
+
+def test_the_padding_model_scores_a_text_alike_alone_and_in_any_batch():
+    bench = _batch_work.Bench("padding model")
+    items = bench.items("mix", 24)
+    together = [one[0].score for one in bench.classifier.classify(items)]
+
+    alone = [bench.classifier.classify([item])[0][0].score for item in items]
+
+    assert together == pytest.approx(alone, abs=1e-4)

@@ -462,3 +462,19 @@ def test_guarded_functions_may_call_each_other_on_any_thread(guard: Guard) -> No
     thread.start()
     thread.join(5)
     assert results == ["fine"]
+
+
+@pytest.mark.model
+def test_a_model_server_of_its_own_gives_the_same_decision() -> None:
+    here, there = Guard("default", modalities=["text"]), Guard("default", modalities=["text"], placement="process")
+    for text in ("hello", "You are a disgusting, worthless idiot and I will kill you.", "write to ana@example.org"):
+        one, other = here.check(text), there.check(text)
+        assert (one.action, one.rules, one.findings, one.released) == (
+            other.action,
+            other.rules,
+            other.findings,
+            other.released,
+        )
+    here.close()
+    there.close()
+    assert there.check("hello").failures

@@ -87,4 +87,5 @@ def enforce(content: Content, decision: Decision) -> Content | Refusal:
         return content
     unscannable = decision.coverage.unscannable if decision.cause is Cause.UNSCANNABLE else ()
     message = unread(*unscannable[0], content.locale) if unscannable else None
-    return refusal(content.locale, cause=decision.cause, message=message)
+    again = max((failure.retry_after_s for failure in decision.failures), default=0.0)
+    return refusal(content.locale, cause=decision.cause, message=message, retry_after_s=again)

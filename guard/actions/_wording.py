@@ -68,11 +68,16 @@ def in_english_or_chinese(texts: Mapping[str, str], locale: str) -> str:
 
 
 def refusal(
-    locale: str, *, cause: Cause = Cause.RULES, rules: tuple[str, ...] = (), message: str | None = None
+    locale: str,
+    *,
+    cause: Cause = Cause.RULES,
+    rules: tuple[str, ...] = (),
+    message: str | None = None,
+    retry_after_s: float = 0.0,
 ) -> Refusal:
     """What is sent for *cause*; *message* instead of our own words, if a rule brought one."""
     words = message or in_english_or_chinese(_WORDS.get(cause, _FILTERED), locale)
-    return Refusal(_CODES.get(cause, CONTENT_FILTER), words, rules)
+    return Refusal(_CODES.get(cause, CONTENT_FILTER), words, rules, retry_after_s)
 
 
 def unread(pointer: str, reason: str, locale: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +17,17 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 Answer = list[Finding] | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Unread(Failure):
+    """An item that could not be prepared where its model is, for it is not what it claims to be.
+
+    To whoever does not tell it from others it is a failure. *reason* holds nothing of the content.
+    """
+
+    reason: str = ""
+
 
 INTERRUPTS = (KeyboardInterrupt, SystemExit)
 """What a signal raises in the main thread: it means the process, not the item that was just being judged."""

@@ -35,6 +35,12 @@ def build_parser() -> argparse.ArgumentParser:
     serve.add_argument("--policy", metavar="FILE|DIR", help="policy file, folder of them, or the name of a bundled one")
     serve.add_argument("--listen", metavar="HOST:PORT", help="data port (default 127.0.0.1:8080)")
     serve.add_argument("--admin", metavar="HOST:PORT", help="admin port (default 127.0.0.1:8081)")
+    serve.add_argument("--workers", type=int, metavar="N", help="processes that answer requests (default 1)")
+    serve.add_argument(
+        "--placement",
+        choices=("in-process", "process"),
+        help="where models run: here, or in one server for all",
+    )
     serve.add_argument("--audit", metavar="FILE", help="SQLite audit log (default guard-audit.db)")
     _log_level(serve)
 

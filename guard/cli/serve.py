@@ -8,9 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from guard.cli import ERROR
-from guard.config import Address, GatewayConfig, is_base_url, load_config
+from guard.config import Address, GatewayConfig, is_base_url, load_config, with_workers
 from guard.errors import ConfigError
 from guard.server.run import serve as run
+from guard.server.workers import Given
+from guard.vault import Scope
 
 if TYPE_CHECKING:
     import argparse
@@ -34,22 +36,34 @@ def serve(options: argparse.Namespace) -> int:
         listen=parse_address("--listen", options.listen) if options.listen else config.listen,
         admin=parse_address("--admin", options.admin) if options.admin else config.admin,
     )
-    if not config.upstream.url:
+    if options.workers is not None:
+        if options.workers < 1:
+            raise ConfigError("--workers", 1, 1, f"it is {options.workers}", "it should be 1 or more")
+        config = with_workers(config, options.workers)
+    if options.placement:
+        config = replace(config, placement=options.placement)
+    if config.workers > 1 and config.vault.scope is not Scope.REQUEST and not config.vault.secret_env:
+        hint = "name one in `secret_env`, so that all workers agree on the placeholders"
+        raise ConfigError("vault", 1, 1, "several workers have no secret in common", hint)
+    worker = Given.here() is not None
+    if not config.upstream.url and not worker:
         note = "no --upstream: only /v1/moderations and /guard/v1/check are served"
         print(f"guard: {note}", file=sys.stderr)
 
     def ready(ports: Ports) -> None:
+        if worker:
+            return
         print(f"guard: listening on http://{replace(config.listen, port=ports.data)}", flush=True)
         print(f"guard: admin on http://{replace(config.admin, port=ports.admin)}", flush=True)
 
     try:
-        run(config, ready)
+        status = run(config, ready, sys.argv[1:])
     except ExceptionGroup as group:  # from the task group that both servers run in
         for error in group.exceptions:
             print(f"guard: {error}", file=sys.stderr)
         return ERROR
     logging.getLogger(__name__).info("drained")
-    return 0
+    return status
 
 
 def parse_address(option: str, text: str) -> Address:

@@ -36,6 +36,20 @@ class UnknownFields(StrEnum):
     REFUSE = "refuse"
 
 
+class Remember(StrEnum):
+    """Among whom findings are used again for a content that was judged before, or is just being judged."""
+
+    TENANT = "tenant"
+    ALL = "all"
+    NONE = "none"
+
+    def scope(self, tenant: str | None) -> str | None:
+        """The name of those who share with *tenant*; None if nobody does."""
+        if self is Remember.NONE:
+            return None
+        return f"tenant {tenant or ''}" if self is Remember.TENANT else "all"
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """Which requests a policy is for: patterns in which `*` stands for any characters, none included."""
@@ -110,7 +124,8 @@ class Policy:
     """Everything one policy file says.
 
     With *race_input* the generator is asked while the request is still being judged. With *release_below* a streamed
-    sentence does not wait for classifiers that score sentences, while all they have scored is below.
+    sentence does not wait for classifiers that score sentences, while all they have scored is below. *remember* says
+    who may be answered with findings of identical contents.
     *classifiers* holds the options written in the file, *needs* every classifier that has to run for the rules to mean
     something, with its options. *revision* names the content: layout and comments do not change it.
     """
@@ -127,6 +142,7 @@ class Policy:
     unknown_fields: UnknownFields = UnknownFields.SCAN
     race_input: bool = False
     release_below: float | None = None
+    remember: Remember = Remember.TENANT
     classifiers: Mapping[str, Mapping[str, object]] = field(default_factory=dict, hash=False)
     needs: Mapping[str, Mapping[str, object]] = field(default_factory=dict, hash=False)
     path: str = field(default="", compare=False)

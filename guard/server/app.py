@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from guard.config import GatewayConfig, UpstreamConfig, VaultConfig
+    from guard.engine import Placement
     from guard.policy.model import Policy
 
 log = logging.getLogger(__name__)
@@ -82,16 +83,19 @@ class Catalog(pipeline.Catalog, policy.Catalog, Protocol):
     """Everything the gateway asks of where classifiers come from."""
 
 
-def create_gateway(config: GatewayConfig, *, catalog: Catalog = registry) -> Gateway:
+def create_gateway(
+    config: GatewayConfig, *, catalog: Catalog = registry, placement: Placement | None = None
+) -> Gateway:
     """Read the policies, load the classifiers they need, open the audit log. Blocks; binds nothing yet.
 
-    A program that brings classifiers of its own, without an entry point, passes its own *catalog*.
+    A program that brings classifiers of its own, without an entry point, passes its own *catalog*. Models run where
+    *placement* says, in this process by default.
 
     Raises:
         GuardError: whatever would make the gateway do less than it says; it does not start then.
     """
     vault = _vault(config.vault)
-    engine = Engine(catalog)
+    engine = Engine(catalog, placement=placement)
     store = PolicyStore(
         policy_path(config.policies or "default"), actions=ACTIONS, catalog=catalog, prepare=engine.ensure
     )

@@ -16,6 +16,7 @@ import uuid
 from contextlib import suppress
 from dataclasses import replace
 from itertools import takewhile
+from math import ceil
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from guard import telemetry
@@ -62,7 +63,6 @@ _KEYS = frozenset({b"authorization", b"x-api-key"})
 """Where clients put a key, the gateway's too, unless it has a header of its own."""
 _USUAL = "/v1/chat/completions"
 """The protocol in which what belongs to none is answered."""
-_RETRY_AFTER = (b"retry-after", b"1")
 _NO_RETRY = (b"x-should-retry", b"false")
 _UNRECORDED = 503
 """The status of a request that cannot be recorded, whatever its answer would have been."""
@@ -265,7 +265,9 @@ class Handler:
         draft.tenant = self._authenticate(scope)
         if len(self._in_flight) > self.limits.in_flight:
             draft.state = State.SHED
-            return self._refusal(draft, adapter, Refusal("guard_overloaded", "The gateway is at its limit; try again."))
+            again = self._pipeline.engine.backlog_s
+            said = Refusal("guard_overloaded", "The gateway is at its limit; try again.", retry_after_s=again)
+            return self._refusal(draft, adapter, said)
         body = await read_body(scope, receive, self.limits)
         draft.bytes_in = len(body)
         async with Presence(scope, receive):
@@ -308,7 +310,8 @@ class Handler:
             raise TypeError(type(adapter).__name__)
         began = time.monotonic()
         deadline = began + self.limits.judge_timeout_s
-        judged = await judge_all(self._pipeline, exchange.contents, policy, draft.id, deadline)
+        pipeline = self._pipeline.within(policy, draft.tenant)
+        judged = await judge_all(pipeline, exchange.contents, policy, draft.id, deadline)
         draft.inputs = [one.decision for one in judged]
         draft.timings["input"] = since(began)
         return await self._decisions(draft, adapter, exchange, judged, policy)
@@ -334,13 +337,18 @@ class Handler:
     def _refusal(self, draft: Draft, adapter: Adapter, refusal: Refusal) -> Reply:
         status, draft.state = REFUSAL_STATUS[refusal.code]
         draft.error = refusal.code
-        retry = _RETRY_AFTER if refusal.code == "guard_overloaded" else _NO_RETRY
+        retry = _again(refusal) if refusal.code == "guard_overloaded" else _NO_RETRY
         return Reply(status, adapter.encode_refusal(refusal), headers=(retry,))
 
 
 def _error(draft: Draft, adapter: Adapter, status: int, code: str, message: str, param: str | None = None) -> Reply:
     draft.error = draft.error or code
     return Reply(status, adapter.encode_error(code, message, param), headers=(_NO_RETRY,) if status < 500 else ())
+
+
+def _again(refusal: Refusal) -> tuple[bytes, bytes]:
+    """When to try again, in whole seconds (RFC 9110 section 10.2.3), at least one."""
+    return b"retry-after", str(max(1, ceil(refusal.retry_after_s))).encode()
 
 
 def _locale(scope: Scope) -> str:

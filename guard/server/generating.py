@@ -82,6 +82,7 @@ class Generating:
         send: Send,
     ) -> None:
         self._house = house
+        self._pipeline = house.pipeline.within(policy, draft.tenant)
         self._draft = draft
         self._adapter = adapter
         self._exchange = exchange
@@ -99,7 +100,7 @@ class Generating:
         """
         inline = self._exchange.inline
         waits = inline is not None and inline.blocks_output
-        if self._exchange.stream and not waits and not whole_only(self._house.pipeline, self._policy):
+        if self._exchange.stream and not waits and not whole_only(self._pipeline, self._policy):
             self._codec = self._adapter.open_stream(self._exchange)
         if self._policy.race_input:
             answering = await self._race()
@@ -122,7 +123,7 @@ class Generating:
 
     async def _judge_request(self) -> Content | Refusal:
         began = time.monotonic()
-        judged = await self._house.pipeline.judge(
+        judged = await self._pipeline.judge(
             self._exchange.content, self._policy, decision_id=self._draft.id, deadline=self._house.deadline()
         )
         self._draft.inputs = [judged.decision]
@@ -239,7 +240,7 @@ class Generating:
         began = time.monotonic()
         locale = self._exchange.content.locale
         said = content if locale == "en" else replace(content, locale=locale)
-        judged: Judged = await self._house.pipeline.judge(
+        judged: Judged = await self._pipeline.judge(
             said, self._policy, decision_id=self._draft.id, deadline=self._house.deadline()
         )
         self._draft.output = judged.decision
@@ -270,9 +271,7 @@ class Generating:
 
     async def _stream(self, answering: Answering, codec: AnswerStream) -> Reply | None:
         draft = self._draft
-        judge = AnswerJudge(
-            self._house.pipeline, self._policy, decision_id=draft.id, locale=self._exchange.content.locale
-        )
+        judge = AnswerJudge(self._pipeline, self._policy, decision_id=draft.id, locale=self._exchange.content.locale)
         streamed = Streamed(self._house, draft, codec, judge, self._send, answering.headers, self._describe)
         left = await streamed.run(answering.sift, MediaWatch())
         return self._house.refusal(draft, self._adapter, left) if isinstance(left, Refusal) else left

@@ -10,18 +10,23 @@ import sys
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from guard.placement import Keeper, Link
 from guard.server.app import create_gateway
 from guard.server.front import Front
+from guard.server.workers import Given, Supervisor, supervising
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import socket
+    from collections.abc import Callable, Iterator, Sequence
 
     from guard.config import Address, GatewayConfig
+    from guard.engine import Placement
     from guard.server.app import Gateway
 
 DRAIN_S = 30
@@ -42,12 +47,14 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _server(app: Any, address: Address, protocol: type[HttpToolsProtocol]) -> _Server:
+def _server(app: Any, address: Address, protocol: type[HttpToolsProtocol], *, path: str | None = None) -> _Server:
+    """A server at *address*, or on the Unix socket *path*."""
     return _Server(
         uvicorn.Config(
             app,
             host=address.host,
             port=address.port,
+            uds=path,
             http=protocol,
             ws="none",  # an upgrade is a request like any other: refused, and recorded
             loop="none",
@@ -76,13 +83,19 @@ class Ports:
 
 
 async def _run(
-    gateway: Gateway, config: GatewayConfig, ready: Callable[[Ports], None], stopped: asyncio.Event | None = None
+    gateway: Gateway,
+    config: GatewayConfig,
+    ready: Callable[[Ports], None],
+    stopped: asyncio.Event | None = None,
+    *,
+    given: Given | None = None,
 ) -> None:
-    """Serve until a signal, or until *stopped*. *ready* is called once both ports accept."""
+    """Serve until a signal, or until *stopped*. *ready* is called once both ports accept; they may be *given*."""
     data, admin = (
         _server(gateway.handler, config.listen, Front),
-        _server(gateway.admin, config.admin, HttpToolsProtocol),
+        _server(gateway.admin, config.admin, HttpToolsProtocol, path=given.admin if given else None),
     )
+    sockets = [given.socket()] if given else None
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -94,32 +107,89 @@ async def _run(
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop)
     async with gateway.running(), asyncio.TaskGroup() as group:
-        serving = [group.create_task(_serve(server)) for server in (data, admin)]
-        while not (data.started and admin.started):
-            if any(task.done() for task in serving):
-                stop()
-                return
-            await asyncio.sleep(0.01)
-        ready(Ports(_bound_port(data), _bound_port(admin)))
+        serving = [group.create_task(_serve(data, sockets)), group.create_task(_serve(admin))]
+        if not await _started((data, admin), serving):
+            stop()
+            return
+        ready(Ports(_bound_port(data), 0 if given else _bound_port(admin)))
         if stopped is not None:
             await stopped.wait()
             stop()
 
 
-async def _serve(server: _Server) -> None:
+async def _started(servers: Sequence[_Server], serving: Sequence[asyncio.Task[None]]) -> bool:
+    """Whether all *servers* come to accept; false if one of those that are *serving* them ends instead."""
+    while not all(server.started for server in servers):
+        if any(task.done() for task in serving):
+            return False
+        await asyncio.sleep(0.01)
+    return True
+
+
+async def _serve(server: _Server, sockets: list[socket.socket] | None = None) -> None:
     try:
-        await server.serve()
+        await server.serve(sockets)
     except SystemExit as error:  # uvicorn's way of saying that it cannot bind
         address = f"{server.config.host}:{server.config.port}"
         raise OSError(f"cannot listen on {address}; is the port taken?") from error
 
 
-def serve(config: GatewayConfig, ready: Callable[[Ports], None]) -> None:
-    """`guard serve`: put the gateway together and run it. Returns after a clean drain."""
-    gateway = create_gateway(config)
-    spare_the_collector()
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_run(gateway, config, ready))
+def serve(config: GatewayConfig, ready: Callable[[Ports], None], arguments: Sequence[str] = ()) -> int:
+    """`guard serve`: put the gateway together and run it, or, for several workers, have each run one.
+
+    *arguments* are those that a worker is started with. Returns after a clean drain; 0, or what a worker ended with
+    that did not even start.
+    """
+    given = Given.here()
+    if given is None and config.workers > 1:
+        return _supervise(config, ready, arguments)
+    with _placement(config, given) as placement:
+        gateway = create_gateway(config, placement=placement)
+        spare_the_collector()
+        if given is not None:
+            given.end_with_supervisor()
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_run(gateway, config, ready, given=given))
+    return 0
+
+
+@contextlib.contextmanager
+def _placement(config: GatewayConfig, given: Given | None) -> Iterator[Placement | None]:
+    """Where models run, for as long as the block lasts; the gateway closes what it is given."""
+    if given is not None:
+        yield Link(Path(given.models)) if given.models else None
+    elif config.placement == "process":
+        keeper = Keeper().start()
+        try:
+            yield Link(keeper.path)
+        finally:
+            keeper.close()
+    else:
+        yield None
+
+
+def _supervise(config: GatewayConfig, ready: Callable[[Ports], None], arguments: Sequence[str]) -> int:
+    async def main(supervisor: Supervisor) -> None:
+        admin = _server(supervisor.admin, config.admin, HttpToolsProtocol)
+        loop = asyncio.get_running_loop()
+
+        def stop() -> None:
+            supervisor.stop()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop)
+        async with asyncio.TaskGroup() as group:
+            serving = group.create_task(_serve(admin))
+            try:
+                if await _started((admin,), (serving,)) and await supervisor.start():
+                    ready(Ports(supervisor.data, _bound_port(admin)))
+                    await supervisor.attend()
+            finally:
+                admin.should_exit = admin.force_exit = True
+
+    with supervising(config, arguments) as supervisor, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(main(supervisor))
+    return supervisor.status
 
 
 def spare_the_collector() -> None:

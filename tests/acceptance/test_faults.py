@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import math
 import socket
@@ -242,6 +243,53 @@ def test_s35_a_classifier_with_too_much_to_do_sheds(tmp_path: Path) -> None:
         assert answer.headers["retry-after"] == "1"
         assert one.leaks(answer) == []
         assert sorted(record.state.value for record in one.records(2)) == ["allowed", "shed"]
+
+
+def test_s42_a_request_that_cannot_be_judged_in_time_is_refused_at_once_and_told_when_to_come_back(
+    tmp_path: Path,
+) -> None:
+    with house(tmp_path, inline=False, judge_timeout_s=2.0) as one:
+        release = threading.Event()
+
+        def slow(items: Sequence[str]) -> Any:
+            if any("hold" in item for item in items):
+                release.wait(1.5)
+            time.sleep(0.001 * sum(map(len, items)))  # a character takes a millisecond
+            return [[] for _ in items]
+
+        one.canary.trouble = slow
+        for number in range(4):
+            assert one.chat(f"{number} " + "x" * 40).status == 200
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(one.chat, "hold on")
+            station = next(s for s in one.gateway.engine.stations() if s.name == "canary")
+            assert eventually(lambda: station.batcher.stats.pending_cost > 0)
+            answer, took = timed(lambda: one.chat(" ".join(map(str, range(1800)))))
+            release.set()
+            assert first.result().status == 200
+        assert (answer.status, answer.json["error"]["code"]) == (503, "guard_overloaded")
+        assert took < 0.5
+        assert 4 <= int(answer.headers["retry-after"]) <= 12  # some eight seconds of work, and 1.4 s to do it in
+        assert one.records(6)[-2].state is State.SHED or one.records(6)[-1].state is State.SHED
+        assert one.chat("short").status == 200
+
+
+KEYS = {name: hashlib.sha256(name.encode()).digest() for name in ("acme", "zenith")}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("remember", "runs"), [("", 2), ("remember: all\n", 1), ("remember: none\n", 3)])
+def test_findings_are_shared_between_tenants_only_where_the_policy_says_so(
+    tmp_path: Path, remember: str, runs: int, stream: bool
+) -> None:
+    with house(tmp_path, POLICY.read_text() + remember, inline=False, tenants=tuple(KEYS.items())) as one:
+        one.upstream.answer = completion("An answer that is always the same.")
+        for tenant in ("acme", "zenith", "acme"):
+            body = {"model": "m", "messages": [{"role": "user", "content": "the same"}], "stream": stream}
+            answer = one.post("/v1/chat/completions", body, {"Authorization": f"Bearer {tenant}"})
+            assert answer.status == 200
+        assert one.canary.read.count("the same") == runs
+        assert sum("always the same" in text for text in one.canary.read) == runs
 
 
 def timed(call: Callable[[], Answer]) -> tuple[Answer, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -217,7 +218,8 @@ def test_a_classifier_whose_threads_all_hang_makes_the_gateway_unready(tmp_path:
             return []
 
         one.canary.trouble = hanging
-        assert eventually(lambda: one.chat().status == 503 and not ready(one), seconds=10)
+        texts = itertools.count()  # each another: one that hangs again and again is not run any more
+        assert eventually(lambda: one.chat(f"text {next(texts)}").status == 503 and not ready(one), seconds=10)
         assert json.loads(one.admin("/readyz")) == {"ready": False, "stuck": ["canary"]}
         assert json.loads(one.admin("/healthz")) == {"status": "ok"}
         release.set()

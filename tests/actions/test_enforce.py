@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import types
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from guard.actions.label import Label
 from guard.actions.redact import Redact
 from guard.actions.replace import Replace
 from guard.content import Content, Direction, ImagePart, TextPart
-from guard.decision import Action, Cause, Coverage, Decision, Effect, Refusal
+from guard.decision import Action, Cause, Coverage, Decision, Effect, Failure, FailureKind, Refusal
 from guard.errors import RegistryError
 from guard.finding import Finding
 
@@ -242,3 +243,11 @@ def test_a_refusal_of_the_unreadable_says_which_part_and_why(locale: str, words:
     left = enforce(Content(Direction.INPUT, (), locale=locale), decision)
 
     assert left == Refusal("content_filter", words)
+
+
+def test_a_refusal_for_overload_says_when_there_should_be_room_again() -> None:
+    failures = (Failure("a", FailureKind.OVERLOAD, retry_after_s=2.5), Failure("b", FailureKind.OVERLOAD))
+    refused = enforce(content("x"), dataclasses.replace(decision("block", cause=Cause.OVERLOAD), failures=failures))
+
+    assert isinstance(refused, Refusal)
+    assert refused.retry_after_s == 2.5

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from guard.batching import Batcher
+from guard.batching.terms import BULK, Keyed, Terms
 from guard.classifier import Classifier, Readable
+from guard.content import View
 from guard.decision import Failure, FailureKind
 from guard.finding import Finding
 
@@ -27,7 +29,7 @@ def error(detail: str) -> Failure:
 
 
 def found(item: str) -> list[Finding]:
-    return [Finding("toxicity", len(item) / 100)]
+    return [Finding("toxicity", len(item) / 10_000)]
 
 
 class Gate(Classifier[str]):
@@ -533,3 +535,340 @@ os._exit(0)
 
 def test_a_forked_child_has_a_model_thread_of_its_own():
     subprocess.run([sys.executable, "-c", FORKED], check=True, timeout=30)
+
+
+def keyed(gate: Batcher[str], *texts: str) -> list[Keyed[str]]:
+    return [Keyed(text, gate.digest(View.of(text))) for text in texts]
+
+
+ACME = Terms(scope="acme")
+OTHER = Terms(scope="other")
+
+
+def test_what_was_judged_before_is_not_judged_again(gate: Gate):
+    async def main() -> None:
+        shared = batcher(gate)
+        first = await shared.submit(keyed(shared, "a", "bb"), soon(), ACME)
+        assert await shared.submit(keyed(shared, "bb", "ccc", "a"), soon(), ACME) == [first[1], found("ccc"), first[0]]
+        assert shared.stats.known == 2
+
+    run(main())
+
+    assert gate.batches == [["a", "bb"], ["ccc"]]
+
+
+@pytest.mark.parametrize("terms", [OTHER, Terms()], ids=["another scope", "no scope"])
+def test_findings_are_never_shared_beyond_a_scope(gate: Gate, terms: Terms):
+    async def main() -> None:
+        shared = batcher(gate)
+        await shared.submit(keyed(shared, "a"), soon(), ACME)
+        await shared.submit(keyed(shared, "a"), soon(), terms)
+
+    run(main())
+
+    assert gate.batches == [["a"], ["a"]]
+
+
+def test_without_a_scope_nothing_is_remembered(gate: Gate):
+    async def main() -> None:
+        shared = batcher(gate)
+        for _ in range(2):
+            await shared.submit(keyed(shared, "a", "a"), soon())
+
+    run(main())
+
+    assert gate.batches == [["a", "a"], ["a", "a"]]
+
+
+def test_failures_are_not_remembered():
+    gate = Gate()
+
+    async def main() -> None:
+        shared = batcher(gate)
+        assert await shared.submit(keyed(shared, "raise"), soon(), ACME) == [error("ValueError")]
+        assert await shared.submit(keyed(shared, "raise"), soon(), ACME) == [error("ValueError")]
+
+    run(main())
+
+    assert gate.batches == [["raise"], ["raise"]]
+
+
+def test_identical_items_in_flight_are_judged_once_and_everybody_hears(gate: Gate):
+    async def main() -> None:
+        shared = batcher(gate)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(shared.submit(["hang"], soon()))
+            await reached(lambda: len(gate.batches) == 1)
+            same = [group.create_task(shared.submit(keyed(shared, "same", "same"), soon(), ACME)) for _ in range(5)]
+            other = group.create_task(shared.submit(keyed(shared, "same"), soon(), OTHER))
+            await reached(lambda: shared.stats.queued == 2)
+            assert shared.stats.pending_cost == len("hang" + "same" + "same")
+            gate.release.set()
+        assert [task.result() for task in same] == [[found("same")] * 2] * 5
+        assert other.result() == [found("same")]
+        assert shared.stats.pending_cost == shared.stats.queued == 0
+
+    run(main())
+
+    assert gate.batches == [["hang"], ["same", "same"]]
+
+
+def test_who_follows_an_item_is_answered_though_the_one_who_came_first_left(gate: Gate):
+    async def main() -> None:
+        shared = batcher(gate)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(shared.submit(["hang"], soon()))
+            await reached(lambda: len(gate.batches) == 1)
+            first = group.create_task(shared.submit(keyed(shared, "same"), soon(), ACME))
+            await reached(lambda: shared.stats.queued == 1)
+            second = group.create_task(shared.submit(keyed(shared, "same"), soon(), ACME))
+            third = group.create_task(shared.submit(keyed(shared, "same"), soon(), ACME))
+            await asyncio.sleep(0.01)
+            first.cancel()
+            third.cancel()
+            await reached(lambda: first.cancelled() and third.cancelled())
+            assert shared.stats.pending_cost == len("hang" + "same")
+            gate.release.set()
+        assert second.result() == [found("same")]
+        assert shared.stats.pending_cost == 0
+
+    run(main())
+
+
+def test_an_item_that_all_have_left_is_not_judged(gate: Gate):
+    async def main() -> None:
+        shared = batcher(gate)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(shared.submit(["hang"], soon()))
+            await reached(lambda: len(gate.batches) == 1)
+            both = [group.create_task(shared.submit(keyed(shared, "same"), soon(), ACME)) for _ in range(2)]
+            await asyncio.sleep(0.01)
+            for one in both:
+                one.cancel()
+            await reached(lambda: all(one.cancelled() for one in both))
+            assert shared.stats.pending_cost == len("hang")
+            gate.release.set()
+        assert await shared.submit(keyed(shared, "same"), soon(), ACME) == [found("same")]
+
+    run(main())
+
+    assert gate.batches == [["hang"], ["same"]]
+
+
+def test_a_follower_keeps_its_own_deadline(gate: Gate):
+    async def main() -> None:
+        shared = batcher(gate, stuck_after=100.0)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(shared.submit(["hang"], soon(5)))
+            await reached(lambda: len(gate.batches) == 1)
+            hasty = group.create_task(shared.submit(keyed(shared, "same"), soon(0.05), ACME))
+            await reached(lambda: shared.stats.queued == 1)
+            patient = group.create_task(shared.submit(keyed(shared, "same"), soon(5), ACME))
+            assert await hasty == [TIMEOUT]
+            assert not patient.done()
+            gate.release.set()
+        assert patient.result() == [found("same")]
+
+    run(main())
+
+
+def test_a_short_call_does_not_wait_for_a_long_one_that_holds_the_same_item_at_its_end():
+    gate = Gate(batch_cost=40)
+
+    async def main() -> None:
+        shared = batcher(gate)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(shared.submit(["hang"], soon()))
+            await reached(lambda: len(gate.batches) == 1)
+            group.create_task(
+                shared.submit(keyed(shared, *(f"part {i:05}" for i in range(100)), "short"), soon(), ACME)
+            )
+            await reached(lambda: shared.stats.queued == 101)
+            short = group.create_task(shared.submit(keyed(shared, "short"), soon(), ACME))
+            await reached(lambda: shared.stats.queued == 102)
+            gate.release.set()
+            assert await short == [found("short")]
+
+    run(main())
+
+    assert "short" in gate.batches[1]
+
+
+class Timed(Gate):
+    """Takes a millisecond of the clock for each unit of cost."""
+
+    def __init__(self, clock: Clock, **options: Any) -> None:
+        super().__init__(**options)
+        self.clock = clock
+
+    def classify(self, items: Sequence[str]) -> list[list[Finding]]:
+        answers = super().classify([item[:100] for item in items])
+        self.clock.now += sum(map(len, items)) / 1000
+        return answers
+
+
+def test_s42_a_call_that_cannot_be_judged_in_time_is_refused_at_once():
+    clock = Clock()
+    gate = Timed(clock, batch_cost=100)
+
+    async def main() -> None:
+        shared = batcher(gate, clock=clock, stuck_after=1000.0, max_pending_cost=100_000)
+        for _ in range(5):
+            await shared.submit(["x" * 100], clock.now + 10)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(shared.submit(["hang"], clock.now + 100))
+            await reached(lambda: len(gate.batches) == 6)
+            waiting = [group.create_task(shared.submit(["y" * 100], clock.now + 10)) for _ in range(60)]
+            await reached(lambda: shared.stats.queued == 60)  # six seconds of work
+            (refused,) = await shared.submit(["z" * 2000], clock.now + 10)
+            assert refused == OVERLOAD
+            assert isinstance(refused, Failure)
+            assert refused.retry_after_s == pytest.approx(1.0, abs=0.05)  # 6 s and 2 s of work, and 7 s to do it in
+            assert shared.stats.refused == 1
+            assert shared.stats.backlog_s == pytest.approx(6.0, rel=0.01)
+            short = group.create_task(shared.submit(["u" * 10], clock.now + 8))  # due before the others
+            await reached(lambda: shared.stats.queued == 61)
+            gate.release.set()
+        assert [task.result() for task in waiting] == [[found("y" * 100)]] * 60
+        assert short.result() == [found("u" * 10)]
+
+    run(main())
+
+    assert gate.batches[6] == ["u" * 10]
+    assert ["z" * 2000] not in gate.batches
+
+
+def test_before_anything_is_known_of_a_model_everything_is_admitted(gate: Gate):
+    assert run(batcher(gate).submit(["a"] * 9000, soon(0.5))) == [found("a")] * 9000
+
+
+def test_an_estimate_that_nothing_has_borne_out_for_a_while_refuses_nobody():
+    """Else a model that was slow once would never be asked again."""
+    clock = Clock()
+    gate = Timed(clock)
+
+    async def main() -> None:
+        shared = batcher(gate, clock=clock)
+        for _ in range(5):
+            await shared.submit(["x" * 100], clock.now + 10)
+        assert await shared.submit(["x" * 100], clock.now + 0.05) == [OVERLOAD]
+        clock.now += 2
+        assert await shared.submit(["x" * 100], clock.now + 0.05) == [found("x" * 100)]
+
+    run(main())
+
+
+def test_what_people_wait_for_goes_before_an_audit(gate: Gate):
+    async def main() -> None:
+        shared = batcher(gate)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(shared.submit(["hang"], soon(100)))
+            await reached(lambda: len(gate.batches) == 1)
+            gate.batch_cost = 10
+            group.create_task(shared.submit(["audit 1"], soon(100), Terms(patience=BULK)))
+            group.create_task(shared.submit(["audit 2"], soon(100), Terms(patience=BULK)))
+            await reached(lambda: shared.stats.queued == 2)
+            group.create_task(shared.submit(["person"], soon(100)))
+            await reached(lambda: shared.stats.queued == 3)
+            gate.release.set()
+
+    run(main())
+
+    assert gate.batches == [["hang"], ["person"], ["audit 1"], ["audit 2"]]
+
+
+def test_s36_a_poisonous_item_fails_its_neighbours_once_and_is_then_left_alone(gate: Gate):
+    poison = "raise"
+
+    async def main() -> None:
+        shared = batcher(gate)
+        for turn in range(3):
+            before = len(gate.batches)
+            gate.release.clear()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(shared.submit([f"hang {turn}"], soon()))
+                await reached(lambda: len(gate.batches) == before + 1)  # noqa: B023
+                ill = group.create_task(shared.submit(keyed(shared, poison), soon(), ACME))
+                well = group.create_task(shared.submit(keyed(shared, *(f"{turn}{i}" for i in range(7))), soon(), ACME))
+                await asyncio.sleep(0.01)
+                gate.release.set()
+            assert well.result() == [found("00")] * 7
+            assert ill.result() == [error(("ValueError", "ValueError", "quarantined")[turn])]
+        among = [batch for batch in gate.batches if poison in batch and len(batch) > 1]
+        assert len(among) == 3  # the first time: of eight, of four, of two
+
+    run(main())
+
+    assert sum(batch == [poison] for batch in gate.batches) == 2
+
+
+def test_s35_an_item_that_hangs_costs_two_threads_and_is_then_not_run(gate: Gate):
+    async def main() -> None:
+        shared = batcher(gate)
+        for expected in (TIMEOUT, TIMEOUT, error("quarantined")):
+            assert await shared.submit(keyed(shared, "hang"), soon(0.03), ACME) == [expected]
+        assert shared.stats.stuck_threads == 2
+        assert await shared.submit(keyed(shared, "a"), soon(), ACME) == [found("a")]
+
+    run(main())
+
+
+class Padding(Gate):
+    """A batch costs its longest item times its number, and a fixed part: what a model on an accelerator does."""
+
+    pads = True
+    largest_batch = 10_000
+
+    def classify(self, items: Sequence[str]) -> list[list[Finding]]:
+        time.sleep(0.002 + 1e-6 * len(items) * max(map(len, items)))
+        return super().classify(items)
+
+
+def test_the_budget_is_tuned_to_the_device_when_a_classifier_is_loaded():
+    gate = Padding(batch_cost=100)
+    shared = batcher(gate)
+    assert shared.stats.batch_cost == 100
+
+    shared.tune("x" * 50)
+
+    assert shared.stats.batch_cost > 5_000
+    assert batcher(Gate()).tune("x") is None
+
+
+def test_items_of_like_length_share_a_batch_where_a_classifier_pads():
+    gate = Padding()
+
+    async def main() -> None:
+        shared = batcher(gate)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(shared.submit(["hang"], soon(5)))
+            await reached(lambda: len(gate.batches) == 1)
+            for number in range(6):
+                group.create_task(shared.submit(["x" * (10 if number % 2 else 100)], soon(5)))
+            await reached(lambda: shared.stats.queued == 6)
+            gate.release.set()
+
+    run(main())
+
+    assert [list(map(len, batch)) for batch in gate.batches] == [[4], [100] * 3, [10] * 3]
+
+
+def test_calls_that_left_do_not_hide_others_that_are_unlike_them():
+    gate = Padding()
+
+    async def main() -> None:
+        shared = batcher(gate)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(shared.submit(["hang"], soon(5)))
+            await reached(lambda: len(gate.batches) == 1)
+            gone = [group.create_task(shared.submit(["x" * 10], soon(5))) for _ in range(3)]
+            await reached(lambda: shared.stats.queued == 3)
+            other = group.create_task(shared.submit(["x" * 1000], soon(5)))
+            await reached(lambda: shared.stats.queued == 4)
+            for one in gone:
+                one.cancel()
+            await reached(lambda: all(one.cancelled() for one in gone))
+            gate.release.set()
+        assert other.result() == [found("x" * 1000)]
+
+    run(main())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hypothesis import given, strategies as st
 
-from guard.batching.plan import Line, Take, take
+from guard.batching.plan import MOST_PADDING, Line, Take, ahead, take
 
 
 @dataclass(frozen=True)
@@ -206,3 +206,111 @@ def test_twenty_thousand_entries_are_planned_quickly_however_they_came():
             batches += 1
         assert batches == 200
         assert time.perf_counter() - began < 2
+
+
+def due(number: int, at: float, *costs: int, patience: float = 10.0) -> Line[Entry]:
+    """A call that is due then."""
+    entries = [Entry(100 * number + place, cost, deadline=1e9, call=number) for place, cost in enumerate(costs)]
+    return Line(entries, 0, at, patience)
+
+
+def in_order(*lines: Line[Entry]) -> list[Line[Entry]]:
+    return sorted(lines, key=lambda line: line.due)
+
+
+def test_after_its_turn_a_call_is_due_as_if_it_had_only_just_come():
+    taken = take([due(1, 12.0, 6, 6), due(2, 13.0, 6)], now=5.0, budget=6)
+
+    assert [(line.entries[0].call, line.due) for line in taken.rest] == [(2, 13.0), (1, 15.0)]
+
+
+def served(arrivals: dict[int, list[Line[Entry]]], budget: int, steps: int, *, pads: bool = False) -> list[list[int]]:
+    """The calls in each batch; one batch a second, *arrivals* by the second they come in."""
+    rest: list[Line[Entry]] = []
+    batches = []
+    for now in range(steps):
+        taken = take(in_order(*rest, *arrivals.get(now, ())), now, budget, pads=pads)
+        rest = taken.rest
+        batches.append([entry.call for entry in taken.batch])
+    return batches
+
+
+def test_an_audit_waits_for_people_but_not_for_ever():
+    patient = due(0, 20.0, *[5] * 3, patience=20.0)
+    people = {now: [due(number, now + 10.0, 5) for number in (2 * now + 1, 2 * now + 2)] for now in range(200)}
+
+    batches = served({**people, 0: [patient, *people[0]]}, 5, 200)  # twice as much as can be judged
+
+    audits = [now for now, calls in enumerate(batches) if 0 in calls]
+    assert audits[0] >= 20
+    assert len(audits) == 3
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.sampled_from([1.0, 10.0, 60.0]), st.integers(1, 9)), max_size=60),
+    st.booleans(),
+)
+def test_a_call_has_its_turn_once_all_that_were_due_before_it_had_one(calls: list[tuple[int, float, int]], pads: bool):
+    """The bound on waiting: whatever else comes, and however patient it is."""
+    arrivals: dict[int, list[Line[Entry]]] = {}
+    dues = {}
+    for number, (now, patience, cost) in enumerate(calls):
+        dues[number] = now + patience
+        arrivals.setdefault(now, []).append(due(number, now + patience, cost, patience=patience))
+
+    turns = {number: now for now, batch in enumerate(served(arrivals, 9, 120, pads=pads)) for number in batch}
+
+    assert sorted(turns) == sorted(dues)
+    for number, (now, _, _) in enumerate(calls):
+        before = [one for one in dues if one != number and dues[one] <= dues[number] and turns[one] >= now]
+        assert turns[number] - now <= len(before)
+
+
+def test_like_goes_with_like_where_a_batch_is_padded():
+    queue = singles(10, 100, 11, 95, 12, 10)
+
+    first = take(queue, 0, 1000, pads=True)
+    second = take(first.rest, 0, 1000, pads=True)
+
+    assert [entry.cost for entry in first.batch] == [10, 11, 12, 10]
+    assert [entry.cost for entry in second.batch] == [100, 95]
+
+
+@given(queues, st.floats(0, 10), st.integers(1, 60))
+def test_a_padded_batch_wastes_little_and_keeps_its_budget(queue: list[Line[Entry]], now: float, budget: int):
+    batch = take(queue, now, budget, pads=True).batch
+    costs = [entry.cost for entry in batch]
+
+    assert len(costs) <= 1 or max(costs) * len(costs) <= min(budget, MOST_PADDING * sum(costs))
+
+
+@given(queues, st.integers(1, 60))
+def test_padded_or_not_nothing_is_lost_and_who_is_due_first_is_in_the_batch(queue: list[Line[Entry]], budget: int):
+    taken = take(queue, 5.0, budget, pads=True)
+
+    everything = [*seqs(taken.batch), *seqs(taken.expired), *seqs(taken.abandoned), *left(taken)]
+    assert sorted(everything) == [entry.seq for line in queue for entry in line.entries]
+    wanted = [e for line in queue for e in line.entries if not e.abandoned and e.deadline > 5.0]
+    assert not wanted or wanted[0] in taken.batch
+
+
+@given(
+    st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=9), max_size=12), st.integers(1, 9), st.integers(9, 40)
+)
+def test_what_stands_before_a_call_is_foretold_to_within_a_batch(costs: list[list[int]], cost: int, budget: int):
+    queue = calls(*map(tuple, costs))
+    told = ahead(((sum(one), one[0]) for one in costs), cost)
+
+    rest, done, mine = [*queue, Line([Entry(-1, cost, call=-1)])], 0, False
+    while not mine:
+        step = take(rest, 0, budget)
+        rest, mine = step.rest, any(entry.call == -1 for entry in step.batch)
+        done += sum(entry.cost for entry in step.batch)
+
+    assert done <= told + cost + budget + sum(max(0, budget // len(rest or [0]) - cost) for _ in costs)
+    assert told <= sum(map(sum, costs))
+
+
+@given(st.lists(st.tuples(st.integers(1, 99), st.integers(1, 9))), st.integers(1, 99), st.integers(1, 99))
+def test_more_to_judge_never_has_less_before_it(waiting: list[tuple[int, int]], a: int, b: int):
+    assert ahead(waiting, min(a, b)) <= ahead(waiting, max(a, b))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import io
 import math
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,11 +17,13 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from PIL import Image
 
 from guard import registry, taxonomy
+from guard.batching import Batcher
+from guard.batching.pace import Pace
 from guard.classifier import Classifier, Readable, Unreadable
 from guard.content import AudioPart, ImagePart, Modality, View
 from guard.finding import Finding
 from guard.text.windows import windows
-from tests.classifiers.models import options
+from tests.classifiers import models
 from tests.classifiers.streamed import check_growth, texts
 
 HEAVY = ("torch", "transformers", "spacy", "presidio_analyzer", "onnxruntime", "open_clip", "sklearn")
@@ -52,7 +56,7 @@ ODDITIES = {
 
 @functools.cache
 def loaded(name: str) -> Classifier[Any]:
-    classifier = registry.create(name, options(name))
+    classifier = registry.create(name, models.options(name))
     classifier.load()
     return classifier
 
@@ -100,7 +104,7 @@ def classify(name: str, parts: Sequence[Readable]) -> list[list[Finding]]:
 
 def check(name: str, part: Readable, findings: Sequence[Finding]) -> None:
     """Everything that must be true of the findings of one part, whatever it is."""
-    given_categories = registry.provides(name, options(name))
+    given_categories = registry.provides(name, models.options(name))
     for finding in findings:
         assert math.isfinite(finding.score)
         assert 0.0 <= finding.score <= 1.0
@@ -135,7 +139,7 @@ def test_importing_the_module_loads_no_model_library(name: str):
 
 @every_classifier
 def test_it_declares_what_it_is(name: str):
-    classifier = registry.create(name, options(name))
+    classifier = registry.create(name, models.options(name))
 
     assert classifier.version.strip()
     assert classifier.license.strip()
@@ -146,11 +150,11 @@ def test_it_declares_what_it_is(name: str):
     assert classifier.window is None or classifier.window > 2 * classifier.horizon
     assert classifier.batch_cost > 0
     assert 0 <= classifier.inline_cost <= classifier.batch_cost
-    assert registry.provides(name, options(name))
-    assert all(taxonomy.is_known(category) for category in registry.provides(name, options(name)))
+    assert registry.provides(name, models.options(name))
+    assert all(taxonomy.is_known(category) for category in registry.provides(name, models.options(name)))
     assert all(
         any(taxonomy.covers(declared, category) for declared in classifier.categories)
-        for category in registry.provides(name, options(name))
+        for category in registry.provides(name, models.options(name))
     )
 
 
@@ -185,6 +189,88 @@ def test_findings_do_not_depend_on_the_neighbours(name: str):
 
         assert [(f.category, f.span) for f in alone] == [(f.category, f.span) for f in among]
         assert [f.score for f in alone] == pytest.approx([f.score for f in among], abs=1e-4)
+
+
+MODELS: dict[str, tuple[str, dict[str, object]]] = {
+    **{name: (name, {}) for name in registry.names()},
+    "the linear floor": ("text", {"engine": "linear"}),
+    "names": ("pii", {"entities": ["person", "location", "organization", "address"]}),
+}
+"""Everything that is bundled, by the classifier and options that bring it in."""
+
+
+@functools.cache
+def model(key: str) -> Classifier[Any]:
+    name, options = MODELS[key]
+    classifier = registry.create(name, {**models.options(name), **options})
+    classifier.load()
+    return classifier
+
+
+def scored(findings: Sequence[Finding]) -> list[tuple[Any, ...]]:
+    return [(f.category, f.span, f.box, f.time, pytest.approx(f.score, abs=1e-4)) for f in findings]
+
+
+@functools.cache
+def alone(key: str, place: int) -> list[Finding]:
+    """What is found in one of the samples by itself."""
+    classifier = model(key)
+    _forget(classifier)
+    return classifier.classify([classifier.prepare(samples(MODELS[key][0])[place])])[0]
+
+
+@pytest.mark.parametrize("key", MODELS)
+@given(data=st.data())
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_findings_are_the_same_alone_and_among_any_neighbours_in_any_order(key: str, data: st.DataObject):
+    classifier, parts = model(key), samples(MODELS[key][0])
+    places = data.draw(st.lists(st.integers(0, len(parts) - 1), min_size=1, max_size=12))
+    _forget(classifier)
+
+    found = classifier.classify([classifier.prepare(parts[place]) for place in places])
+
+    assert [scored(one) for one in found] == [scored(alone(key, place)) for place in places]
+
+
+@pytest.mark.parametrize("key", MODELS)
+def test_findings_are_the_same_however_the_batches_of_the_engine_fall(key: str):
+    classifier, parts = model(key), samples(MODELS[key][0])
+    items = [classifier.prepare(part) for part in parts]
+    for budget in (1, max(map(classifier.cost, items)), 10**9):
+        _forget(classifier)
+        batcher = Batcher(classifier, name="it", max_pending_cost=10**12)
+        batcher._pace = _Steady(classifier, budget)
+
+        async def ask(batcher: Batcher[Any] = batcher) -> list[Any]:
+            calls = [batcher.submit(items[place:] + items[:place], time.monotonic() + 60) for place in range(4)]
+            return await asyncio.gather(*calls)
+
+        for place, answers in enumerate(asyncio.run(ask())):
+            expected = [alone(key, (place + n) % len(items)) for n in range(len(items))]
+            assert [scored(one) for one in answers] == [scored(one) for one in expected]
+        batcher.close()
+
+
+class _Steady(Pace):
+    """Always the same budget, and nothing is ever expected to take any time."""
+
+    def __init__(self, classifier: Classifier[Any], budget: int) -> None:
+        super().__init__(classifier, time.monotonic)
+        self._steady = budget
+
+    @property
+    def budget(self) -> int:
+        return self._steady
+
+    def learn(self, cost: int, seconds: float) -> None:
+        """Nothing."""
+
+
+def _forget(classifier: Classifier[Any]) -> None:
+    """Have *classifier* judge anew what it has judged before, if it remembers that."""
+    memory = getattr(getattr(classifier, "_engine", None), "_memory", None)
+    if memory is not None:
+        memory.clear()
 
 
 @every_classifier
