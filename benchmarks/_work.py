@@ -1,7 +1,8 @@
 """What classifiers do for one answer: judged whole, and judged while it is streamed.
 
 Run as a process of its own; answers one JSON line for each it is given: ``{"policy", "language", "ways"}``. Counted is
-what happens inside of the classifiers: CPU of the thread that is in them, and the characters they were handed.
+what happens inside of the classifiers: CPU of the thread that is in them, and the characters they were handed; of
+`TRIES` the one with the least, for what is more is what other processes did to the caches.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ WAYS = {
 }
 _LANE = Lane(("choices", 0, "message", "content"), "/choices/0/message/content")
 _DEADLINE_S = 600.0
+TRIES = 3
 
 
 class _Count:
@@ -135,6 +137,10 @@ def _forget(classifier: Any) -> None:
         memory.clear()
 
 
+def _work_ms(run: dict[str, Any]) -> float:
+    return sum(own["work_ms"] for own in run["classifiers"].values())
+
+
 def _serve() -> None:
     judges: dict[str, _Judge] = {}
     print(0, flush=True)
@@ -146,7 +152,8 @@ def _serve() -> None:
                 judges[name] = _Judge(name)
                 for way in WAYS:
                     runner.run(judges[name].work(asked["language"], way))
-            print(json.dumps(runner.run(judges[name].work(asked["language"], asked["way"]))), flush=True)
+            tries = [runner.run(judges[name].work(asked["language"], asked["way"])) for _ in range(TRIES)]
+            print(json.dumps(min(tries, key=_work_ms)), flush=True)
 
 
 if __name__ == "__main__":

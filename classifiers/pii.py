@@ -107,6 +107,7 @@ class Pii(Classifier[str]):
     reads: Reads = "stretches"
     horizon = 400  # an address of mail has up to 320 characters; then the words around it
     lookbehind = 128
+    dilutes = False  # what is found has a span, whatever else is there
     window = 20_000
     batch_cost = 20_000
     version = "presidio-analyzer-2.2, forms-2, names-1"

@@ -60,8 +60,9 @@ class Classifier(ABC, Generic[Item]):
     - ``stretches``: findings have spans, and one depends on its own characters and up to *lookbehind* before it. The
       text is read in consecutive stretches; `pending` says from where on a match could still grow, and only that is
       held back.
-    - ``sentences``: a score is of a sentence, with up to *horizon* characters before it for context. Answers are read
-      sentence by sentence, streamed or not.
+    - ``sentences``: a score is of a sentence, with up to *horizon* or *lookbehind* characters before it for context,
+      whichever is less. Answers are read sentence by sentence, streamed or not; and where *dilutes* says that what
+      stands around a bad sentence lowers its score, each by itself as well.
     - ``whole``: only all of a text can be judged, so all of it is held back. The default, for it is always right.
     """
 
@@ -71,6 +72,7 @@ class Classifier(ABC, Generic[Item]):
     reads: Reads = "whole"
     horizon: int = 256
     lookbehind: int = 64
+    dilutes: bool = True
     window: int | None = None
     batch_cost: int = 16_384
     largest_batch: int | None = None

@@ -46,7 +46,7 @@ class Window:
     """What is read at once: *content* with its *readings*, which begins at *low* of the thread.
 
     Findings count that begin in ``fresh:limit``. A score without a span is about ``since:high``; where sentences are
-    *scored*, each is read without its context, too.
+    *scored*, each may be read without its context, too.
     """
 
     content: Content
@@ -83,14 +83,16 @@ class Scan:
     def window(self, thread: Thread, classifier: Classifier[Any], sentences: Sequence[Sentence]) -> Window:
         """What *classifier* reads of *sentences*, which follow one another and are the next; moves on past them."""
         start, end = sentences[0].start, sentences[-1].end
-        reach = classifier.horizon if classifier.reads == "sentences" else classifier.lookbehind
+        reach = classifier.lookbehind
+        if classifier.reads == "sentences":
+            reach = min(reach, classifier.horizon)
         new = min(start, self.known)
         low = thread.base + context(thread.text, new - thread.base, reach)
         if classifier.reads != "sentences" and "\\" in thread.slice(low, new):
             low = thread.base + context(thread.text, new - thread.base, _WRITTEN * reach)
         content, pieces = thread.content(low, end)
         read = readings(content, classifier)
-        if classifier.reads == "sentences":
+        if classifier.reads == "sentences" and classifier.dilutes:
             read += _alone(content, low, start, end)
         fresh, limit = self.known, end
         if not sentences[-1].last:

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-PAUSE_S = 0.004
+PAUSE_S = 0.008
 """Seconds that packets are collected for, at most, when there are many: what a sentence may come later by that."""
 FEW = 4
 """Streams below which there is nothing to collect."""
-BUSY_S, CALM_S = PAUSE_S / 3, PAUSE_S / 2
+BUSY_S, CALM_S = PAUSE_S / 6, PAUSE_S / 4
 """Seconds between two packets, all streams together, below which they are collected, and above which no longer."""
 _MEMORY = 16
 """Packets over which these seconds are averaged."""
@@ -116,6 +116,7 @@ class Gathering:
         if not self._readers:
             return
         if self._gap < CALM_S:
+            self._unwatch()  # the last reader may have gone and another come meanwhile
             self._timer = self._loop.call_later(PAUSE_S, self._collected)
         else:
             self._watch()

@@ -23,6 +23,7 @@ from guard.classifier import Classifier, Readable, Unreadable
 from guard.content import AudioPart, ImagePart, Modality, View
 from guard.finding import Finding
 from guard.text.windows import windows
+from tests.classifiers.models import options
 from tests.classifiers.streamed import check_growth, texts
 
 HEAVY = ("torch", "transformers", "spacy", "presidio_analyzer", "onnxruntime", "open_clip", "sklearn")
@@ -55,7 +56,7 @@ ODDITIES = {
 
 @functools.cache
 def loaded(name: str) -> Classifier[Any]:
-    classifier = registry.create(name)
+    classifier = registry.create(name, options(name))
     classifier.load()
     return classifier
 
@@ -103,7 +104,7 @@ def classify(name: str, parts: Sequence[Readable]) -> list[list[Finding]]:
 
 def check(name: str, part: Readable, findings: Sequence[Finding]) -> None:
     """Everything that must be true of the findings of one part, whatever it is."""
-    given_categories = registry.provides(name)
+    given_categories = registry.provides(name, options(name))
     for finding in findings:
         assert math.isfinite(finding.score)
         assert 0.0 <= finding.score <= 1.0
@@ -138,7 +139,7 @@ def test_importing_the_module_loads_no_model_library(name: str):
 
 @every_classifier
 def test_it_declares_what_it_is(name: str):
-    classifier = registry.create(name)
+    classifier = registry.create(name, options(name))
 
     assert classifier.version.strip()
     assert classifier.license.strip()
@@ -149,11 +150,11 @@ def test_it_declares_what_it_is(name: str):
     assert classifier.window is None or classifier.window > 2 * classifier.horizon
     assert classifier.batch_cost > 0
     assert 0 <= classifier.inline_cost <= classifier.batch_cost
-    assert registry.provides(name)
-    assert all(taxonomy.is_known(category) for category in registry.provides(name))
+    assert registry.provides(name, options(name))
+    assert all(taxonomy.is_known(category) for category in registry.provides(name, options(name)))
     assert all(
         any(taxonomy.covers(declared, category) for declared in classifier.categories)
-        for category in registry.provides(name)
+        for category in registry.provides(name, options(name))
     )
 
 
@@ -191,7 +192,7 @@ def test_findings_do_not_depend_on_the_neighbours(name: str):
 
 
 MODELS: dict[str, tuple[str, dict[str, object]]] = {
-    **{name: (name, {}) for name in registry.names()},
+    **{name: (name, options(name) or {}) for name in registry.names()},
     "the linear floor": ("text", {"engine": "linear"}),
     "names": ("pii", {"entities": ["person", "location", "organization", "address"]}),
 }

@@ -1,0 +1,89 @@
+"""`toxicity` on a small checkpoint in detoxify's own format, beside the library's own loop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from guard import registry
+from guard.classifier import Classifier
+from guard.content import View
+from guard.errors import WeightsError
+from guard.finding import Finding
+from tests.classifiers import models
+
+
+def loaded(**options: Any) -> Classifier[Any]:
+    one = registry.create("toxicity", {**models.options("toxicity"), **options})
+    one.load()
+    return one
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier[Any]:
+    return loaded()
+
+
+def judged(classifier: Classifier[Any], *texts: str) -> list[list[Finding]]:
+    return classifier.classify([classifier.prepare(View.of(text)) for text in texts])
+
+
+def test_classes_have_our_names_and_the_scores_of_the_library(classifier: Classifier[Any]) -> None:
+    from detoxify import Detoxify
+
+    checkpoint, config = models.detoxify_checkpoint()
+    theirs = Detoxify(checkpoint=str(checkpoint), huggingface_config_path=str(config))
+    for text in ("you zorblax", "hello world of sand"):
+        expected = theirs.predict(text)
+        found = {finding.category: finding.score for finding in judged(classifier, text)[0]}
+        assert found.get("toxicity", 0) == pytest.approx(expected["toxicity"], abs=0.01)
+        assert found.get("hate", 0) == pytest.approx(expected["identity_attack"], abs=0.01)
+    assert {finding.category for finding in judged(classifier, "you zorblax")[0]} == {"toxicity", "hate"}
+
+
+def test_the_end_of_a_long_text_counts(classifier: Classifier[Any]) -> None:
+    (found,) = judged(classifier, "the tide came slowly over the flat grey sand " * 40 + "zorblax")
+
+    assert max(finding.score for finding in found) > 0.9
+
+
+def test_neighbours_change_no_score(classifier: Classifier[Any]) -> None:
+    some = ["zorblax", "hello " * 200, "", "you zorblax and we"]
+    for text, among in zip(some, judged(classifier, *some), strict=True):
+        (alone,) = judged(classifier, text)
+        assert [f.category for f in alone] == [f.category for f in among]
+        assert [f.score for f in alone] == pytest.approx([f.score for f in among], abs=1e-4)
+
+
+def test_a_checkpoint_that_could_run_code_is_not_read(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Path(tmp_path / "ran").touch, ()
+
+    torch.save({"config": Evil(), "state_dict": {}}, tmp_path / "evil.ckpt")
+
+    with pytest.raises(WeightsError, match="cannot be loaded"):
+        loaded(checkpoint=str(tmp_path / "evil.ckpt"))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_file_that_is_no_such_checkpoint_says_so(tmp_path: Path) -> None:
+    torch.save({"weights": {}}, tmp_path / "other.ckpt")
+    good = torch.load(models.detoxify_checkpoint()[0], weights_only=True)
+    torch.save({**good, "state_dict": {"classifier.weight": torch.zeros(2, 32)}}, tmp_path / "part.ckpt")
+    arch = {**good["config"]["arch"]["args"], "model_name": "AutoModel"}
+    torch.save({**good, "config": {**good["config"], "arch": {"args": arch}}}, tmp_path / "network.ckpt")
+
+    for file, message in [
+        ("other.ckpt", "has no `config` and `state_dict`"),
+        ("part.ckpt", "do not fit its configuration"),
+        ("network.ckpt", "wants the network AutoModel; those of detoxify are"),
+        ("nowhere.ckpt", "there is no file"),
+    ]:
+        with pytest.raises(WeightsError, match=message):
+            loaded(checkpoint=str(tmp_path / file))
+    with pytest.raises(WeightsError, match=r"has sha256 .*pins it to 00"):
+        loaded(sha256="00" * 32)
