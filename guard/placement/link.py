@@ -305,9 +305,8 @@ class Afar(Classifier[Readable]):
         """Speak for *classifier*."""
         self.options = classifier.options
         self.categories = classifier.categories
-        for name in ("modalities", "reads", "horizon", "lookbehind", "window", "batch_cost", "version", "license"):
+        for name in Classifier.__annotations__.keys() - {"Options"}:
             setattr(self, name, getattr(classifier, name))
-        self.automatic = classifier.automatic  # type: ignore[misc]  # its class's
         self._of = classifier
 
     def prepare(self, part: Readable) -> Readable:

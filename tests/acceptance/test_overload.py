@@ -75,12 +75,13 @@ def test_s42_at_three_times_what_can_be_judged_as_much_is_answered_and_the_rest_
         good = [seconds for status, seconds in answers if status == 200]
         refused = [seconds for status, seconds in answers if status == 503]
         assert len(good) / took >= 0.5 * peak  # nothing collapses; how much is lost is measured by benchmarks.batching
-        assert max(good) <= 2 * DEADLINE + 0.3  # in and out
         assert len(good) + len(refused) == len(answers)
+        # Times are the gateway's own: the clients of this test share its interpreter.
         records = slow.records(len(answers) + 61)
-        shed = [record.timings["total"] for record in records if record.state is State.SHED]
-        assert len(shed) > len(answers) / 3
-        assert statistics.median(shed) <= 1000 * DEADLINE / 4  # at once, not after waiting in a queue
+        took_ms = {state: [one.timings["total"] for one in records if one.state is state] for state in State}
+        assert max(took_ms[State.ALLOWED]) <= 2000 * DEADLINE + 300  # in and out
+        assert len(took_ms[State.SHED]) > len(answers) / 3
+        assert statistics.median(took_ms[State.SHED]) <= 1000 * DEADLINE / 4  # at once, not after waiting in a queue
         assert statistics.median(told) <= 0.1
 
         time.sleep(1)

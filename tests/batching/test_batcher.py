@@ -232,7 +232,7 @@ def test_a_late_answer_reaches_the_caller_that_still_waits(gate: Gate):
             group.create_task(shared.submit(["hang"], soon(0.02)))
             await reached(lambda: len(gate.batches) == 1)
             both = [
-                group.create_task(shared.submit([item], at)) for item, at in (("hang on", soon(0.06)), ("b", soon()))
+                group.create_task(shared.submit([item], at)) for item, at in (("hang on", soon(0.3)), ("b", soon()))
             ]
             await reached(lambda: len(gate.batches) == 2)
             assert gate.batches[1] == ["hang on", "b"]
