@@ -192,7 +192,7 @@ def test_findings_do_not_depend_on_the_neighbours(name: str):
 
 
 MODELS: dict[str, tuple[str, dict[str, object]]] = {
-    **{name: (name, options(name) or {}) for name in registry.names()},
+    **{name: (name, {}) for name in registry.names()},
     "the linear floor": ("text", {"engine": "linear"}),
     "names": ("pii", {"entities": ["person", "location", "organization", "address"]}),
 }
