@@ -1,0 +1,313 @@
+"""Reads a text as it shows: other shapes of letters, look-alikes, unseen signs, turned and reversed text. Pure.
+
+Each function gives a `View` where its disguise is in the text, else None. Linear in the text.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import TYPE_CHECKING
+
+from guard.content import Segment, View
+from guard.text.align import MOST_EXACT, edited
+from guard.text.signs import (
+    FLIPPED,
+    FORMS,
+    MARKS,
+    SIGNS,
+    SPACES,
+    TURNED,
+    UNSEEN,
+    alike,
+    lookalikes,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from guard.text.align import Edit
+
+_CJK = "\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+_PLAIN = "A-Za-z0-9\u00c0-\u024f\u0370-\u058f\u1e00-\u1fff"
+_LETTER = f"{_PLAIN}{_CJK}"
+_SOFT = (
+    "\u00ad\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202c\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef"
+    "\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800"
+)
+"""Unseen signs that ordinary text may have, between words, behind emoji, or in scripts that need them."""
+_HARD = (
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u034f\u202d\u202e\ufff9-\ufffb\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e00ff\U000e01f0-\U000e0fff"
+)
+_FLAG = "\U0001f1e6-\U0001f1ff"
+_SHAPES = (
+    "\u0250-\u02af\u02b0-\u02b8\u02e0-\u02e4\u1d00-\u1dbf\u2071\u207f\u2090-\u209c\u2102\u210a-\u2115\u2119-\u211d"
+    "\u2124\u2128\u212c-\u2138\u2145-\u2149\u24b6-\u24e9\u2c60-\u2c7f\ua71b-\ua7ff\ufb00-\ufb06\uff10-\uff19"
+    "\uff21-\uff3a\uff41-\uff5a\U00010780-\U000107bf\U0001d400-\U0001d7ff\U0001f110-\U0001f12b\U0001f130-\U0001f149"
+    "\U0001f150-\U0001f169\U0001f170-\U0001f189"
+)
+_ODD = re.compile(f"[{_HARD}{_SOFT}{_FLAG}{_SHAPES}{MARKS}\u00a0\u2000-\u200a\u202f\u3000]")
+"""Any sign that could be part of a disguise; most text has none."""
+_FLAG_TAGS = "\U0001f3f4[\U000e0061-\U000e007a\U000e0030-\U000e0039]{2,6}\U000e007f"
+_DISGUISE = re.compile(
+    f"{_FLAG_TAGS}|[0-9#*]\ufe0f?\u20e3|(?P<odd>[{_HARD}{_SHAPES}]|[{MARKS}]"
+    f"|(?<=[{_LETTER}])[{_SOFT}]++(?=[{_LETTER}])"
+    f"|(?<=[A-Za-z])[{SPACES}](?=[A-Za-z0-9])|(?<=[0-9])[{SPACES}](?=[A-Za-z])"
+    f"|(?<![{_FLAG}])[{_FLAG}](?![{_FLAG}])|[{_FLAG}]{{5}})"
+)
+_SIGN = re.compile(f"{_FLAG_TAGS}|(?P<run>[{UNSEEN}{MARKS}{SPACES}{FORMS}]++)")
+_STRETCH = 64
+_CONTROL = re.compile(r"[^\x08]\x08")
+_REVERSED = re.compile("\u202e([^\u202c\u2069\n]{0,2000})[\u202c\u2069]?")
+MOST_REVERSED = 2000
+
+
+def folded(text: str) -> View | None:
+    """*text* in plain letters, without unseen signs and added marks; None where it has no disguise of that kind."""
+    if _ODD.search(text) is None or not any(match["odd"] for match in _DISGUISE.finditer(text)):
+        return None
+    return edited(text, _plain(text))
+
+
+def _plain(text: str) -> Iterator[Edit]:
+    for count, match in enumerate(_SIGN.finditer(text)):
+        run = match["run"]
+        if run is None:
+            continue
+        start = match.start()
+        if count > MOST_EXACT:
+            new = run.translate(SIGNS)
+            if new != run:
+                yield start, match.end(), new
+            continue
+        begin = taken = start
+        for place, char in enumerate(run, start):  # signs that vanish and signs that stay are told apart
+            new = SIGNS[ord(char)]
+            if new == "" or (isinstance(new, str) and len(new) > 1):
+                if taken < place:
+                    yield taken, place, text[taken:place].translate(SIGNS)
+                if new:
+                    yield place, place + 1, str(new)
+                    begin = taken = place + 1
+                    continue
+                taken = begin = place
+                end = place + 1
+                yield place, end, ""
+                taken = end
+        if taken < match.end():
+            yield taken, match.end(), text[taken : match.end()].translate(SIGNS)
+
+
+@functools.cache
+def _mixed() -> tuple[re.Pattern[str], re.Pattern[str], dict[int, str]]:
+    near = re.escape("".join(lookalikes()))
+    same = re.escape(alike())
+    gate = re.compile(f"[A-Za-z][{near}]|[{near}][A-Za-z]|[{same}]{{4}}")
+    word = re.compile(rf"[A-Za-z{near}]++")
+    return gate, word, {ord(char): letter for char, letter in lookalikes().items()}
+
+
+def unmixed(text: str) -> View | None:
+    """*text* with words in which letters of other scripts stand for Latin ones in Latin letters; None without any."""
+    if text.isascii():
+        return None
+    gate, word, table = _mixed()
+    if gate.search(text) is None:
+        return None
+    same = frozenset(alike())
+    edits = []
+    for match in word.finditer(text):
+        letters = match[0]
+        if letters.isascii():
+            continue
+        mixed = any(char.isascii() for char in letters)
+        if mixed or (len(letters) > 3 and same.issuperset(letters) and _stands_alone(text, *match.span())):
+            edits.append((*match.span(), letters.translate(table)))
+    return edited(text, edits) if edits else None
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    return not (text[start - 1 : start].isalpha() or text[end : end + 1].isalpha())
+
+
+def erased(text: str) -> View | None:
+    """*text* with every character gone that a backspace follows."""
+    if "\x08" not in text or _CONTROL.search(text) is None:
+        return None
+    kept: list[int] = []
+    for place, char in enumerate(text):
+        if char != "\x08":
+            kept.append(place)
+        elif kept and text[kept[-1]] != "\n":
+            kept.pop()
+    gaps: list[Edit] = []
+    last = 0
+    for place in [*kept, len(text)]:
+        if place > last:
+            gaps.append((last, place, ""))
+        last = place + 1
+    return edited(text, gaps)
+
+
+def _backwards(start: int, end: int, at: int) -> list[Segment]:
+    """Segments of ``start:end`` read backwards, character by character, from *at* of the view on."""
+    return [Segment(at + n, at + n + 1, 0, end - n - 1, end - n) for n in range(end - start)]
+
+
+def _turned(text: str, runs: list[tuple[int, int, int, int]], table: dict[int, str]) -> View:
+    """*text* with *runs* (``start, end`` of the run and of what it shows) read backwards, their letters by *table*."""
+    pieces: list[str] = []
+    segments: list[Segment] = []
+    at = taken = 0
+    for outer, low, high, end in runs:
+        pieces += [text[taken:outer], text[low:high][::-1].translate(table)]
+        if outer > taken:
+            segments.append(Segment(at, at + outer - taken, 0, taken, outer))
+        at += outer - taken
+        segments += _backwards(low, high, at)
+        at += high - low
+        taken = end
+    pieces.append(text[taken:])
+    if taken < len(text):
+        segments.append(Segment(at, at + len(text) - taken, 0, taken, len(text)))
+    return View("".join(pieces), tuple(segments))
+
+
+def unreversed(text: str) -> View | None:
+    """*text* with what a right-to-left override shows backwards in the order in which it is seen."""
+    if "\u202e" not in text:
+        return None
+    runs = [(match.start(), *match.span(1), match.end()) for match in _REVERSED.finditer(text)]
+    return _turned(text, runs, {})
+
+
+_FLIP = "".join(map(re.escape, FLIPPED))
+_FLIPPED = re.compile(f"[{_FLIP}]")
+_UPSIDE = re.compile(f"[^\n.!?。]{{0,400}}")
+_TURN = {ord(char): letter for char, letter in TURNED.items()}
+
+
+def upside(text: str) -> View | None:
+    """*text* with what is written upside down turned back: from the first turned letter's word to the last one's."""
+    if text.isascii() or _FLIPPED.search(text) is None:
+        return None
+    runs = []
+    for match in _UPSIDE.finditer(text):
+        found = [one.start() for one in _FLIPPED.finditer(match[0])]
+        if len(found) > 1:
+            low = match[0].rfind(" ", 0, found[0]) + 1
+            high = match[0].find(" ", found[-1])
+            low, high = match.start() + low, match.start() + (high if high >= 0 else len(match[0]))
+            runs.append((low, low, high, high))
+    return _turned(text, runs, _TURN) if runs else None
+
+
+_GAPS = "[ \u3000*·._|/~-]"
+_GAP = re.compile(f"{_GAPS}(?<=[{_CJK}]{_GAPS}){_GAPS}{{0,2}}+(?=[{_CJK}])")  # begins with what is rare
+_WORD = r"A-Za-z0-9\u00c0-\u024f"
+_SEPARATOR = r"\r?\n|[ .\-_*·•|/,~+:]|[.,;\-|*] | [\-.|*] |  "
+_SPELT = re.compile(
+    rf"(?<![{_WORD}])[A-Za-z\u00c0-\u024f](?P<sep>{_SEPARATOR})[!-~\u00c0-\u024f](?![{_WORD}])"
+    rf"(?:(?:(?P=sep)|(?P=sep)? {{1,3}}+(?P=sep)?)[!-~\u00c0-\u024f](?![{_WORD}]))++"
+)
+
+
+def spelt(text: str) -> View | None:
+    """*text* with words that are spelt out (``k i l l``, ``k.i.l.l``) joined, and Chinese without spaces inside."""
+    edits: list[Edit] = []
+    for match in _SPELT.finditer(text):
+        edits += _joined(text, match)
+    if not text.isascii():
+        edits += [(*match.span(), "") for match in _GAP.finditer(text)]
+        edits.sort()
+    return edited(text, edits) if edits else None
+
+
+def _joined(text: str, match: re.Match[str]) -> list[Edit]:
+    """The gaps of one spelt word: those wider than the first part words."""
+    sep = match["sep"]
+    found: list[Edit] = []
+    letters = 1
+    at, end = match.start() + 1, match.end()
+    while at < end:
+        wide = 0
+        while at + wide < end and text[at : at + wide + 1].strip(sep + " ") == "":
+            wide += 1
+        if not wide:
+            at += 1
+            continue
+        stop = at + wide
+        if stop >= end:
+            break
+        letters += text[stop].isalpha()
+        found.append((at, stop, "" if wide == len(sep) else " "))
+        at = stop + 1
+    return found if letters > 2 else []
+
+
+_LEET = {
+    **dict(zip("0134578@$€£!|+", "oieastbaselilt", strict=True)),
+}
+_LEET_TABLE = {ord(sign): letter for sign, letter in _LEET.items()}
+_LEET_OTHER = _LEET_TABLE | {ord("1"): "l", ord("!"): "i", ord("|"): "i"}
+_LEET_WORD = re.compile(r"(?<![A-Za-z0-9@$!|+])(?=[0-9@$€£!|+]{0,3}[A-Za-z])[A-Za-z0-9@$€£!|+]{3,24}+(?![A-Za-z0-9@])")
+
+
+def unleeted(text: str, *, other: bool = False) -> View | None:
+    """*text* with digits and signs inside of words as the letters they stand for; *other*: 1 for l rather than i."""
+    table = _LEET_OTHER if other else _LEET_TABLE
+    edits = []
+    for match in _LEET_WORD.finditer(text):
+        word = match[0].rstrip("!|+")
+        if _is_leet(word):
+            new = word.translate(table)
+            if word.upper() == word:
+                new = new.upper()
+            if new != word:
+                edits.append((match.start(), match.start() + len(word), new))
+    return edited(text, edits) if edits else None
+
+
+def _is_leet(word: str) -> bool:
+    """Whether *word* is one with letters replaced, and no name with a number, version or digest."""
+    letters = sum(map(str.isalpha, word))
+    signs = [char for char in word if not char.isalpha()]
+    if not signs or letters < 2 or any(char not in _LEET for char in signs) or len(signs) > 2 * letters:
+        return False
+    return word[0] in _LEET or word[-1].isalpha() or bool(re.search(r"[A-Za-z][0-9@$!|]+[A-Za-z]", word))
+
+
+_CUT = re.compile(r"(?<=[A-Za-z])\r\n?(?=[A-Za-z0-9]|\Z)")
+
+
+def rejoined(text: str) -> View | None:
+    """*text* with words whole again that a carriage return cuts in two."""
+    if "\r" not in text:
+        return None
+    edits = [(*match.span(), "") for match in _CUT.finditer(text)]
+    return edited(text, edits) if edits else None
+
+
+_ANNOTATED = re.compile("\ufffa[^\ufffb\n]{0,200}\ufffb")
+
+
+def unannotated(text: str) -> View | None:
+    """*text* without what interlinear annotation puts above it."""
+    if "\ufffa" not in text:
+        return None
+    edits = [(*match.span(), "") for match in _ANNOTATED.finditer(text)]
+    return edited(text, edits) if edits else None
+
+
+def is_plain(text: str) -> bool:
+    """Whether *text* has no sign in it that could be part of a disguise of this kind, backspaces aside."""
+    if _gate().search(text) is None and _GAP.search(text) is None:
+        return True
+    return folded(text) is None and unmixed(text) is None and upside(text) is None and _GAP.search(text) is None
+
+
+@functools.cache
+def _gate() -> re.Pattern[str]:
+    common = "".join(sorted({*lookalikes(), *FLIPPED}))
+    return re.compile(f"[{_ODD.pattern[1:-1]}{re.escape(common)}]")
