@@ -16,9 +16,9 @@ from guard.classifier import Classifier, Readable
 from guard.content import Content, Direction, Modality, TextPart, View
 from guard.finding import Finding
 from guard.text.align import through
+from guard.text.decode import LONGEST_RUN
 from guard.text.escapes import MOST_EXACT, uncut, unescape_json
 from guard.text.spans import Known
-from guard.text.decode import LONGEST_RUN
 from guard.text.views import INCOMPLETE, MOST_DECODED, disguises, unfinished
 from guard.text.windows import cut_view, join, seams, unescaped_seams, windows
 
@@ -176,11 +176,12 @@ def _copies(
 
 
 def _is_original(content: Content, view: View) -> bool:
-    """Whether *view* is a stretch of one part as it stands."""
+    """Whether *view* is a stretch of one part as it stands, and does not leave out its end."""
     if len(view.segments) != 1:
         return not view.segments
-    _, _, number, low, high = view.segments[0]
-    return _text(content, number)[low:high] == view.text
+    start, end, number, low, high = view.segments[0]
+    text = _text(content, number)
+    return text[low:high] == view.text[start:end] and (high == len(text) or text[high - 1 : high + 1].isalnum())
 
 
 def media_readings(content: Content, classifier: Classifier[Any]) -> list[Reading]:

@@ -6,19 +6,20 @@ findings that begin before `known` were given already; those from `pending` on m
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from guard.content import Content, TextPart, View
 from guard.reading import Reading, Views, locate, readings
 from guard.stream.thread import Piece
+from guard.text.decode import LONGEST_RUN
 from guard.text.escapes import unescape_json, unfinished
 from guard.text.sentences import context
-from guard.text.decode import LONGEST_RUN
 from guard.text.views import unfinished as open_disguise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from guard.classifier import Classifier
     from guard.finding import Finding
@@ -105,7 +106,8 @@ class Scan:
         if classifier.reads == "sentences" and classifier.dilutes:
             alone = _alone(content, low, start, end)
             read += alone
-            read += [Reading(view, copy=True) for one in alone for view in views.disguised(one.source)]
+            sources = [one.source for one in alone if isinstance(one.source, View)]
+            read += [Reading(view, copy=True) for source in sources for view in views.disguised(source)]
         fresh, limit = self.known, end
         if not sentences[-1].last:
             closed = _closed(content) if goes_on else end - low

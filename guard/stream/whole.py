@@ -29,7 +29,7 @@ class Passage(NamedTuple):
 def passages(content: Content, classifier: Classifier[Any], incomplete: dict[int, str]) -> list[Passage]:
     """Everything that *classifier*, which reads sentences, reads of the texts of *content*, thread by thread.
 
-    Readings name the parts of *content* by their numbers there. *incomplete* takes in why some were not read to the end.
+    Readings name the parts of *content* by their numbers there. *incomplete* takes in why some could not.
     """
     threads: dict[Path, tuple[Thread, list[int], list[Sentence]]] = {}
     found: list[Passage] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -14,45 +15,39 @@ if TYPE_CHECKING:
 Edit = tuple[int, int, str]
 """Characters ``start:end`` of a text, and what is read in their place."""
 MOST_EXACT = 10_000
-"""How many stretches of one text are mapped one by one."""
-_TOGETHER = 32
-"""So many neighbours share one entry beyond that."""
+"""How many stretches of one text are mapped one by one; what is behind them is mapped whole."""
 
 
 def edited(text: str, edits: Iterable[Edit], part: int = 0) -> View:
     """*text* with *edits* made, which are in order and do not overlap.
 
-    An edit of equal length maps character by character, any other whole to whole. Beyond `MOST_EXACT` edits those that
-    follow one another within a few characters share an entry.
+    An edit of equal length maps character by character, any other whole to whole. Behind the first `MOST_EXACT` edits
+    all maps whole to whole: in such a text a finding stands for all of that.
     """
     pieces: list[str] = []
     segments: list[Segment] = []
-    at = taken = count = begun = 0
-    for start, end, new in edits:
+    at = taken = 0
+    coming = iter(edits)
+    for start, end, new in islice(coming, MOST_EXACT):
         if taken < start:
             pieces.append(text[taken:start])
-            if count < MOST_EXACT:
-                segments.append(Segment(at, at + start - taken, part, taken, start))
+            segments.append(Segment(at, at + start - taken, part, taken, start))
             at += start - taken
-        pieces.append(new)
-        if count < MOST_EXACT:
-            if new:
-                segments.append(Segment(at, at + len(new), part, start, end))
-            begun = at + len(new)
-        at += len(new)
+        if new:
+            pieces.append(new)
+            segments.append(Segment(at, at + len(new), part, start, end))
+            at += len(new)
         taken = end
-        count += 1
-        if count > MOST_EXACT and count % _TOGETHER == 0:
-            low = segments[-1].origin_end if segments else 0
-            if at > begun:
-                segments.append(Segment(begun, at, part, low, taken))
-            begun = at
-    if count > MOST_EXACT and at > begun:
-        segments.append(Segment(begun, at, part, segments[-1].origin_end if segments else 0, taken))
-    if taken < len(text):
-        pieces.append(text[taken:])
-        segments.append(Segment(at, at + len(text) - taken, part, taken, len(text)))
-    return View("".join(pieces), tuple(_merged(segments)))
+    rest: list[str] = []
+    behind = taken
+    for start, end, new in coming:
+        rest += [text[behind:start], new]
+        behind = end
+    rest.append(text[behind:])
+    last = "".join(rest)
+    if last:
+        segments.append(Segment(at, at + len(last), part, taken, len(text)))
+    return View("".join([*pieces, last]), tuple(_merged(segments)))
 
 
 def _merged(segments: Iterable[Segment]) -> list[Segment]:
@@ -112,7 +107,7 @@ def _traced(one: Segment, raw: View) -> list[Segment]:
             origin, stop = origin + begin - left, origin + close - left
         if plain:
             found.append(Segment(start + begin - low, start + close - low, part, origin, stop))
-        elif not found or stop - origin > found[0].origin_end - found[0].origin_start and found[0].part != part:
+        elif not found or (found[0].part != part and stop - origin > found[0].origin_end - found[0].origin_start):
             found = [Segment(start, end, part, origin, stop)]
         elif found[0].part == part:
             known = found[0]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import codecs
+import functools
 import html
 import re
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,12 +26,15 @@ LONGEST_RUN = 16_384
 """Characters of one encoded run in an answer, which is held while it is streamed; a longer one is not read."""
 _FEWEST = 12
 _PEEK = 64
+_LONG = 256
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})++")
+_NESTED = re.compile(r"%(?:25)+([0-9A-Fa-f]{2})")
 _ENTITY = re.compile(
     r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});|&#(?:[0-9]{2,7}|x[0-9a-f]{2,6})"
 )
 _BACKSLASH = re.compile(
-    r"\\(?:x[0-9a-fA-F]{2}|u\{[0-9a-fA-F]{1,6}\}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2})|\bU\+[0-9A-Fa-f]{4,5}\b ?"
+    r"\\(?:x[0-9a-fA-F]{2}|u\{[0-9a-fA-F]{1,6}\}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2})"
+    r"|\bU\+[0-9A-Fa-f]{4,5}\b ?"
 )
 _PRINTED = re.compile(r"(?:=[0-9A-F]{2}(?:=\r?\n)?)++|(?<=[A-Za-z0-9,.;])=\r?\n")
 _HEX = re.compile(
@@ -89,21 +93,23 @@ def _is_text(found: str) -> bool:
 
 
 def _bytewise(match: re.Match[str], data: bytes, each: int) -> Iterator[Edit]:
-    """*match* as *data*, whose bytes are written with *each* characters; byte by byte where that is ASCII."""
-    if data.isascii():
+    """*match* as *data*, whose bytes are written with *each* characters; byte by byte where that is short ASCII."""
+    if len(data) > 1 and (len(data) > _LONG or not data.isascii()):
+        new = data.decode("utf-8", "replace")
+        if "\ufffd" not in new:
+            yield (*match.span(), new)
+    else:
         for number, byte in enumerate(data):
             if 32 <= byte < 127 or byte in (9, 10, 13, 8):
                 start = match.start() + number * each
                 yield start, start + each, chr(byte)
-        return
-    try:
-        yield (*match.span(), data.decode("utf-8"))
-    except UnicodeDecodeError:
-        return
 
 
 def _percent(text: str) -> Iterator[Edit]:
     if "%" in text:
+        if "%25" in text and _NESTED.search(text) is not None:
+            yield from ((*match.span(), f"%{match[1]}") for match in _NESTED.finditer(text))
+            return
         for match in _PERCENT.finditer(text):
             yield from _bytewise(match, bytes.fromhex(match[0].replace("%", "")), 3)
 
@@ -111,9 +117,14 @@ def _percent(text: str) -> Iterator[Edit]:
 def _entities(text: str) -> Iterator[Edit]:
     if "&" in text:
         for match in _ENTITY.finditer(text):
-            new = html.unescape(match[0])
+            new = _unescaped(match[0])
             if new != match[0] and "\ufffd" not in new:
                 yield (*match.span(), new)
+
+
+@functools.lru_cache(maxsize=4096)
+def _unescaped(entity: str) -> str:
+    return html.unescape(entity)
 
 
 def _backslashes(text: str) -> Iterator[Edit]:
@@ -193,7 +204,7 @@ _STANDARD = {ord("-"): "+", ord("_"): "/"}
 def _is_wordy(found: str) -> bool:
     """Whether so much of *found* is letters, digits and spaces as of no bytes that only happen to be characters."""
     said = sum(char.isalnum() or char.isspace() for char in found)
-    return said * 10 >= len(found) * (4 if len(found) > _FEWEST else 8) and not found.isdigit()
+    return said * 10 >= len(found) * (3 if len(found) > _FEWEST else 8) and not found.isdigit()
 
 
 def _bytes_of(bare: str) -> bytes | None:
@@ -235,8 +246,9 @@ _UNFINISHED = re.compile(
     r"|\\[xuU]?\{?[0-9a-fA-F]{0,8}|=[0-9A-F]?)\Z"
 )
 _OPEN_HEX = re.compile(
-    r"(?<![0-9A-Za-z])(?:0x|\\x)?[0-9a-fA-F]{2}(?:(?:, |[ :,;-])?(?:0x|\\x)?[0-9a-fA-F]{2})*+[0-9a-fA-F]?[ :,;-]?\Z"
+    r"[ :,;-]{0,2}+(?:[0-9a-fA-F]{0,1}(?=[ :,;-]))?[ :,;-]{0,2}(?:[0-9a-fA-F]{2}(?:x0|x\\)?(?: ,|[ :,;-])?){5,}+"
 )
+"""Pairs of hex digits with something between them, read from their end."""
 
 
 def unfinished(text: str) -> int:
@@ -244,7 +256,19 @@ def unfinished(text: str) -> int:
     low = max(0, len(text) - _TAIL)
     match = _UNFINISHED.search(text, low)
     at = match.start() if match is not None else len(text)
-    return min(at, _open_run(text))
+    return min(at, _open_run(text), _open_pairs(text))
+
+
+def _open_pairs(text: str) -> int:
+    """Where pairs of hex digits begin that go on to the end of *text*, and are text so far."""
+    match = _OPEN_HEX.match(text[: -LONGEST_RUN - 1 : -1])
+    if match is None:
+        return len(text)
+    start = len(text) - match.end()
+    start += len(text[start:]) - len(text[start:].lstrip(" :,;-"))
+    digits = _DIGITS.sub("", text[start:])
+    said = _text_of(bytes.fromhex(digits[: len(digits) // 2 * 2]))
+    return start if said is not None and not text[start - 1 : start].isalnum() else len(text)
 
 
 def _open_run(text: str) -> int:

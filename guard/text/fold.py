@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import functools
 import re
+import string
 from typing import TYPE_CHECKING
 
 from guard.content import Segment, View
-from guard.text.align import MOST_EXACT, edited
+from guard.text.align import MOST_EXACT, edited, through
 from guard.text.signs import (
     FLIPPED,
     FORMS,
@@ -58,16 +59,20 @@ _DISGUISE = re.compile(
 )
 _SIGN = re.compile(f"{_FLAG_TAGS}|(?P<run>[{UNSEEN}{MARKS}{SPACES}{FORMS}]++)")
 _STRETCH = 64
-_CONTROL = re.compile(r"[^\x08]\x08")
+_CONTROL = re.compile(r"[^\x08\n]\x08")
+_MOST_ERASED = 3
+_HAS_LATIN = re.compile("[A-Za-z]")
 _REVERSED = re.compile("\u202e([^\u202c\u2069\n]{0,2000})[\u202c\u2069]?")
 MOST_REVERSED = 2000
 
 
 def folded(text: str) -> View | None:
     """*text* in plain letters, without unseen signs and added marks; None where it has no disguise of that kind."""
-    if _ODD.search(text) is None or not any(match["odd"] for match in _DISGUISE.finditer(text)):
-        return None
-    return edited(text, _plain(text))
+    return edited(text, _plain(text)) if _is_odd(text) else None
+
+
+def _is_odd(text: str) -> bool:
+    return _ODD.search(text) is not None and any(match["odd"] for match in _DISGUISE.finditer(text))
 
 
 def _plain(text: str) -> Iterator[Edit]:
@@ -75,28 +80,20 @@ def _plain(text: str) -> Iterator[Edit]:
         run = match["run"]
         if run is None:
             continue
-        start = match.start()
+        start, end = match.span()
         if count > MOST_EXACT:
-            new = run.translate(SIGNS)
-            if new != run:
-                yield start, match.end(), new
-            continue
-        begin = taken = start
-        for place, char in enumerate(run, start):  # signs that vanish and signs that stay are told apart
-            new = SIGNS[ord(char)]
-            if new == "" or (isinstance(new, str) and len(new) > 1):
-                if taken < place:
-                    yield taken, place, text[taken:place].translate(SIGNS)
-                if new:
-                    yield place, place + 1, str(new)
-                    begin = taken = place + 1
-                    continue
-                taken = begin = place
-                end = place + 1
-                yield place, end, ""
-                taken = end
-        if taken < match.end():
-            yield taken, match.end(), text[taken : match.end()].translate(SIGNS)
+            yield start, len(text), text[start:].translate(SIGNS)
+            return
+        new = run.translate(SIGNS)
+        if len(run) < 2 or not new:
+            yield start, end, new
+        else:
+            yield from _one_by_one(start, run)
+
+
+def _one_by_one(start: int, run: str) -> Iterator[Edit]:
+    for place, char in enumerate(run, start):
+        yield place, place + 1, char.translate(SIGNS)
 
 
 @functools.cache
@@ -104,27 +101,28 @@ def _mixed() -> tuple[re.Pattern[str], re.Pattern[str], dict[int, str]]:
     near = re.escape("".join(lookalikes()))
     same = re.escape(alike())
     gate = re.compile(f"[A-Za-z][{near}]|[{near}][A-Za-z]|[{same}]{{4}}")
-    word = re.compile(rf"[A-Za-z{near}]++")
+    word = re.compile(rf"[A-Za-z]*+[{near}][A-Za-z{near}]*+")
     return gate, word, {ord(char): letter for char, letter in lookalikes().items()}
 
 
 def unmixed(text: str) -> View | None:
     """*text* with words in which letters of other scripts stand for Latin ones in Latin letters; None without any."""
+    edits = list(_latin(text))
+    return edited(text, edits) if edits else None
+
+
+def _latin(text: str) -> Iterator[Edit]:
     if text.isascii():
-        return None
+        return
     gate, word, table = _mixed()
     if gate.search(text) is None:
-        return None
+        return
     same = frozenset(alike())
-    edits = []
     for match in word.finditer(text):
         letters = match[0]
-        if letters.isascii():
-            continue
-        mixed = any(char.isascii() for char in letters)
+        mixed = not letters.isascii() and _HAS_LATIN.search(letters)
         if mixed or (len(letters) > 3 and same.issuperset(letters) and _stands_alone(text, *match.span())):
-            edits.append((*match.span(), letters.translate(table)))
-    return edited(text, edits) if edits else None
+            yield (*match.span(), letters.translate(table))
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:
@@ -132,22 +130,16 @@ def _stands_alone(text: str, start: int, end: int) -> bool:
 
 
 def erased(text: str) -> View | None:
-    """*text* with every character gone that a backspace follows."""
-    if "\x08" not in text or _CONTROL.search(text) is None:
+    """*text* with every character gone that a backspace follows, as far as they follow one another."""
+    if _CONTROL.search(text) is None:
         return None
-    kept: list[int] = []
-    for place, char in enumerate(text):
-        if char != "\x08":
-            kept.append(place)
-        elif kept and text[kept[-1]] != "\n":
-            kept.pop()
-    gaps: list[Edit] = []
-    last = 0
-    for place in [*kept, len(text)]:
-        if place > last:
-            gaps.append((last, place, ""))
-        last = place + 1
-    return edited(text, gaps)
+    view = View.of(text)
+    for _ in range(_MOST_ERASED):
+        edits = [(*match.span(), "") for match in _CONTROL.finditer(view.text)]
+        if not edits:
+            break
+        view = through(edited(view.text, edits), view)
+    return view
 
 
 def _backwards(start: int, end: int, at: int) -> list[Segment]:
@@ -157,6 +149,8 @@ def _backwards(start: int, end: int, at: int) -> list[Segment]:
 
 def _turned(text: str, runs: list[tuple[int, int, int, int]], table: dict[int, str]) -> View:
     """*text* with *runs* (``start, end`` of the run and of what it shows) read backwards, their letters by *table*."""
+    if sum(high - low for _, low, high, _ in runs) > MOST_EXACT:
+        return edited(text, ((outer, end, text[low:high][::-1].translate(table)) for outer, low, high, end in runs))
     pieces: list[str] = []
     segments: list[Segment] = []
     at = taken = 0
@@ -184,39 +178,56 @@ def unreversed(text: str) -> View | None:
 
 _FLIP = "".join(map(re.escape, FLIPPED))
 _FLIPPED = re.compile(f"[{_FLIP}]")
-_UPSIDE = re.compile(f"[^\n.!?。]{{0,400}}")
+_LAST_FLIPPED = re.compile(f".*[{_FLIP}]", re.DOTALL)
+_LONGEST_UPSIDE = 400
+_UPSIDE = re.compile(r"[^\n.!?。]{1,400}")
 _TURN = {ord(char): letter for char, letter in TURNED.items()}
 
 
 def upside(text: str) -> View | None:
     """*text* with what is written upside down turned back: from the first turned letter's word to the last one's."""
-    if text.isascii() or _FLIPPED.search(text) is None:
-        return None
-    runs = []
-    for match in _UPSIDE.finditer(text):
-        found = [one.start() for one in _FLIPPED.finditer(match[0])]
-        if len(found) > 1:
-            low = match[0].rfind(" ", 0, found[0]) + 1
-            high = match[0].find(" ", found[-1])
-            low, high = match.start() + low, match.start() + (high if high >= 0 else len(match[0]))
-            runs.append((low, low, high, high))
+    runs = list(_flipped(text))
     return _turned(text, runs, _TURN) if runs else None
+
+
+def _flipped(text: str) -> Iterator[tuple[int, int, int, int]]:
+    if text.isascii() or _FLIPPED.search(text) is None:
+        return
+    for match in _UPSIDE.finditer(text):
+        said = match[0]
+        first = _FLIPPED.search(said)
+        last = _LAST_FLIPPED.match(said)
+        if first is not None and last is not None and first.start() < last.end() - 1:
+            low = said.rfind(" ", 0, first.start()) + 1
+            high = said.find(" ", last.end())
+            low, high = match.start() + low, match.start() + (high if high >= 0 else len(said))
+            yield low, low, high, high
+
+
+def open_upside(text: str) -> int:
+    """Where what is written upside down begins that *text* ends in the middle of; its length if nothing is."""
+    low = max(0, len(text) - _LONGEST_UPSIDE, *(text.rfind(mark, -_LONGEST_UPSIDE) + 1 for mark in "\n.!?。"))
+    return next((low + start for start, _, _, end in _flipped(text[low:]) if low + end == len(text)), len(text))
 
 
 _GAPS = "[ \u3000*·._|/~-]"
 _GAP = re.compile(f"{_GAPS}(?<=[{_CJK}]{_GAPS}){_GAPS}{{0,2}}+(?=[{_CJK}])")  # begins with what is rare
 _WORD = r"A-Za-z0-9\u00c0-\u024f"
 _SEPARATOR = r"\r?\n|[ .\-_*·•|/,~+:]|[.,;\-|*] | [\-.|*] |  "
-_SPELT = re.compile(
+SPELT = re.compile(
     rf"(?<![{_WORD}])[A-Za-z\u00c0-\u024f](?P<sep>{_SEPARATOR})[!-~\u00c0-\u024f](?![{_WORD}])"
     rf"(?:(?:(?P=sep)|(?P=sep)? {{1,3}}+(?P=sep)?)[!-~\u00c0-\u024f](?![{_WORD}]))++"
 )
 
 
+_FEW = 24
+_FEWEST = 2
+
+
 def spelt(text: str) -> View | None:
     """*text* with words that are spelt out (``k i l l``, ``k.i.l.l``) joined, and Chinese without spaces inside."""
     edits: list[Edit] = []
-    for match in _SPELT.finditer(text):
+    for match in SPELT.finditer(text):
         edits += _joined(text, match)
     if not text.isascii():
         edits += [(*match.span(), "") for match in _GAP.finditer(text)]
@@ -226,24 +237,16 @@ def spelt(text: str) -> View | None:
 
 def _joined(text: str, match: re.Match[str]) -> list[Edit]:
     """The gaps of one spelt word: those wider than the first part words."""
-    sep = match["sep"]
-    found: list[Edit] = []
-    letters = 1
-    at, end = match.start() + 1, match.end()
-    while at < end:
-        wide = 0
-        while at + wide < end and text[at : at + wide + 1].strip(sep + " ") == "":
-            wide += 1
-        if not wide:
-            at += 1
-            continue
-        stop = at + wide
-        if stop >= end:
-            break
-        letters += text[stop].isalpha()
-        found.append((at, stop, "" if wide == len(sep) else " "))
-        at = stop + 1
-    return found if letters > 2 else []
+    sep, start, end = match["sep"], *match.span()
+    if end - start <= _FEW and sum(map(str.isalpha, text[start:end])) <= _FEWEST:
+        return []
+    gaps = _gaps(sep).finditer(text, start + 1, end - 1)
+    return [(*gap.span(), "" if gap.end() - gap.start() == len(sep) else " ") for gap in gaps]
+
+
+@functools.cache
+def _gaps(sep: str) -> re.Pattern[str]:
+    return re.compile(f"[ {re.escape(sep)}]+")
 
 
 _LEET = {
@@ -251,31 +254,35 @@ _LEET = {
 }
 _LEET_TABLE = {ord(sign): letter for sign, letter in _LEET.items()}
 _LEET_OTHER = _LEET_TABLE | {ord("1"): "l", ord("!"): "i", ord("|"): "i"}
-_LEET_WORD = re.compile(r"(?<![A-Za-z0-9@$!|+])(?=[0-9@$€£!|+]{0,3}[A-Za-z])[A-Za-z0-9@$€£!|+]{3,24}+(?![A-Za-z0-9@])")
+_LEET_WORD = re.compile(
+    r"(?<![A-Za-z0-9@$!|+])(?:[A-Za-z]++[0-9@$€£!|+]++[A-Za-z]|[0-9@$€£!|+]{1,3}+[A-Za-z]++)[A-Za-z0-9@$€£!|+]*+(?![A-Za-z0-9@])"
+)
+_LONGEST_LEET = 24
 
 
 def unleeted(text: str, *, other: bool = False) -> View | None:
     """*text* with digits and signs inside of words as the letters they stand for; *other*: 1 for l rather than i."""
-    table = _LEET_OTHER if other else _LEET_TABLE
     edits = []
     for match in _LEET_WORD.finditer(text):
-        word = match[0].rstrip("!|+")
-        if _is_leet(word):
-            new = word.translate(table)
-            if word.upper() == word:
-                new = new.upper()
-            if new != word:
-                edits.append((match.start(), match.start() + len(word), new))
+        word = match[0]
+        if len(word) <= _LONGEST_LEET and (new := _unleeted(word, other)) != word:
+            edits.append((*match.span(), new))
     return edited(text, edits) if edits else None
 
 
-def _is_leet(word: str) -> bool:
-    """Whether *word* is one with letters replaced, and no name with a number, version or digest."""
-    letters = sum(map(str.isalpha, word))
-    signs = [char for char in word if not char.isalpha()]
-    if not signs or letters < 2 or any(char not in _LEET for char in signs) or len(signs) > 2 * letters:
-        return False
-    return word[0] in _LEET or word[-1].isalpha() or bool(re.search(r"[A-Za-z][0-9@$!|]+[A-Za-z]", word))
+@functools.lru_cache(maxsize=4096)
+def _unleeted(word: str, other: bool) -> str:  # noqa: FBT001  an argument of a cache
+    """*word* in letters, if it is one with letters replaced, and no name with a number, version or digest."""
+    bare = word.rstrip("!|+")
+    letters = len(bare) - len(bare.translate(_NO_LETTERS))
+    signs = bare.translate(_NO_LETTERS)
+    if not signs or letters < 2 or len(signs) > 2 * letters or not _LEET.keys() >= set(signs):
+        return word
+    new = bare.translate(_LEET_OTHER if other else _LEET_TABLE)
+    return (new.upper() if bare.upper() == bare else new) + word[len(bare) :]
+
+
+_NO_LETTERS = dict.fromkeys(map(ord, string.ascii_letters))
 
 
 _CUT = re.compile(r"(?<=[A-Za-z])\r\n?(?=[A-Za-z0-9]|\Z)")
@@ -301,13 +308,15 @@ def unannotated(text: str) -> View | None:
 
 
 def is_plain(text: str) -> bool:
-    """Whether *text* has no sign in it that could be part of a disguise of this kind, backspaces aside."""
-    if _gate().search(text) is None and _GAP.search(text) is None:
+    """Whether *text* has no disguise in signs that are not ASCII."""
+    if _GAP.search(text) is not None:
+        return False
+    if _gate().search(text) is None:
         return True
-    return folded(text) is None and unmixed(text) is None and upside(text) is None and _GAP.search(text) is None
+    return not (_is_odd(text) or any(True for _ in _latin(text)) or any(True for _ in _flipped(text)))
 
 
 @functools.cache
 def _gate() -> re.Pattern[str]:
-    common = "".join(sorted({*lookalikes(), *FLIPPED}))
-    return re.compile(f"[{_ODD.pattern[1:-1]}{re.escape(common)}]")
+    signs = re.escape("".join(sorted({*lookalikes(), *FLIPPED})))
+    return re.compile(f"[{_ODD.pattern[1:-1]}{signs}]")

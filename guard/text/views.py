@@ -23,6 +23,8 @@ MOST_LAYERS = 8
 """Encodings within encodings that are undone."""
 MOST_DECODED = 262_144
 """Characters that the runs of base64 and hex of one text may come to, all layers together."""
+MOST_WORK = 2_000_000
+"""Characters that are gone through for encodings, all layers of one text together."""
 INCOMPLETE = "encoded text beyond the decoding budget"
 
 _SHAPE = bytes(97 if chr(code).isalpha() or chr(code).isdigit() else 32 for code in range(128)) + b" " * 128
@@ -50,13 +52,12 @@ def is_plain(text: str) -> bool:
     if not text.isascii() and not fold.is_plain(text):
         return False
     data = text.encode("ascii", "replace")
-    if b"\\" in data or b"%" in data or b"&" in data or b"=" in data or b"\r" in data or b"U+" in data:
-        if _has_escapes(text):
-            return False
+    if any([mark in data for mark in _MARKS]) and _ESCAPES.search(text) is not None:  # noqa: C419  quicker
+        return False
     if not data.isascii() or data.translate(None, _PRINTED):
         return False
     runs = data.translate(_RUN)
-    if b"bbbbbbbbbbbb" in runs or (b"=" in data and _has_padding(text)):
+    if b"bbbbbbbbbbbb" in runs or (b"=" in data and _PADDED.search(text) is not None):
         return False
     shape = b" " + data.translate(_SHAPE)
     if any([form in shape for form in _SPELT]):  # noqa: C419  quicker
@@ -70,19 +71,12 @@ def is_plain(text: str) -> bool:
     return not decode.is_turned(f" {low} ")
 
 
+_MARKS = (b"\\", b"%", b"&", b"=", b"\r", b"U+")
 _PRINTED = bytes([9, 10, 13, *range(32, 127)])
 _ESCAPES = re.compile(
     r"%[0-9A-Fa-f]{2}|&(?:#|[A-Za-z][A-Za-z0-9]{1,30};)|\\[xuU0-3]|=[0-9A-F]{2}|=\r?\n|[A-Za-z]\r\n?|\bU\+[0-9A-F]{4}"
 )
 _PADDED = re.compile(r"[A-Za-z0-9+/_-]{3}=")
-
-
-def _has_escapes(text: str) -> bool:
-    return _ESCAPES.search(text) is not None
-
-
-def _has_padding(text: str) -> bool:
-    return _PADDED.search(text) is not None
 
 
 def disguises(text: str, longest: int = MOST_DECODED) -> Disguises:
@@ -101,7 +95,7 @@ def disguises(text: str, longest: int = MOST_DECODED) -> Disguises:
         _after(current, step, found)
     for step in (fold.unreversed, fold.folded, fold.unmixed):
         current = _after(current, step, found)
-    budget, layers = MOST_DECODED, 0
+    budget, layers, work = MOST_DECODED, 0, MOST_WORK
     while True:
         layer = decode.decoded(current.text, longest)
         budget -= layer.size
@@ -109,7 +103,8 @@ def disguises(text: str, longest: int = MOST_DECODED) -> Disguises:
         if layer.view is None or budget < 0:
             break
         layers += 1
-        if layers > MOST_LAYERS:
+        work -= len(current.text)
+        if layers > MOST_LAYERS or work < 0:
             complete = False
             break
         current = through(layer.view, current)
@@ -148,7 +143,8 @@ def _unlike(text: str, found: list[View]) -> Iterator[View]:
 
 
 _OPEN_SPELT = re.compile(
-    r"(?<![^\W_])[^\W\d_](?P<sep>[ .\-_*·•|/,~+:]|[.,;\-|*] | [\-.|*] |  )[A-Za-z0-9\u00c0-\u024f](?:(?P=sep)[A-Za-z0-9])?(?P=sep)?\Z"
+    r"(?<![A-Za-z0-9\u00c0-\u024f])[A-Za-z\u00c0-\u024f](?P<sep>[ .\-_*·•|/,~+:]|[.,;\-|*] | [\-.|*] |  )"
+    r"[A-Za-z0-9\u00c0-\u024f](?:(?P=sep)[A-Za-z0-9])?(?P=sep)?\Z"
 )
 
 
@@ -158,27 +154,36 @@ def unfinished(text: str) -> int:
     >>> unfinished("it says k i "), unfinished("All is well, é 中 😀. ")
     (8, 18)
     """
+    at = _begun(text)
+    if at and not is_plain(text[:at]):
+        for view in disguises(text[:at]).views:
+            inner = _begun(view.text)
+            if inner < len(view.text):
+                at = min(at, view.origins(inner, len(view.text))[0][1])
+    return at
+
+
+def _begun(text: str) -> int:
+    """The same for what is not inside of another disguise."""
     at = decode.unfinished(text)
+    for spelled in fold.SPELT.finditer(text, max(0, len(text) - _TAIL)):
+        sep, behind = spelled["sep"], text[spelled.end() :]
+        if sep != " " and len(behind) <= _WIDEST and not behind.strip(f"{sep} ") and len(spelled[0]) >= _LONG_WORD:
+            at = min(at, spelled.start())
     spelt = _OPEN_SPELT.search(text, max(0, len(text) - 16))
-    if spelt is not None and spelt["sep"] != " " or (spelt is not None and _is_row(spelt[0])):
+    if spelt is not None and (spelt["sep"] != " " or not _WORDS.issuperset(spelt[0].split())):
         at = min(at, spelt.start())
     if not text.isascii():
         tail = text.rfind("\u202e", max(0, len(text) - fold.MOST_REVERSED))
         if tail >= 0 and not set("\u202c\u2069\n").intersection(text[tail:]):
             at = min(at, tail)
-        at = min(at, _open_upside(text))
+        at = min(at, fold.open_upside(text))
     return at
 
 
-def _is_row(spelt: str) -> bool:
-    """Whether single letters with spaces between them are no words: ``a`` and ``I`` are."""
-    return not {"a", "A", "I"}.issuperset(spelt.split())
-
-
-def _open_upside(text: str) -> int:
-    low = max(text.rfind(mark, max(0, len(text) - 400)) for mark in "\n.!?。") + 1
-    low = max(low, len(text) - 400, 0)
-    if fold.upside(text[low:]) is None:
-        return len(text)
-    first = min(place for place in range(low, len(text)) if text[place] in fold.FLIPPED)
-    return max(low, text.rfind(" ", low, first) + 1)
+_TAIL = 400
+_WIDEST = 4
+_LONG_WORD = 9
+"""Five letters and what parts them: abbreviations have fewer."""
+_WORDS = frozenset({"a", "A", "I"})
+"""Single letters that are words."""
