@@ -316,9 +316,20 @@ def _places(content: Content, reading: Reading, finding: Finding, known: Known) 
     if finding.span is None:
         return _spread(content, view, finding, known) if reading.seam else _all_over(content, view)
     spans = view.origins(*finding.span)
+    if reading.copy and len(spans) > 1:
+        spans = _with_gaps(spans)
     if reading.seam and not _adds(content, view, finding, spans, known):
         return []
     return [place for span in spans if (place := _uncut(content, finding, span, known)) is not None]
+
+
+def _with_gaps(spans: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """*spans* with what stands between those of one part: a disguise that leaves no trace where it is undone."""
+    whole: dict[int, tuple[int, int]] = {}
+    for number, start, end in spans:
+        low, high = whole.get(number, (start, end))
+        whole[number] = min(low, start), max(high, end)
+    return [(number, *span) for number, span in whole.items()]
 
 
 def _is_known(view: Readable, finding: Finding, known: Known) -> bool:

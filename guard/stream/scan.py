@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from guard.content import Content, TextPart, View
 from guard.reading import Reading, Views, locate, readings
 from guard.stream.thread import Piece
-from guard.text.decode import LONGEST_RUN
 from guard.text.escapes import unescape_json, unfinished
 from guard.text.sentences import context
 from guard.text.views import unfinished as open_disguise
@@ -139,8 +138,7 @@ class Scan:
 def _closed(content: Content) -> int:
     """Up to where the text of *content* is no disguise that could still go on behind it."""
     *before, last = [part.text for part in content.parts if isinstance(part, TextPart)] or [""]
-    at = open_disguise(last)
-    return sum(map(len, before)) + (at if len(last) - at <= LONGEST_RUN else len(last))
+    return sum(map(len, before)) + open_disguise(last)
 
 
 def _alone(content: Content, low: int, start: int, end: int) -> list[Reading]:
@@ -176,7 +174,9 @@ def _pending(content: Content, classifier: Classifier[Any], read: Sequence[Readi
             at = _growing(classifier, view.text)
             if at < len(view.text):
                 places = view.origins(at, len(view.text))
-                least = min(least, sum(map(len, texts[: places[0][0]])) + places[0][1])
+                first = places[0][0]
+                start = min(start for number, start, _ in places if number == first)
+                least = min(least, sum(map(len, texts[:first])) + start)
     if texts and (end := unfinished(texts[-1])) < len(texts[-1]):  # what it will be could belong to a match
         begun = unescape_json(texts[-1][:end], 0) or View.of(texts[-1][:end], 0)
         at = _growing(classifier, begun.text)

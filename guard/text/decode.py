@@ -279,7 +279,11 @@ def _open_run(text: str) -> int:
     start = end - (text.endswith("\n")) - (text.endswith("\r\n"))
     if start < end and len(text[max(0, start - 40) : start].strip()) < 40:
         return end
-    while start and (text[start - 1] in _ALPHABET or (text[start - 1] in "\r\n" and _goes_over(text, start))):
+    while (
+        end - start <= LONGEST_RUN
+        and start
+        and (text[start - 1] in _ALPHABET or (text[start - 1] in "\r\n" and _goes_over(text, start)))
+    ):
         start -= 1
     run = text[start:]
     if len(run) < 8:

@@ -61,6 +61,8 @@ _SIGN = re.compile(f"{_FLAG_TAGS}|(?P<run>[{UNSEEN}{MARKS}{SPACES}{FORMS}]++)")
 _STRETCH = 64
 _CONTROL = re.compile(r"[^\x08\n]\x08")
 _MOST_ERASED = 3
+_LONGEST_LEET = 24
+_BESIDE = 64
 _HAS_LATIN = re.compile("[A-Za-z]")
 _REVERSED = re.compile("\u202e([^\u202c\u2069\n]{0,2000})[\u202c\u2069]?")
 MOST_REVERSED = 2000
@@ -125,6 +127,15 @@ def _latin(text: str) -> Iterator[Edit]:
             yield (*match.span(), letters.translate(table))
 
 
+def open_word(text: str) -> int:
+    """Where a word in letters that look like Latin ones begins, behind Latin ones, that goes on to the end of *text*."""
+    near = lookalikes()
+    start = len(text)
+    while start > len(text) - _LONGEST_LEET and text[start - 1 : start] in near:
+        start -= 1
+    return start if start < len(text) and _HAS_LATIN.search(text, max(0, start - _BESIDE), start) else len(text)
+
+
 def _stands_alone(text: str, start: int, end: int) -> bool:
     return not (text[start - 1 : start].isalpha() or text[end : end + 1].isalpha())
 
@@ -142,9 +153,16 @@ def erased(text: str) -> View | None:
     return view
 
 
-def _backwards(start: int, end: int, at: int) -> list[Segment]:
-    """Segments of ``start:end`` read backwards, character by character, from *at* of the view on."""
-    return [Segment(at + n, at + n + 1, 0, end - n - 1, end - n) for n in range(end - start)]
+def _backwards(outer: int, low: int, high: int, end: int, at: int) -> list[Segment]:
+    """Segments of ``low:high`` read backwards, character by character, from *at* of the view on.
+
+    The signs around it, ``outer:low`` and ``high:end``, belong to the characters beside them.
+    """
+    found = [Segment(at + n, at + n + 1, 0, high - n - 1, high - n) for n in range(high - low)]
+    if found:
+        found[0] = found[0]._replace(origin_end=end)
+        found[-1] = found[-1]._replace(origin_start=outer)
+    return found
 
 
 def _turned(text: str, runs: list[tuple[int, int, int, int]], table: dict[int, str]) -> View:
@@ -159,7 +177,7 @@ def _turned(text: str, runs: list[tuple[int, int, int, int]], table: dict[int, s
         if outer > taken:
             segments.append(Segment(at, at + outer - taken, 0, taken, outer))
         at += outer - taken
-        segments += _backwards(low, high, at)
+        segments += _backwards(outer, low, high, end, at)
         at += high - low
         taken = end
     pieces.append(text[taken:])
@@ -249,15 +267,13 @@ def _gaps(sep: str) -> re.Pattern[str]:
     return re.compile(f"[ {re.escape(sep)}]+")
 
 
-_LEET = {
-    **dict(zip("0134578@$€£!|+", "oieastbaselilt", strict=True)),
-}
+_LEET = dict(zip("0134578@$€£!|", "oieastbaselil", strict=True))
 _LEET_TABLE = {ord(sign): letter for sign, letter in _LEET.items()}
 _LEET_OTHER = _LEET_TABLE | {ord("1"): "l", ord("!"): "i", ord("|"): "i"}
 _LEET_WORD = re.compile(
-    r"(?<![A-Za-z0-9@$!|+])(?:[A-Za-z]++[0-9@$€£!|+]++[A-Za-z]|[0-9@$€£!|+]{1,3}+[A-Za-z]++)[A-Za-z0-9@$€£!|+]*+(?![A-Za-z0-9@])"
+    r"(?<![A-Za-z0-9@$!|])(?![0-9]++(?:st|nd|rd|th|x[0-9a-fA-F]++)(?![A-Za-z0-9]))"
+    r"(?:[A-Za-z]++[0-9@$€£!|]++[A-Za-z]|[0-9$€£!|]{1,3}+[A-Za-z]++)[A-Za-z0-9@$€£!|]*+(?![A-Za-z0-9@])"
 )
-_LONGEST_LEET = 24
 
 
 def unleeted(text: str, *, other: bool = False) -> View | None:
@@ -273,7 +289,7 @@ def unleeted(text: str, *, other: bool = False) -> View | None:
 @functools.lru_cache(maxsize=4096)
 def _unleeted(word: str, other: bool) -> str:  # noqa: FBT001  an argument of a cache
     """*word* in letters, if it is one with letters replaced, and no name with a number, version or digest."""
-    bare = word.rstrip("!|+")
+    bare = word.rstrip("!|")
     letters = len(bare) - len(bare.translate(_NO_LETTERS))
     signs = bare.translate(_NO_LETTERS)
     if not signs or letters < 2 or len(signs) > 2 * letters or not _LEET.keys() >= set(signs):

@@ -30,7 +30,7 @@ INCOMPLETE = "encoded text beyond the decoding budget"
 _SHAPE = bytes(97 if chr(code).isalpha() or chr(code).isdigit() else 32 for code in range(128)) + b" " * 128
 _RUN = bytes(98 if chr(code).isalnum() or chr(code) in "+/_-" else 32 for code in range(128)) + b" " * 128
 _LEET = (
-    bytes(97 if chr(code).isalpha() else 49 if chr(code) in "0134578@$!|+" else 32 for code in range(128)) + b" " * 128
+    bytes(97 if chr(code).isalpha() else 49 if chr(code) in "0134578@$!|" else 32 for code in range(128)) + b" " * 128
 )
 _HEXED = bytes(104 if chr(code) in "0123456789abcdefABCDEF" else 32 for code in range(128)) + b"." * 128
 _SPELT = (b" a a a", b" a  a  a", b" a   a   a")
@@ -160,7 +160,7 @@ def unfinished(text: str) -> int:
             inner = _begun(view.text)
             if inner < len(view.text):
                 at = min(at, view.origins(inner, len(view.text))[0][1])
-    return at
+    return at if len(text) - at <= decode.LONGEST_RUN else len(text)
 
 
 def _begun(text: str) -> int:
@@ -177,7 +177,7 @@ def _begun(text: str) -> int:
         tail = text.rfind("\u202e", max(0, len(text) - fold.MOST_REVERSED))
         if tail >= 0 and not set("\u202c\u2069\n").intersection(text[tail:]):
             at = min(at, tail)
-        at = min(at, fold.open_upside(text))
+        at = min(at, fold.open_upside(text), fold.open_word(text))
     return at
 
 
