@@ -95,12 +95,10 @@ class Views:
         text = raw.text
         with self._lock:
             known = self._shown.get(text)
-        if known is None:
-            longest = MOST_DECODED if self.content.direction is Direction.INPUT else LONGEST_RUN
-            found = disguises(text[: unfinished(text)] if self.goes_on and self._is_end(raw) else text, longest)
-            known = found.views
-            with self._lock:
-                self._shown[text] = known
+            if known is None:
+                longest = MOST_DECODED if self.content.direction is Direction.INPUT else LONGEST_RUN
+                found = disguises(text[: unfinished(text)] if self.goes_on and self._is_end(raw) else text, longest)
+                known = self._shown[text] = found.views
                 if not found.complete:
                     self.incomplete |= {segment.part: INCOMPLETE for segment in raw.segments}
         return [through(view, raw) for view in known]
@@ -181,7 +179,9 @@ def _is_original(content: Content, view: View) -> bool:
         return not view.segments
     start, end, number, low, high = view.segments[0]
     text = _text(content, number)
-    return text[low:high] == view.text[start:end] and (high == len(text) or text[high - 1 : high + 1].isalnum())
+    if high - low != end - start or text[low:high] != view.text[start:end]:
+        return False
+    return high == len(text) or text[high - 1 : high + 1].isalnum()
 
 
 def media_readings(content: Content, classifier: Classifier[Any]) -> list[Reading]:

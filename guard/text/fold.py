@@ -258,8 +258,21 @@ def _joined(text: str, match: re.Match[str]) -> list[Edit]:
     sep, start, end = match["sep"], *match.span()
     if end - start <= _FEW and sum(map(str.isalpha, text[start:end])) <= _FEWEST:
         return []
-    gaps = _gaps(sep).finditer(text, start + 1, end - 1)
-    return [(*gap.span(), "" if gap.end() - gap.start() == len(sep) else " ") for gap in gaps]
+    last = min(end - 1, start + _LONGEST_EXACT)
+    gaps = _gaps(sep).finditer(text, start + 1, last)
+    found = [(*gap.span(), "" if gap.end() - gap.start() == len(sep) else " ") for gap in gaps]
+    if last < end - 1:  # more at once than anybody wants mapped letter by letter
+        rest = _wide(sep).sub("\0", text[last : end - 1])
+        found.append((last, end - 1, rest.replace(sep, "").replace("\0", " ")))
+    return found
+
+
+_LONGEST_EXACT = 4 * MOST_EXACT
+
+
+@functools.cache
+def _wide(sep: str) -> re.Pattern[str]:
+    return re.compile(f"[ {re.escape(sep)}]{{{len(sep) + 1},}}")
 
 
 @functools.cache
