@@ -7,9 +7,16 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import gateway, pii, quality, streaming, text as text_cost
+from benchmarks import gateway, pii, quality, streaming, text as text_cost, views
 
-QUESTIONS = {"gateway": gateway, "pii": pii, "quality": quality, "streaming": streaming, "text": text_cost}
+QUESTIONS = {
+    "gateway": gateway,
+    "pii": pii,
+    "quality": quality,
+    "streaming": streaming,
+    "text": text_cost,
+    "views": views,
+}
 
 
 def main() -> int:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  a table: some lines a language
 """Ordinary text of S31: what people write in many languages, emoji, code, prose on delicate subjects. The lines are our own."""
 
 from __future__ import annotations

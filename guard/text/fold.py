@@ -128,7 +128,7 @@ def _latin(text: str) -> Iterator[Edit]:
 
 
 def open_word(text: str) -> int:
-    """Where a word in letters that look like Latin ones begins, behind Latin ones, that goes on to the end of *text*."""
+    """Where a word in letters that look like Latin ones, behind Latin ones, begins that *text* ends with."""
     near = lookalikes()
     start = len(text)
     while start > len(text) - _LONGEST_LEET and text[start - 1 : start] in near:

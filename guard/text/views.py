@@ -91,7 +91,7 @@ def disguises(text: str, longest: int = MOST_DECODED) -> Disguises:
         return PLAIN
     found: list[View] = []
     current, complete = View.of(text), True
-    for step in (fold.unreversed, fold.erased, fold.unannotated):
+    for step in (fold.erased, fold.unannotated):
         _after(current, step, found)
     for step in (fold.unreversed, fold.folded, fold.unmixed):
         current = _after(current, step, found)

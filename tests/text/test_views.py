@@ -124,11 +124,25 @@ def test_what_is_encoded_beyond_the_budget_is_said_to_be_unread():
 @pytest.mark.parametrize(
     "sentence",
     [
-        "All is well, é 中 😀. ", "This is plan B. ", "He lives in the U.S. ", "It was 5 p.m. ", "See fig. 3 a) ", "On 2026-11-26. ",
-        "他今天来了。", "What did you do? ", "She got an A. ", "I am 12. ", "At 12:30 it rained. ", "x = y + 1\n", "It ends with C++. ",
-        "https://example.org/search?q=two%20words. ", "Salt & pepper. ", "A+B = C. ", "Vitamin B12. ",
+        "All is well, é 中 😀. ",
+        "This is plan B. ",
+        "He lives in the U.S. ",
+        "It was 5 p.m. ",
+        "See fig. 3 a) ",
+        "On 2026-11-26. ",
+        "他今天来了。",
+        "What did you do? ",
+        "She got an A. ",
+        "I am 12. ",
+        "At 12:30 it rained. ",
+        "x = y + 1\n",
+        "It ends with C++. ",
+        "https://example.org/search?q=two%20words. ",
+        "Salt & pepper. ",
+        "A+B = C. ",
+        "Vitamin B12. ",
     ],
-)  # fmt: skip
+)
 def test_an_ordinary_sentence_is_over_when_it_is(sentence: str):
     assert unfinished(sentence) == len(sentence)
 
@@ -136,11 +150,16 @@ def test_an_ordinary_sentence_is_over_when_it_is(sentence: str):
 @pytest.mark.parametrize(
     ("text", "held"),
     [
-        ("it says k i ", "k i "), ("it says k.i", "k.i"), ("it says %E5%82", "%E5%82"), ("it says &#x5", "&#x5"), ("it says \\x5", "\\x5"),
-        ("it says aGVsbG8gd29ybGQ", "aGVsbG8gd29ybGQ"), ("it says 68 65 6c 6c 6f 20", "68 65 6c 6c 6f 20"),
+        ("it says k i ", "k i "),
+        ("it says k.i", "k.i"),
+        ("it says %E5%82", "%E5%82"),
+        ("it says &#x5", "&#x5"),
+        ("it says \\x5", "\\x5"),
+        ("it says aGVsbG8gd29ybGQ", "aGVsbG8gd29ybGQ"),
+        ("it says 68 65 6c 6c 6f 20", "68 65 6c 6c 6f 20"),
         ("it says \u202egnihtyna", "\u202egnihtyna"),
     ],
-)  # fmt: skip
+)
 def test_what_could_go_on_is_held_and_no_more(text: str, held: str):
     assert text[unfinished(text) :] == held
 
