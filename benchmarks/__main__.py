@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import batching, gateway, pii, quality, streaming, text as text_cost
+from benchmarks import batching, gateway, pii, quality, streaming, text as text_cost, views
 
 QUESTIONS = {
     "batching": batching,
@@ -16,6 +16,7 @@ QUESTIONS = {
     "quality": quality,
     "streaming": streaming,
     "text": text_cost,
+    "views": views,
 }
 
 

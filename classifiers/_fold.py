@@ -1,10 +1,12 @@
-"""Folding of text for comparing words: NFKC and case, with the way back to every character. Pure."""
+"""Folding of text for comparing words: NFKC, case and simplified characters, with the way back. Pure."""
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from bisect import bisect_right
+from importlib import resources
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ class Folded:
 
 
 def fold(text: str) -> Folded:
-    """*text* in NFKC and case folded, as `normal` gives it, with the map back.
+    """*text* in NFKC, case folded and simplified, as `normal` gives it, with the map back.
 
     >>> fold("Ｆｏｏ ①").text
     'foo 1'
@@ -72,7 +74,7 @@ def fold(text: str) -> Folded:
         folded = narrow.casefold()
         # A character folds to one or more, so the same length means that each stayed in its place.
         if len(folded) == len(narrow) and _is_normal(folded):
-            return Folded(folded)
+            return Folded(simplified(folded))
     letters = set(narrow)
     clusters = _clusters(narrow) if any(map(_continues, letters)) else narrow
     table = {cluster: normal(cluster) for cluster in set(clusters)}
@@ -96,8 +98,19 @@ def narrowed(text: str) -> str:
 
 
 def normal(text: str) -> str:
-    """NFKC and case folded."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    """NFKC, case folded, and simplified."""
+    return simplified(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()))
+
+
+def simplified(text: str) -> str:
+    """*text* with traditional Chinese characters as simplified ones, character for character (OpenCC's table)."""
+    return text if text.isascii() else text.translate(_simple())
+
+
+@functools.cache
+def _simple() -> dict[int, str]:
+    rows = resources.files("classifiers").joinpath("data/simplified.tsv").read_text("utf-8").splitlines()
+    return {ord(row[0]): row[2] for row in rows}
 
 
 def _is_normal(text: str) -> bool:
@@ -107,7 +120,11 @@ def _is_normal(text: str) -> bool:
 
 def _stays(cluster: str, piece: str) -> bool:
     """Whether *piece*, what *cluster* folds to, is only other letters in the same places."""
-    return piece == cluster.casefold() and len(piece) == len(cluster) and unicodedata.is_normalized("NFKC", cluster)
+    return (
+        piece == simplified(cluster.casefold())
+        and len(piece) == len(cluster)
+        and unicodedata.is_normalized("NFKC", cluster)
+    )
 
 
 def _clusters(text: str) -> list[str]:

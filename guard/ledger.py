@@ -31,7 +31,7 @@ def shown(read: Iterable[Reading]) -> dict[int, int]:
         source = reading.source
         if not isinstance(source, View):
             found[reading.part] = 1
-        elif not reading.seam:  # seams show the edges of parts alone
+        elif not (reading.seam or reading.copy):  # seams show the edges of parts alone, copies what others show
             for _, _, number, low, high in source.segments:
                 part = reading.parts[number] if reading.parts else number
                 found[part] = found.get(part, 0) + high - low

@@ -118,7 +118,8 @@ class _Consultation:
     @property
     def unreadable(self) -> dict[int, str]:
         """Why parts could not be read, by their numbers."""
-        return self.prepared.unreadable if self.prepared is not None else {}
+        unread = self.prepared.unreadable if self.prepared is not None else {}
+        return {**self.views.incomplete, **unread} if self.views.incomplete else unread
 
     def prepare_here(self) -> bool:
         """Read and prepare now, on this thread, if that is quick. Media and much to read are for another thread."""
@@ -140,7 +141,7 @@ class _Consultation:
         content, classifier = self.content, self.station.classifier
         if content.direction is Direction.INPUT or classifier.reads != "sentences":
             return readings(content, classifier, self.views)
-        self.passages = passages(content, classifier)
+        self.passages = passages(content, classifier, self.views.incomplete)
         read = [reading for passage in self.passages for reading in passage.window.readings]
         return read + media_readings(content, classifier)
 

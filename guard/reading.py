@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING, Any
 from guard.classifier import Classifier, Readable
 from guard.content import Content, Direction, Modality, TextPart, View
 from guard.finding import Finding
+from guard.text.align import through
+from guard.text.decode import LONGEST_RUN
 from guard.text.escapes import MOST_EXACT, uncut, unescape_json
 from guard.text.spans import Known
+from guard.text.views import INCOMPLETE, MOST_DECODED, disguises, unfinished
 from guard.text.windows import cut_view, join, seams, unescaped_seams, windows
 
 if TYPE_CHECKING:
@@ -36,6 +39,8 @@ _PIECES = frozenset({"content", "parts"})
 _WORTH_KEEPING = 0.5  # below this, one score per part and category says all there is to say
 _WIDE = 8
 """A window of that many horizons is a pattern search's; models read hardly more at once than one finding needs."""
+_NEAR = 160
+"""Characters on each side of a seam in which a disguise may go across it."""
 _FEW = 64
 """Up to so many small fields a model reads one by one as well, so that its score can be put down to one of them."""
 
@@ -45,24 +50,32 @@ class Reading:
     """One thing to read: media part number *part* as it is, or a view of text, which knows its parts itself.
 
     *seam* views only add what no part shows alone. *parts* are the numbers of the parts that a view speaks of, where
-    they are not its own.
+    they are not its own. A *copy* shows with a disguise undone what others show as it is.
     """
 
     source: Readable
     part: int = -1
     seam: bool = False
     parts: tuple[int, ...] = ()
+    copy: bool = False
 
 
 @dataclass(slots=True)
 class Views:
-    """What is worked out once for all classifiers that read one content: its texts with their escapes undone.
+    """What is worked out once for all classifiers that read one content: its texts with escapes and disguises undone.
 
     May be shared by threads. Each of them asks for the parts in their order, so the bound is spent in that order too,
-    whoever comes first.
+    whoever comes first. Of a content that *goes_on*, what could still be a longer disguise at its end is not read yet.
+    One that is known to be *plain* is not looked through for any.
     """
 
     content: Content
+    goes_on: bool = False
+    plain: bool = False
+    incomplete: dict[int, str] = field(default_factory=dict)
+    """Why parts were not read to the end, by their numbers."""
+    _shown: dict[str, tuple[View, ...]] = field(default_factory=dict)
+    _near: dict[tuple[int, ...], list[View]] = field(default_factory=dict)
     _unescaped: dict[int, View | None] = field(default_factory=dict)
     _exact: int = MOST_EXACT
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -74,6 +87,38 @@ class Views:
                 view = self._unescaped[number] = unescape_json(text, number, self._exact)
                 self._exact = max(0, self._exact - len(view.segments)) if view else self._exact
             return self._unescaped[number]
+
+    def disguised(self, raw: View) -> list[View]:
+        """*raw* with its disguises undone, in each of the ways there are; nothing nearly always."""
+        if self.plain:
+            return []
+        text = raw.text
+        with self._lock:
+            known = self._shown.get(text)
+            if known is None:
+                longest = MOST_DECODED if self.content.direction is Direction.INPUT else LONGEST_RUN
+                found = disguises(text[: unfinished(text)] if self.goes_on and self._is_end(raw) else text, longest)
+                known = self._shown[text] = found.views
+                if not found.complete:
+                    self.incomplete |= {segment.part: INCOMPLETE for segment in raw.segments}
+        return [through(view, raw) for view in known]
+
+    def near(self, texts: Texts) -> list[View]:
+        """What stands around the seams of *texts*: so much of it that a disguise across one is seen."""
+        key = tuple(number for number, _ in texts)
+        with self._lock:
+            if key not in self._near:
+                self._near[key] = seams(texts, _NEAR, None)
+            return self._near[key]
+
+    def _is_end(self, raw: View) -> bool:
+        """Whether *raw* shows the end of all there is."""
+        last, part = raw.segments[-1], self.content.parts[-1]
+        return (
+            last.part == len(self.content.parts) - 1
+            and isinstance(part, TextPart)
+            and last.origin_end == len(part.text)
+        )
 
 
 def readings(content: Content, classifier: Classifier[Any], views: Views | None = None) -> list[Reading]:
@@ -94,20 +139,49 @@ def readings(content: Content, classifier: Classifier[Any], views: Views | None 
                 continue
             if "\\" in text:
                 found += [Reading(view) for view in _unescaped(views, number, text, size, horizon)]
+                undone = views.unescaped(number, text)
+                found += _copies(content, views, undone, size, horizon) if undone is not None else []
             if part.kind in _SMALL:
                 small.append((number, text))
                 continue
             found += [Reading(view) for view in windows(text, number, size, horizon)]
+            found += _copies(content, views, View.of(text, number), size, horizon)
             if part.kind in PROSE:
                 prose.append((number, text))
         elif part.modality in classifier.modalities and part.modality is not Modality.OPAQUE:
             found.append(Reading(part, number))  # type: ignore[arg-type]  # OpaquePart is the only unreadable kind
     if small:
         found += _form(content, small, size, horizon)
+        found += _copies(content, views, join(small, "\n"), size, horizon)
     for texts in (*_neighbours(content, prose), *_named(content, small, prose)):
         found += [Reading(view, seam=True) for view in seams(texts, horizon, size)]
         found += [Reading(view, seam=True) for view in unescaped_seams(texts, horizon, size)]
+        for near in () if views.plain else views.near(texts):
+            found += _copies(content, views, near, size, horizon, seam=True)
     return found
+
+
+def _copies(
+    content: Content, views: Views, raw: View, size: int | None, horizon: int, *, seam: bool = False
+) -> list[Reading]:
+    """The windows over the ways to read *raw* that show anything else than *raw* does."""
+    return [
+        Reading(cut, seam=seam, copy=True)
+        for view in views.disguised(raw)
+        for cut in cut_view(view, size, horizon)
+        if not _is_original(content, cut)
+    ]
+
+
+def _is_original(content: Content, view: View) -> bool:
+    """Whether *view* is a stretch of one part as it stands, and does not leave out its end."""
+    if len(view.segments) != 1:
+        return not view.segments
+    start, end, number, low, high = view.segments[0]
+    text = _text(content, number)
+    if high - low != end - start or text[low:high] != view.text[start:end]:
+        return False
+    return high == len(text) or text[high - 1 : high + 1].isalnum()
 
 
 def media_readings(content: Content, classifier: Classifier[Any]) -> list[Reading]:
@@ -242,9 +316,20 @@ def _places(content: Content, reading: Reading, finding: Finding, known: Known) 
     if finding.span is None:
         return _spread(content, view, finding, known) if reading.seam else _all_over(content, view)
     spans = view.origins(*finding.span)
+    if reading.copy and len(spans) > 1:
+        spans = _with_gaps(spans)
     if reading.seam and not _adds(content, view, finding, spans, known):
         return []
     return [place for span in spans if (place := _uncut(content, finding, span, known)) is not None]
+
+
+def _with_gaps(spans: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """*spans* with what stands between those of one part: a disguise that leaves no trace where it is undone."""
+    whole: dict[int, tuple[int, int]] = {}
+    for number, start, end in spans:
+        low, high = whole.get(number, (start, end))
+        whole[number] = min(low, start), max(high, end)
+    return [(number, *span) for number, span in whole.items()]
 
 
 def _is_known(view: Readable, finding: Finding, known: Known) -> bool:

@@ -349,7 +349,7 @@ class AnswerJudge:
             scan.known = end
             return []
         joined = first.thread.followed_by(second.thread, station.classifier.horizon)
-        window = scan.window(joined, station.classifier, [Sentence(end, joined.end, last=False)])
+        window = scan.window(joined, station.classifier, [Sentence(end, joined.end, last=False)], bridge=True)
         scan.known = min(scan.known, end)
         return [Asked(first, joined, scan, replace(window, limit=scan.known))]
 
@@ -500,7 +500,8 @@ async def _ask(station: Station, asked: Sequence[Asked], deadline: float, marks:
         ready.take_all(station, one.window.readings)
         prepared.append(ready)
         said.failures += ready.failures
-        said.unscannable += [(one.window.content.parts[n].pointer, why) for n, why in ready.unreadable.items()]
+        unread = {**one.window.incomplete, **ready.unreadable}
+        said.unscannable += [(one.window.content.parts[n].pointer, why) for n, why in unread.items()]
     answers = await station.batcher.submit([item for ready in prepared for item in ready.items], deadline)
     at = 0
     for (growing, thread, scan, window), ready in zip(asked, prepared, strict=True):

@@ -6,14 +6,16 @@ findings that begin before `known` were given already; those from `pending` on m
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from guard.content import Content, TextPart, View
-from guard.reading import Reading, locate, readings
+from guard.reading import Reading, Views, locate, readings
 from guard.stream.thread import Piece
 from guard.text.escapes import unescape_json, unfinished
 from guard.text.sentences import context
+from guard.text.views import unfinished as open_disguise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -58,6 +60,7 @@ class Window:
     limit: int
     since: int
     scored: bool = False
+    incomplete: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def pointers(self) -> frozenset[str]:
@@ -80,8 +83,13 @@ class Scan:
         """The same state, to return to."""
         return Scan(self.known, dict(self._told))
 
-    def window(self, thread: Thread, classifier: Classifier[Any], sentences: Sequence[Sentence]) -> Window:
-        """What *classifier* reads of *sentences*, which follow one another and are the next; moves on past them."""
+    def window(
+        self, thread: Thread, classifier: Classifier[Any], sentences: Sequence[Sentence], *, bridge: bool = False
+    ) -> Window:
+        """What *classifier* reads of *sentences*, which follow one another and are the next; moves on past them.
+
+        A *bridge* to the next text is asked about as it is: no disguise is expected to go on behind it.
+        """
         start, end = sentences[0].start, sentences[-1].end
         reach = classifier.lookbehind
         if classifier.reads == "sentences":
@@ -91,14 +99,21 @@ class Scan:
         if classifier.reads != "sentences" and "\\" in thread.slice(low, new):
             low = thread.base + context(thread.text, new - thread.base, _WRITTEN * reach)
         content, pieces = thread.content(low, end)
-        read = readings(content, classifier)
+        goes_on = not (sentences[-1].last or bridge)
+        views = Views(content, goes_on=goes_on, plain=thread.is_plain(low, end))
+        read = readings(content, classifier, views)
         if classifier.reads == "sentences" and classifier.dilutes:
-            read += _alone(content, low, start, end)
+            alone = _alone(content, low, start, end)
+            read += alone
+            sources = [one.source for one in alone if isinstance(one.source, View)]
+            read += [Reading(view, copy=True) for source in sources for view in views.disguised(source)]
         fresh, limit = self.known, end
         if not sentences[-1].last:
-            limit = max(fresh, low + _pending(content, classifier, read, end - low))
+            closed = _closed(content) if goes_on else end - low
+            limit = max(fresh, low + min(closed, _pending(content, classifier, read, end - low, closed)))
         self.known = limit
-        return Window(content, pieces, read, low, end, fresh, limit, start, scored=classifier.reads == "sentences")
+        scored = classifier.reads == "sentences"
+        return Window(content, pieces, read, low, end, fresh, limit, start, scored, views.incomplete)
 
     def found(self, window: Window, name: str, answers: Sequence[Sequence[Finding]]) -> list[Spot]:
         """What *answers*, one per reading of *window*, say that was not known before; in the order of the text."""
@@ -120,6 +135,12 @@ class Scan:
         return sorted(spots.values(), key=_order)
 
 
+def _closed(content: Content) -> int:
+    """Up to where the text of *content* is no disguise that could still go on behind it."""
+    *before, last = [part.text for part in content.parts if isinstance(part, TextPart)] or [""]
+    return sum(map(len, before)) + open_disguise(last)
+
+
 def _alone(content: Content, low: int, start: int, end: int) -> list[Reading]:
     """The sentence ``start:end`` without what stands before it, which could drown it; none if nothing does.
 
@@ -134,10 +155,11 @@ def _alone(content: Content, low: int, start: int, end: int) -> list[Reading]:
     return [Reading(View.of(last.text[offset:], len(content.parts) - 1, offset))]
 
 
-def _pending(content: Content, classifier: Classifier[Any], read: Sequence[Reading], length: int) -> int:
+def _pending(content: Content, classifier: Classifier[Any], read: Sequence[Reading], length: int, closed: int) -> int:
     """From where on the text of *content* may still grow into a match, in any of the ways it is read.
 
     No match is longer than the horizon, as it is read: with its escapes undone, so it may be much longer as it stands.
+    Disguises are undone up to *closed*.
     """
     texts = [part.text for part in content.parts if isinstance(part, TextPart)]
     least = min(length, _growing(classifier, "".join(texts)))
@@ -147,11 +169,14 @@ def _pending(content: Content, classifier: Classifier[Any], read: Sequence[Readi
         last = view.segments[-1]
         if len(view.segments) == 1 and texts[last.part].endswith(view.text):
             continue  # the text itself, or its end
-        if last.part == len(texts) - 1 and last.origin_end == len(texts[-1]):  # it shows the end of the text
+        rest = texts[-1][last.origin_end : len(texts[-1]) - (length - closed)]
+        if last.part == len(texts) - 1 and not any(map(str.isalnum, rest)):  # it shows the end of the text
             at = _growing(classifier, view.text)
             if at < len(view.text):
                 places = view.origins(at, len(view.text))
-                least = min(least, sum(map(len, texts[: places[0][0]])) + places[0][1])
+                first = places[0][0]
+                start = min(start for number, start, _ in places if number == first)
+                least = min(least, sum(map(len, texts[:first])) + start)
     if texts and (end := unfinished(texts[-1])) < len(texts[-1]):  # what it will be could belong to a match
         begun = unescape_json(texts[-1][:end], 0) or View.of(texts[-1][:end], 0)
         at = _growing(classifier, begun.text)

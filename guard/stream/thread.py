@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from guard.content import Content, Direction, Lane
 from guard.text.sentences import LONGEST, boundary, is_amid
+from guard.text.views import is_plain
 
 KEPT = 96
 """Characters of the past that are kept beyond what is asked for, so that a word or an escape is seen whole."""
@@ -47,6 +48,7 @@ class Thread:
     ended: bool = False
     whole: bool = False
     """Nothing of the past may be forgotten."""
+    _plain: tuple[int, int] = (0, 0)
 
     @property
     def end(self) -> int:
@@ -108,6 +110,14 @@ class Thread:
         if high <= self.cut:
             return self.text[low - self.base : high - self.base]
         return self.text[low - self.base :] + self.rest[max(0, low - self.cut) : high - self.cut]
+
+    def is_plain(self, low: int, high: int) -> bool:
+        """Whether characters ``low:high`` show nothing but themselves. Found out once for all who read them."""
+        start, end = self._plain
+        if not (start <= low and high <= end) and is_plain(self.slice(low, high)):
+            self._plain = (min(low, start), high) if start <= low <= end else (low, high)
+            return True
+        return start <= low and high <= end
 
     def lane_at(self, position: int) -> Piece:
         """The piece in which the character at *position* stands."""

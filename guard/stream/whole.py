@@ -26,10 +26,10 @@ class Passage(NamedTuple):
     window: Window
 
 
-def passages(content: Content, classifier: Classifier[Any]) -> list[Passage]:
+def passages(content: Content, classifier: Classifier[Any], incomplete: dict[int, str]) -> list[Passage]:
     """Everything that *classifier*, which reads sentences, reads of the texts of *content*, thread by thread.
 
-    Readings name the parts of *content* by their numbers there.
+    Readings name the parts of *content* by their numbers there. *incomplete* takes in why some could not.
     """
     threads: dict[Path, tuple[Thread, list[int], list[Sentence]]] = {}
     found: list[Passage] = []
@@ -49,6 +49,7 @@ def passages(content: Content, classifier: Classifier[Any]) -> list[Passage]:
             own = tuple(number for number in numbers if content.parts[number].pointer in window.pointers)
             for reading in window.readings:
                 reading.parts = own
+            incomplete |= {own[part]: why for part, why in window.incomplete.items()}
             found.append(Passage(thread, scan, window))
     return found
 

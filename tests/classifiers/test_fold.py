@@ -66,3 +66,10 @@ def test_what_else_is_in_a_text_moves_no_place(text: str):
     assert [alone.origin(i, i + 1) for i in range(len(alone.text))] == [
         among.origin(i, i + 1) for i in range(len(alone.text))
     ]
+
+
+def test_traditional_characters_compare_as_simplified_ones_in_their_places():
+    folded = fold("他說：圖書館！")
+
+    assert folded.text == "他说:图书馆!"
+    assert folded.origin(3, 6) == (3, 6)
