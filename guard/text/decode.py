@@ -15,6 +15,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from guard.text.align import edited
+from guard.text.runs import HELD, smuggled, stretches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,9 @@ LONGEST_RUN = 16_384
 """Characters of one encoded run in an answer, which is held while it is streamed; a longer one is not read."""
 _FEWEST = 12
 _PEEK = 64
+_SHORTEST_HIDDEN = 22
+"""Characters of a run in which a text could begin that is told by itself: see `guard.text.runs`."""
+_MOST_HIDDEN = 64
 _LONG = 256
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})++")
 _NESTED = re.compile(r"%(?:25)+([0-9A-Fa-f]{2})")
@@ -163,11 +167,18 @@ def _hex(text: str) -> Iterator[Edit]:
 
 def _base64(text: str) -> Iterator[Edit]:
     for match in _BASE64.finditer(text):
-        if match["media"]:
-            continue
-        new = _sixty_four(match["run"])
+        start, run = match.start("run"), match["run"]
+        new = None if match["media"] else _sixty_four(run)
         if new is not None:
             yield (*match.span("run"), new)
+        elif len(run) >= _SHORTEST_HIDDEN:
+            yield from ((start + low, start + high, said) for low, high, said in stretches(run, _MOST_HIDDEN))
+
+
+def unsmuggled(text: str) -> View | None:
+    """*text* with the bytes that rows of variation selectors stand for; None where it has none."""
+    edits = list(smuggled(text))
+    return edited(text, edits) if edits else None
 
 
 def _sixty_four(written: str, *, open_: bool = False) -> str | None:
@@ -292,7 +303,21 @@ def _open_run(text: str) -> int:
     if _HEX_ONLY.fullmatch(digits):
         new = _text_of(bytes.fromhex(digits[: len(digits) // 2 * 2]))
         return start if new is not None else end
-    return start if _sixty_four(run.rstrip("\r\n"), open_=True) is not None else end
+    if _sixty_four(run.rstrip("\r\n"), open_=True) is not None:
+        return start
+    if len(digits) < _SHORTEST_HIDDEN and digits.isalpha() and (digits[1:].islower() or digits.isupper()):  # a word
+        return end
+    return _open_stretch(run.rstrip("\r\n"), start, end)
+
+
+def _open_stretch(run: str, start: int, end: int) -> int:
+    """Where text begins in *run*, which begins at *start*, that could go on behind it; one too short yet to be told.
+
+    What comes before the last `HELD` characters is told, and what goes on behind it seen from its beginning.
+    """
+    held = max(start, end - HELD)
+    at_end = [start + low for low, high, _ in stretches(run, _MOST_HIDDEN) if len(run) - high < 4]
+    return min([held, *at_end])
 
 
 _HEX_ONLY = re.compile(r"[0-9a-fA-F]+")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from guard.content import View
 from guard.text import decode, fold
 from guard.text.align import through
+from guard.text.runs import has_smuggled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,7 +50,7 @@ PLAIN = Disguises()
 
 def is_plain(text: str) -> bool:
     """Whether nothing in *text* looks like a disguise: one pass over its bytes, some microseconds a thousand."""
-    if not text.isascii() and not fold.is_plain(text):
+    if not text.isascii() and (has_smuggled(text) or not fold.is_plain(text)):
         return False
     data = text.encode("ascii", "replace")
     if any([mark in data for mark in _MARKS]) and _ESCAPES.search(text) is not None:  # noqa: C419  quicker
@@ -91,7 +92,7 @@ def disguises(text: str, longest: int = MOST_DECODED) -> Disguises:
         return PLAIN
     found: list[View] = []
     current, complete = View.of(text), True
-    for step in (fold.erased, fold.unannotated):
+    for step in (decode.unsmuggled, fold.erased, fold.unannotated):
         _after(current, step, found)
     for step in (fold.unreversed, fold.folded, fold.unmixed):
         current = _after(current, step, found)
