@@ -57,7 +57,7 @@ def in_flight(one: House) -> int:
 
 def fronts() -> list[Front]:
     """The connections that stand."""
-    found = [one for one in gc.get_objects() if isinstance(one, Front)]
+    found = [one for one in gc.get_objects() if type(one) is Front]  # isinstance would ask what libraries left there
     return [one for one in found if one in one.connections]
 
 
