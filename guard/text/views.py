@@ -152,7 +152,7 @@ def unfinished(text: str) -> int:
     """Where a disguise begins that *text* ends in the middle of, so that what follows decides; its length if none.
 
     >>> unfinished("it says k i "), unfinished("All is well, é 中 😀. ")
-    (8, 18)
+    (8, 20)
     """
     at = _begun(text)
     if at and not is_plain(text[:at]):
