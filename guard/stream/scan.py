@@ -15,7 +15,6 @@ from guard.reading import Reading, Views, locate, readings
 from guard.stream.thread import Piece
 from guard.text.escapes import unescape_json, unfinished
 from guard.text.sentences import context
-from guard.text.views import unfinished as open_disguise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -109,7 +108,7 @@ class Scan:
             read += [Reading(view, copy=True) for source in sources for view in views.disguised(source)]
         fresh, limit = self.known, end
         if not sentences[-1].last:
-            closed = _closed(content) if goes_on else end - low
+            closed = thread.closed(low, end) - low if goes_on else end - low
             limit = max(fresh, low + min(closed, _pending(content, classifier, read, end - low, closed)))
         self.known = limit
         scored = classifier.reads == "sentences"
@@ -133,12 +132,6 @@ class Scan:
                 spots[category, at, end] = Spot(at, end, finding, whole)
             self._told[category] = max(self._told.get(category, 0), end)
         return sorted(spots.values(), key=_order)
-
-
-def _closed(content: Content) -> int:
-    """Up to where the text of *content* is no disguise that could still go on behind it."""
-    *before, last = [part.text for part in content.parts if isinstance(part, TextPart)] or [""]
-    return sum(map(len, before)) + open_disguise(last)
 
 
 def _alone(content: Content, low: int, start: int, end: int) -> list[Reading]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from guard.content import Content, Direction, Lane
 from guard.text.sentences import LONGEST, boundary, is_amid
-from guard.text.views import is_plain
+from guard.text.views import is_plain, unfinished
 
 KEPT = 96
 """Characters of the past that are kept beyond what is asked for, so that a word or an escape is seen whole."""
@@ -49,6 +49,7 @@ class Thread:
     whole: bool = False
     """Nothing of the past may be forgotten."""
     _plain: tuple[int, int] = (0, 0)
+    _closed: tuple[int, int, int] = (0, 0, 0)
 
     @property
     def end(self) -> int:
@@ -118,6 +119,15 @@ class Thread:
             self._plain = (min(low, start), high) if start <= low <= end else (low, high)
             return True
         return start <= low and high <= end
+
+    def closed(self, low: int, high: int) -> int:
+        """Up to where characters ``low:high`` hold no disguise that could still go on behind them. Found out once."""
+        begin = max(low, self.lane_at(high - 1).start) if high > low else high
+        start, end, at = self._closed
+        if (begin, high) != (start, end) and not (start <= begin <= at and high == end):
+            at = begin + unfinished(self.slice(begin, high), plain=self.is_plain(begin, high))
+            self._closed = begin, high, at
+        return at
 
     def lane_at(self, position: int) -> Piece:
         """The piece in which the character at *position* stands."""
