@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
 from guard.audit import State
 from tests.acceptance.conftest import House
@@ -157,6 +157,7 @@ PIECES = st.sampled_from(
 @given(target=st.lists(PIECES, min_size=1, max_size=6).map("".join), stream=st.booleans())
 def test_s09_a_target_made_of_such_pieces_is_the_route_or_refused(guarded: House, target: str, stream: bool) -> None:
     path = target.removeprefix("http://localhost").partition("?")[0]
+    assume(path != "/v1/completions")  # another route, with another body
     guarded.begin()
 
     answer = guarded.raw(request(said(CANARY, stream=stream), target=target))
