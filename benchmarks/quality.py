@@ -63,9 +63,11 @@ def measure(profile: str, *, only: frozenset[str] | None = None, data: Path | No
     limit = PROFILES[profile]
     sets = {name: rows[:: max(1, len(rows) // limit)] for name, rows in text_rows.measuring(data).items()}
     if profile == "full":
-        for row in text_rows.training(data):
-            if row.fold == text_rows.HELD_BACK_FOLD:
-                sets.setdefault(f"{row.source}, held back", []).append(row)
+        held = [row for row in text_rows.training(data) if row.fold == text_rows.HELD_BACK_FOLD]
+        for row in held:
+            sets.setdefault(f"{row.source}, held back", []).append(row)
+        among = text_rows.drowned(held)
+        sets |= {"our rows, held back": among["alone"], "our rows, drowned": among["drowned"]}
     groups = []
     for name, classifiers in systems().items():
         if only is not None and name not in only:
@@ -82,8 +84,7 @@ def figures(rows: Sequence[Row], found: Sequence[dict[str, float]]) -> list[dict
     """For each category that the rows' labels name, and language: how cases and harmless texts scored."""
     groups: dict[tuple[str, str], list[tuple[float, float, float]]] = defaultdict(list)
     for row, by_category in zip(rows, found, strict=True):
-        harmless = len(row.labels) == len(text_rows.HEADS) and not any(row.labels.values())
-        labels = dict.fromkeys(_HARMLESS, 0.0) if harmless else row.labels
+        labels = dict.fromkeys(_HARMLESS, 0.0) if row.harmless() else row.labels
         for head, label in labels.items():
             score = max((value for category, value in by_category.items() if covers(head, category)), default=0.0)
             own = by_category.get(head, 0.0) if head != "prompt_attack" else score

@@ -62,6 +62,15 @@ def lines(text: str) -> tuple[str, ...]:
     return tuple(filter(None, map(str.strip, text.splitlines())))
 
 
+def each(parts: tuple[str, ...], *frames: str) -> str:
+    """A line for every one of *parts* in every one of *frames*, which hold it at ``@``.
+
+    >>> each(("a", "b"), "Is @ it?").split()
+    ['Is', 'a', 'it?', 'Is', 'b', 'it?']
+    """
+    return "".join(f"{frame.replace('@', part)}\n" for part in parts for frame in frames)
+
+
 CLEAN = Label()
 INTENT = Label(("self_harm", "self_harm.intent"), ("self_harm.instructions",))
 IDEATION = Label(("self_harm",), ("self_harm.intent",))

@@ -11,7 +11,7 @@ Single sentences are filled as in ``rows_harm``. Longer texts are composed of pa
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from classifiers.weights import rows_prompt_en as en, rows_prompt_zh as zh
@@ -62,9 +62,12 @@ def join(chosen: list[str], language: str) -> str:
     return text.replace("¶", "\n").strip()
 
 
-def rows() -> Iterator[dict[str, object]]:
-    """Every row of the file, once."""
-    for language, table in (("en", en), ("zh", zh)):
+TABLES = {"en": en, "zh": zh}
+
+
+def rows(tables: Mapping[str, Any] = TABLES) -> Iterator[dict[str, object]]:
+    """Every row of *tables*, by language, once."""
+    for language, table in tables.items():
         found: list[tuple[str, Block | Composed, str]] = [
             (text.replace("¶", "\n"), block, language) for text, block in expand(table.BLOCKS, table.SLOTS, language)
         ]

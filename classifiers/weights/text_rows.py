@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import random
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -54,6 +55,10 @@ class Row:
     labels: dict[str, float] = field(default_factory=dict)
     weights: dict[str, float] = field(default_factory=dict)
     fold: int = -1
+
+    def harmless(self) -> bool:
+        """Whether it is known to be a case of nothing."""
+        return len(self.labels) == len(HEADS) and not any(self.labels.values())
 
     def say(self, labels: dict[str, float], weight: float = 1.0) -> Row:
         """The row itself, with *labels* added."""
@@ -295,6 +300,44 @@ def measuring(data: Path) -> dict[str, list[Row]]:
     for row in read_csv(data / "cvalues/prompts.csv"):
         found["cvalues"].append(Row(row["prompt"], "zh", "cvalues", row["domain_en"]).say(zeros("toxicity", "hate")))
     return dict(found)
+
+
+DROWNED = ("toxicity.insult", "toxicity.threat", "hate", "self_harm", "illicit", "prompt_attack.injection")
+
+
+def drowned(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Cases and harmless texts out of *rows* of our own, by themselves and between harmless ones of their language.
+
+    A text with its neighbours has 480 characters at most, 300 in Chinese. Labels are those of `DROWNED` that the row is
+    a case of; the harmless are harmless in all of them.
+    """
+    source = random.Random(0)
+    ours = [row for row in rows if row.source.startswith("rows_") and len(row.text) <= 160]
+    calm = {language: [row for row in ours if row.language == language and row.harmless()] for language in ("en", "zh")}
+    found: dict[str, list[Row]] = {"alone": [], "drowned": []}
+    for row in ours:
+        heads = [head for head in DROWNED if row.labels.get(head) == 1.0]
+        if not heads and not row.harmless():
+            continue
+        labels = dict.fromkeys(heads, 1.0) if heads else zeros(*DROWNED)
+        room = 480 if row.language == "en" else 300
+        before, after = _neighbours(source, calm[row.language], room - len(row.text))
+        joint = " " if row.language == "en" else ""
+        among = joint.join([*before, row.text, *after])
+        found["alone"].append(Row(row.text, row.language, "alone").say(labels))
+        found["drowned"].append(Row(among, row.language, "drowned").say(labels))
+    return found
+
+
+def _neighbours(source: random.Random, calm: list[Row], room: int) -> tuple[list[str], list[str]]:
+    """Harmless texts to go before and after another, of *room* characters together, spaces included."""
+    sides: tuple[list[str], list[str]] = ([], [])
+    for turn in range(6):
+        text = source.choice(calm).text
+        if len(text) < room:
+            sides[turn % 2].append(text)
+            room -= len(text) + 1
+    return sides
 
 
 # --- copies ---------------------------------------------------------------------------------------------------------

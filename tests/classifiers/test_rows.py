@@ -1,4 +1,4 @@
-"""classifiers.weights.rows_harm and rows_prompt: the files are what the tables give, and their labels are sound."""
+"""classifiers.weights.rows_*: the files are what the tables give, and their labels are sound."""
 
 import json
 from collections import Counter
@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from classifiers.weights import rows_harm, rows_prompt
+from classifiers.weights import rows_harm, rows_prompt, rows_talk
 from classifiers.weights.rows_labels import HEADS
 from guard import taxonomy
 
 FILES = {
     rows_harm.FILE: lambda: rows_harm.written(rows_harm.rows()),
     rows_prompt.FILE: lambda: rows_harm.written(rows_prompt.rows()),
+    rows_talk.FILE: lambda: rows_harm.written(rows_talk.rows()),
 }
 
 
