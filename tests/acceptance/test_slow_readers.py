@@ -55,6 +55,15 @@ def in_flight(one: House) -> int:
     return len(one.gateway.handler._in_flight)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def few_objects() -> Iterator[None]:
+    """What is there already is out of the way of `fronts`: libraries of models leave more than a million objects."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 def fronts() -> list[Front]:
     """The connections that stand."""
     found = [one for one in gc.get_objects() if type(one) is Front]  # isinstance would ask what libraries left there
