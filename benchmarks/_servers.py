@@ -20,6 +20,7 @@ from guard.classifier import Classifier, Readable, Reads
 from guard.config import Address, AuditConfig, GatewayConfig, UpstreamConfig
 from guard.content import Modality, View
 from guard.finding import Finding
+from guard.imports import spare_the_unused
 from guard.pipeline import Pipeline
 from guard.protocols import ADAPTERS
 from guard.server.app import Gateway, create_gateway
@@ -326,8 +327,9 @@ def main(variant: str, upstream: int, folder: Path) -> None:
 
         uvloop.run(_pass_through(variant, upstream))
         return
+    spare_the_unused()  # as `guard serve` does, and the next but one line too
     config, gateway = _gateway(variant, upstream, folder)
-    spare_the_collector()  # as `guard serve` does
+    spare_the_collector()
     with running(config, gateway) as ports:
         print(ports.data, flush=True)
         sys.stdin.read()

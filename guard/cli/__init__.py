@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from guard.errors import GuardError
+from guard.imports import spare_the_unused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,6 +97,7 @@ def _log_level(parser: argparse.ArgumentParser) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code."""
     options = build_parser().parse_args(arguments)
+    spare_the_unused()
     if hasattr(options, "log_level"):
         from guard.telemetry import set_up_logging
 
