@@ -47,15 +47,16 @@ class EventReader:
             RequestError: ``invalid_stream``: an event is too large.
         """
         rest = self._rest
-        # Most generators write like this, and most of their events come one by one.
+        # Most generators write like this, and all of a packet is whole events.
         if (
             data[:6] == b"data: "
-            and data.find(b"\n") == len(data) - 2
-            and data[-1:] == b"\n"
+            and data[-2:] == b"\n\n"
             and self._started
             and not (rest or self._after_cr or self._data or self._name or b"\r" in data)
         ):
-            return [ServerEvent("", data[6:-2])]
+            pieces = data[:-2].split(b"\n\n")
+            if data.count(b"\n") == 2 * len(pieces) and all(piece[:6] == b"data: " for piece in pieces):
+                return [ServerEvent("", piece[6:]) for piece in pieces]
         events: list[ServerEvent] = []
         if self._started and not rest and not self._after_cr and b"\r" not in data:
             *lines, last = data.split(b"\n")
