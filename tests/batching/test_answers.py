@@ -122,7 +122,7 @@ def test_s35_nonsense_about_one_item_fails_that_item_alone(bad: Any):
     assert fake.calls == [3]
 
 
-@pytest.mark.parametrize("found", [None, "toxicity", 0.5, {}, iter(())], ids=str)
+@pytest.mark.parametrize("found", [None, "toxicity", 0.5, {}, iter(())], ids=lambda found: type(found).__name__)
 def test_s35_something_other_than_a_list_is_nonsense(found: Any):
     assert answers(Fake(lambda items: [found] * len(items)), "ab") == [error("nonsense")] * 2
 
