@@ -13,7 +13,7 @@
     └── AuditError         a decision could not be recorded
 
 No message ever holds content: callers name fields, places and limits, never values a person typed.
-HTTP status codes live in ``guard.server`` alone; errors carry a ``code`` that it maps.
+HTTP status codes live in ``guard.exchange`` alone; errors carry a ``code`` that it maps.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from guard.decision import Coverage, Decision, Failure, Judged, Refusal
 from guard.errors import GuardError
 from guard.pipeline import Engine, Pipeline
 from guard.placement import Keeper, Link
+from guard.placement.shared import Shared
 from guard.policy.loader import load_policy
 from guard.protocols.contract import Each, OneOf, Walk, apply_parts, walk_unknown
 from guard.protocols.native import text_content
@@ -38,6 +39,7 @@ from guard.report import describe, released_text
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
+    from guard.audit import AuditSink
     from guard.finding import Finding
     from guard.policy.model import Policy
     from guard.policy.testing import Judge
@@ -123,7 +125,7 @@ class BlockedError(GuardError):
 
 
 class Guard:
-    """One policy, ready to judge. Thread-safe; its classifiers are loaded here, once.
+    """One policy, ready to judge. Thread-safe; its classifiers are loaded here, unless another guard has them already.
 
     *policy* is a file or the name of a bundled policy. *audit* is the path of a SQLite log; without one nothing is
     recorded. *timeout_s* is how long classifiers may take before the policy's ``on_timeout`` speaks. *modalities*, if
@@ -142,12 +144,27 @@ class Guard:
     ) -> None:
         self.policy: Policy = load_policy(policy_path(policy), actions=ACTIONS, catalog=registry)
         self._keeper = Keeper().start() if placement == "process" else None
-        self._engine = Engine(placement=Link(self._keeper.path) if self._keeper is not None else None)
         wanted = frozenset(Modality(name) for name in modalities) if modalities is not None else None
+        self._engine = Engine(placement=Link(self._keeper.path) if self._keeper is not None else Shared())
         self._engine.ensure([self.policy], modalities=wanted)
         self._pipeline = Pipeline(self._engine).within(self.policy, None)
         self._timeout_s = timeout_s
         self._sink = SqliteSink(audit) if audit is not None else None
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """What judges contents under the policy; for hooks."""
+        return self._pipeline
+
+    @property
+    def sink(self) -> AuditSink | None:
+        """Where decisions are recorded, if anywhere; for hooks."""
+        return self._sink
+
+    @property
+    def timeout_s(self) -> float:
+        """How long classifiers may take."""
+        return self._timeout_s
 
     def check(
         self,
@@ -208,7 +225,7 @@ class Guard:
         return called
 
     def close(self) -> None:
-        """Stop the classifiers and close the audit log."""
+        """Stop the classifiers, unless others in this process use them too, and close the audit log."""
         self._engine.close()
         if self._keeper is not None:
             self._keeper.close()

@@ -21,11 +21,11 @@ from guard.audit.sqlite import SqliteSink
 from guard.batching.batcher import MOST_STUCK_THREADS
 from guard.config import policy_path
 from guard.errors import ConfigError
+from guard.exchange.handler import Handler
 from guard.pipeline import Engine, Pipeline
 from guard.policy.store import PolicyStore
 from guard.protocols import ADAPTERS
 from guard.protocols.generic_loader import load_protocols
-from guard.server.exchange import Handler
 from guard.upstream import Upstream
 from guard.vault import Vault
 
