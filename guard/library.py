@@ -17,9 +17,9 @@ import time
 import uuid
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, cast
 
-from guard import registry, values
+from guard import pipeline, policy as policies, registry, values
 from guard.actions import ACTIONS
 from guard.audit import AuditRecord, State, summarise, timestamp
 from guard.audit.sqlite import SqliteSink
@@ -115,6 +115,10 @@ class Checked:
         return f"<Checked {self.action} rules={list(self.rules)} id={self.id}>"
 
 
+class Catalog(pipeline.Catalog, policies.Catalog, Protocol):
+    """Everything that is asked of where classifiers come from."""
+
+
 class BlockedError(GuardError):
     """A guarded function was given, or gave, something that the policy refuses."""
 
@@ -130,7 +134,8 @@ class Guard:
     *policy* is a file or the name of a bundled policy. *audit* is the path of a SQLite log; without one nothing is
     recorded. *timeout_s* is how long classifiers may take before the policy's ``on_timeout`` speaks. *modalities*, if
     given, loads only what those need; whatever else is checked is then unscannable. *placement* says where models run:
-    ``in-process``, or ``process``, a server of their own, so that what crashes one does not crash the program.
+    ``in-process``, or ``process``, a server of their own, so that what crashes one does not crash the program. A
+    *catalog* of one's own has classifiers that are nowhere installed; with it models are not shared.
     """
 
     def __init__(
@@ -141,11 +146,13 @@ class Guard:
         timeout_s: float = 10.0,
         modalities: Sequence[str] | None = None,
         placement: Literal["in-process", "process"] = "in-process",
+        catalog: Catalog = registry,
     ) -> None:
-        self.policy: Policy = load_policy(policy_path(policy), actions=ACTIONS, catalog=registry)
+        self.policy: Policy = load_policy(policy_path(policy), actions=ACTIONS, catalog=catalog)
         self._keeper = Keeper().start() if placement == "process" else None
         wanted = frozenset(Modality(name) for name in modalities) if modalities is not None else None
-        self._engine = Engine(placement=Link(self._keeper.path) if self._keeper is not None else Shared())
+        place = Link(self._keeper.path) if self._keeper is not None else Shared() if catalog is registry else None
+        self._engine = Engine(catalog, placement=place)
         self._engine.ensure([self.policy], modalities=wanted)
         self._pipeline = Pipeline(self._engine).within(self.policy, None)
         self._timeout_s = timeout_s
@@ -313,7 +320,7 @@ def _record(judged: Judged, policy: Policy, total_ms: float) -> AuditRecord:
 
 
 @functools.cache
-def _loop() -> asyncio.AbstractEventLoop:
+def shared_loop() -> asyncio.AbstractEventLoop:
     """The event loop, on a thread of its own, that synchronous checks of this process share."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="guard-checks", daemon=True).start()
@@ -322,9 +329,9 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 def _leave_loop() -> None:
     """Forget the loop in a forked child, where its thread does not run."""
-    if _loop.cache_info().currsize:
-        _LEFT.append(_loop())
-        _loop.cache_clear()
+    if shared_loop.cache_info().currsize:
+        _LEFT.append(shared_loop())
+        shared_loop.cache_clear()
 
 
 _LEFT: list[asyncio.AbstractEventLoop] = []
@@ -336,7 +343,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run_coroutine_threadsafe(work, _loop()).result()
+    return asyncio.run_coroutine_threadsafe(work, shared_loop()).result()
 
 
 @functools.cache
