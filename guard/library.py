@@ -135,7 +135,7 @@ class Guard:
     recorded. *timeout_s* is how long classifiers may take before the policy's ``on_timeout`` speaks. *modalities*, if
     given, loads only what those need; whatever else is checked is then unscannable. *placement* says where models run:
     ``in-process``, or ``process``, a server of their own, so that what crashes one does not crash the program. A
-    *catalog* of one's own has classifiers that are nowhere installed; with it models are not shared.
+    *catalog* of one's own has classifiers that are installed nowhere.
     """
 
     def __init__(
@@ -151,8 +151,7 @@ class Guard:
         self.policy: Policy = load_policy(policy_path(policy), actions=ACTIONS, catalog=catalog)
         self._keeper = Keeper().start() if placement == "process" else None
         wanted = frozenset(Modality(name) for name in modalities) if modalities is not None else None
-        place = Link(self._keeper.path) if self._keeper is not None else Shared() if catalog is registry else None
-        self._engine = Engine(catalog, placement=place)
+        self._engine = Engine(catalog, placement=Link(self._keeper.path) if self._keeper else Shared(catalog))
         self._engine.ensure([self.policy], modalities=wanted)
         self._pipeline = Pipeline(self._engine).within(self.policy, None)
         self._timeout_s = timeout_s

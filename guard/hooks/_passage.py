@@ -106,7 +106,7 @@ class Passage:
         del headers  # they are those that were given
         forwarded = [one for one in self._given if one[0] not in _REPLACED and not one[0].startswith(b"x-guard-")]
         forwarded += [(b"content-type", content_type), (b"accept", accept), (b"accept-encoding", b"identity")]
-        response = await self._tried(self._hands.send_on(target, forwarded, body))
+        response = await self._tried("unreachable", self._hands.send_on(target, forwarded, body))
         self._responses.append(response)
         if 300 <= response.status_code < 400:
             raise UpstreamError(
@@ -119,19 +119,20 @@ class Passage:
         pieces = aiter(self._hands.pieces(response, whole=whole))
         while True:
             try:
-                yield await self._tried(anext(pieces))
+                yield await self._tried("protocol", anext(pieces))
             except StopAsyncIteration:
                 return
 
-    async def _tried(self, work: Awaitable[Any]) -> Any:
+    async def _tried(self, otherwise: str, work: Awaitable[Any]) -> Any:
         try:
             return await work
         except (StopAsyncIteration, UpstreamError):
             raise
         except Exception as error:  # noqa: BLE001  whatever a client's own transport raises; its caller gets it
             self._problem = error
-            code = "timeout" if "Timeout" in type(error).__name__ else "unreachable"
-            raise UpstreamError(code, "The generator gave no answer.", attempts=1) from None
+            name = type(error).__name__
+            code = "timeout" if "Timeout" in name else "protocol" if "Protocol" in name else otherwise
+            raise UpstreamError(code, "The generator gave no whole answer.", attempts=1) from None
 
 
 class _Line:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
     from guard.batching.answers import Answer
     from guard.batching.terms import Terms
+    from guard.engine import Catalog
+
+
+Key = tuple[Any, str, str]
+"""A catalog, the name of a classifier there, and its options."""
 
 
 @dataclass(slots=True)
@@ -32,7 +37,7 @@ class _Known:
     """What is loaded in this process."""
 
     def __init__(self) -> None:
-        self.loaded: dict[tuple[str, str], _Loaded] = {}
+        self.loaded: dict[Key, _Loaded] = {}
         forks.begin(self)
 
     def begin(self) -> None:
@@ -44,13 +49,20 @@ _KNOWN = _Known()
 
 
 class Shared(InProcess):
-    """Models run on threads of this process, each loaded once in it. A desk closes with the last who holds it."""
+    """Models run on threads of this process, each of *catalog* loaded once in it.
+
+    A desk closes with the last who holds it.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        super().__init__()
+        self._catalog = catalog
 
     def place(
         self, name: str, options: Mapping[str, object], classifier: Classifier[Any]
     ) -> tuple[Classifier[Any], Desk]:
         """*classifier*, or the one like it that is loaded already."""
-        key = station_key(name, options)
+        key = (self._catalog, *station_key(name, options))
         with _KNOWN.lock:  # two who come at once should not both load it
             one = _KNOWN.loaded.get(key)
             if one is None:
@@ -62,7 +74,7 @@ class Shared(InProcess):
 class _Held(Bound):
     """One holder's desk; it answers its holder until that closes it."""
 
-    def __init__(self, name: str, key: tuple[str, str], one: _Loaded) -> None:
+    def __init__(self, name: str, key: Key, one: _Loaded) -> None:
         super().__init__(one.desk, ALONE)
         self._name = name
         self._key = key
