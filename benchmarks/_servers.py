@@ -19,12 +19,12 @@ from guard.audit import AuditRecord, AuditSink
 from guard.classifier import Classifier, Readable, Reads
 from guard.config import Address, AuditConfig, GatewayConfig, UpstreamConfig
 from guard.content import Modality, View
+from guard.exchange.handler import Handler
 from guard.finding import Finding
 from guard.imports import spare_the_unused
 from guard.pipeline import Pipeline
 from guard.protocols import ADAPTERS
 from guard.server.app import Gateway, create_gateway
-from guard.server.exchange import Handler
 from guard.server.run import running, spare_the_collector
 
 if TYPE_CHECKING:

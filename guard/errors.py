@@ -10,10 +10,11 @@
     ├── WeightsError       a model file is missing, damaged, or not the one that was pinned
     ├── RequestError       the client's request cannot be read as its protocol
     ├── UpstreamError      the generator behind the gateway did not give a usable answer
-    └── AuditError         a decision could not be recorded
+    ├── AuditError         a decision could not be recorded
+    └── HookError          a framework is missing, or is none of the versions that a hook knows
 
 No message ever holds content: callers name fields, places and limits, never values a person typed.
-HTTP status codes live in ``guard.server`` alone; errors carry a ``code`` that it maps.
+HTTP status codes live in ``guard.exchange`` alone; errors carry a ``code`` that it maps.
 """
 
 from __future__ import annotations
@@ -90,6 +91,10 @@ class UpstreamError(GuardError):
 
 class AuditError(GuardError):
     """A decision could not be recorded, so nothing may be released."""
+
+
+class HookError(GuardError):
+    """A framework is missing, or is none of the versions that a hook knows: it would see less than it says."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

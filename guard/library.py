@@ -17,9 +17,9 @@ import time
 import uuid
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, cast
 
-from guard import registry, values
+from guard import pipeline, policy as policies, registry, values
 from guard.actions import ACTIONS
 from guard.audit import AuditRecord, State, summarise, timestamp
 from guard.audit.sqlite import SqliteSink
@@ -29,6 +29,7 @@ from guard.decision import Coverage, Decision, Failure, Judged, Refusal
 from guard.errors import GuardError
 from guard.pipeline import Engine, Pipeline
 from guard.placement import Keeper, Link
+from guard.placement.shared import Shared
 from guard.policy.loader import load_policy
 from guard.protocols.contract import Each, OneOf, Walk, apply_parts, walk_unknown
 from guard.protocols.native import text_content
@@ -38,6 +39,7 @@ from guard.report import describe, released_text
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
+    from guard.audit import AuditSink
     from guard.finding import Finding
     from guard.policy.model import Policy
     from guard.policy.testing import Judge
@@ -113,6 +115,10 @@ class Checked:
         return f"<Checked {self.action} rules={list(self.rules)} id={self.id}>"
 
 
+class Catalog(pipeline.Catalog, policies.Catalog, Protocol):
+    """Everything that is asked of where classifiers come from."""
+
+
 class BlockedError(GuardError):
     """A guarded function was given, or gave, something that the policy refuses."""
 
@@ -123,12 +129,13 @@ class BlockedError(GuardError):
 
 
 class Guard:
-    """One policy, ready to judge. Thread-safe; its classifiers are loaded here, once.
+    """One policy, ready to judge. Thread-safe; its classifiers are loaded here, unless another guard has them already.
 
     *policy* is a file or the name of a bundled policy. *audit* is the path of a SQLite log; without one nothing is
     recorded. *timeout_s* is how long classifiers may take before the policy's ``on_timeout`` speaks. *modalities*, if
     given, loads only what those need; whatever else is checked is then unscannable. *placement* says where models run:
-    ``in-process``, or ``process``, a server of their own, so that what crashes one does not crash the program.
+    ``in-process``, or ``process``, a server of their own, so that what crashes one does not crash the program. A
+    *catalog* of one's own has classifiers that are installed nowhere.
     """
 
     def __init__(
@@ -139,15 +146,31 @@ class Guard:
         timeout_s: float = 10.0,
         modalities: Sequence[str] | None = None,
         placement: Literal["in-process", "process"] = "in-process",
+        catalog: Catalog = registry,
     ) -> None:
-        self.policy: Policy = load_policy(policy_path(policy), actions=ACTIONS, catalog=registry)
+        self.policy: Policy = load_policy(policy_path(policy), actions=ACTIONS, catalog=catalog)
         self._keeper = Keeper().start() if placement == "process" else None
-        self._engine = Engine(placement=Link(self._keeper.path) if self._keeper is not None else None)
         wanted = frozenset(Modality(name) for name in modalities) if modalities is not None else None
+        self._engine = Engine(catalog, placement=Link(self._keeper.path) if self._keeper else Shared(catalog))
         self._engine.ensure([self.policy], modalities=wanted)
         self._pipeline = Pipeline(self._engine).within(self.policy, None)
         self._timeout_s = timeout_s
         self._sink = SqliteSink(audit) if audit is not None else None
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """What judges contents under the policy; for hooks."""
+        return self._pipeline
+
+    @property
+    def sink(self) -> AuditSink | None:
+        """Where decisions are recorded, if anywhere; for hooks."""
+        return self._sink
+
+    @property
+    def timeout_s(self) -> float:
+        """How long classifiers may take."""
+        return self._timeout_s
 
     def check(
         self,
@@ -208,7 +231,7 @@ class Guard:
         return called
 
     def close(self) -> None:
-        """Stop the classifiers and close the audit log."""
+        """Stop the classifiers, unless others in this process use them too, and close the audit log."""
         self._engine.close()
         if self._keeper is not None:
             self._keeper.close()
@@ -296,7 +319,7 @@ def _record(judged: Judged, policy: Policy, total_ms: float) -> AuditRecord:
 
 
 @functools.cache
-def _loop() -> asyncio.AbstractEventLoop:
+def shared_loop() -> asyncio.AbstractEventLoop:
     """The event loop, on a thread of its own, that synchronous checks of this process share."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="guard-checks", daemon=True).start()
@@ -305,9 +328,9 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 def _leave_loop() -> None:
     """Forget the loop in a forked child, where its thread does not run."""
-    if _loop.cache_info().currsize:
-        _LEFT.append(_loop())
-        _loop.cache_clear()
+    if shared_loop.cache_info().currsize:
+        _LEFT.append(shared_loop())
+        shared_loop.cache_clear()
 
 
 _LEFT: list[asyncio.AbstractEventLoop] = []
@@ -319,7 +342,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run_coroutine_threadsafe(work, _loop()).result()
+    return asyncio.run_coroutine_threadsafe(work, shared_loop()).result()
 
 
 @functools.cache

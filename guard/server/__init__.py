@@ -1,4 +1,1 @@
-"""The gateway as a server: the one place with sockets, status codes and a clock.
-
-request ─`http`: bounds→ body ─`exchange`: decode → judge → upstream → judge → encode→ reply ─record→ sent, not before.
-"""
+"""The gateway as a server: sockets, processes, ports. What happens to a request in between is `guard.exchange`'s."""

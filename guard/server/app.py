@@ -7,13 +7,13 @@ import logging
 import os
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from guard import pipeline, policy, registry, telemetry
+from guard import registry, telemetry
 from guard.actions import ACTIONS
 from guard.audit import AuditSink
 from guard.audit.jsonl import JsonlSink
@@ -21,11 +21,11 @@ from guard.audit.sqlite import SqliteSink
 from guard.batching.batcher import MOST_STUCK_THREADS
 from guard.config import policy_path
 from guard.errors import ConfigError
+from guard.exchange.handler import Handler
 from guard.pipeline import Engine, Pipeline
 from guard.policy.store import PolicyStore
 from guard.protocols import ADAPTERS
 from guard.protocols.generic_loader import load_protocols
-from guard.server.exchange import Handler
 from guard.upstream import Upstream
 from guard.vault import Vault
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from guard.config import GatewayConfig, UpstreamConfig, VaultConfig
     from guard.engine import Placement
+    from guard.library import Catalog
     from guard.policy.model import Policy
 
 log = logging.getLogger(__name__)
@@ -77,10 +78,6 @@ class Gateway:
             if await asyncio.to_thread(self.store.changed):
                 done = await asyncio.to_thread(self.store.reload, self.engine.ensure)
                 telemetry.RELOADS.labels(str(done).lower()).inc()
-
-
-class Catalog(pipeline.Catalog, policy.Catalog, Protocol):
-    """Everything the gateway asks of where classifiers come from."""
 
 
 def create_gateway(

@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING, Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from guard.errors import RequestError
+from guard.exchange.http import BROKEN, CONNECTION, GONE, PIECE
 from guard.server.head import check
-from guard.server.http import BROKEN, CONNECTION, GONE, PIECE
 from guard.server.parser import Parser
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from guard.server.exchange import Handler
-    from guard.server.http import Reply, Scope
+    from guard.exchange.handler import Handler
+    from guard.exchange.http import Reply, Scope
 
 LINGER_S = 2.0
 """Seconds that the rest of a body may still take after its request was refused: closing at once could take the answer

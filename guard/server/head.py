@@ -10,13 +10,12 @@ import re
 from typing import TYPE_CHECKING
 
 from guard.errors import RequestError
+from guard.exchange.http import KEY_HEADER
 from guard.upstream import CREDENTIALS, FORWARDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-KEY_HEADER = b"x-guard-key"
-"""Carries a key of the gateway where ``Authorization`` is for the upstream."""
 _ONCE = FORWARDED | CREDENTIALS | {KEY_HEADER, b"host", b"transfer-encoding"}
 OURS = _ONCE | {b"accept-language", b"content-encoding", b"content-length", b"content-type", b"expect"}
 """Every header that is read or travels on. Any other may say what it likes: it changes nothing and goes nowhere."""

@@ -13,7 +13,7 @@ import pytest
 
 from guard.audit import State
 from guard.server.front import Front
-from guard.server.http import PIECE
+from guard.exchange.http import PIECE
 from tests.acceptance.conftest import House, house
 from tests.acceptance.wire import request, said
 from tests.fakes import CANARY, HARMLESS, completion, eventually

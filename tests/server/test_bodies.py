@@ -14,8 +14,8 @@ from hypothesis import given, strategies as st
 
 from guard.config import Limits
 from guard.errors import RequestError
-from guard.server.bodies import read_body
-from guard.server.http import ClientGoneError, Message
+from guard.exchange.bodies import read_body
+from guard.exchange.http import ClientGoneError, Message
 
 LIMITS = replace(Limits(), body_bytes=2000, body_timeout_s=0.2)
 

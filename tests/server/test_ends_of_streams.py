@@ -13,8 +13,8 @@ import pytest
 
 from guard.audit import State
 from guard.config import Address, AuditConfig, GatewayConfig, UpstreamConfig
+from guard.exchange.http import GONE
 from guard.server.app import Gateway, create_gateway
-from guard.server.http import GONE
 from tests.fakes import CanaryClassifier, FakeCatalog, StubUpstream, completion, running_upstream
 
 POLICY = "policy: ends\nrules: [{id: block, when: {category: custom.canary, at_least: 0.9}, then: block}]\n"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from guard.server.http import GONE, PIECE, ClientGoneError, Message, Reply, Scope, outlet
+from guard.exchange.http import GONE, PIECE, ClientGoneError, Message, Reply, Scope, outlet
 
 
 def sent_by(reply: Reply | None, scope: Scope, *messages: Message) -> list[Message]:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from guard.server.http import CONNECTION, ClientGoneError
-from guard.server.presence import Presence
+from guard.exchange.http import CONNECTION, ClientGoneError
+from guard.exchange.presence import Presence
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from guard.coding import Damaged, Decoder, TooLarge, UnknownCoding
 from guard.errors import RequestError
-from guard.server.http import BROKEN, CONNECTION, ClientGoneError
+from guard.exchange.http import BROKEN, CONNECTION, ClientGoneError
 
 if TYPE_CHECKING:
     from guard.config import Limits
-    from guard.server.http import Headers, Receive, Scope
+    from guard.exchange.http import Headers, Receive, Scope
 
 _TURN_BYTES = 256 * 2**10
 """Decoded bytes after which others get their turn on the event loop: about a millisecond's."""

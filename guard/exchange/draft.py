@@ -15,7 +15,7 @@ from guard.policy.model import Policy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from guard.server.http import Reply
+    from guard.exchange.http import Reply
 
 _SECRETIVE = re.compile(r"(?:[0-9][._:/-]?){9}|[A-Za-z0-9]{20}")
 """Nine digits in a row, dashes and dots aside, or twenty letters and digits: keys and cards are, models are not."""
@@ -29,6 +29,7 @@ class Draft:
     id: str
     route: str
     began: float
+    source: str = "proxy"
     state: State = State.REJECTED_PROTOCOL
     tenant: str | None = None
     model: str | None = None
@@ -123,7 +124,7 @@ class Draft:
             time=timestamp(),
             state=self.state,
             status=reply.status,
-            source="proxy",
+            source=self.source,
             route=self.route,
             tenant=self.tenant,
             model=self.model,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from guard.server.http import CONNECTION, ClientGoneError
+from guard.exchange.http import CONNECTION, ClientGoneError
 
 if TYPE_CHECKING:
-    from guard.server.http import Receive, Scope
+    from guard.exchange.http import Receive, Scope
 
 
 class Presence:

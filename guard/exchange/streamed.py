@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from guard.audit import State
 from guard.errors import AuditError, RequestError, UpstreamError
+from guard.exchange.draft import since
+from guard.exchange.http import REFUSAL_STATUS, ClientGoneError, Reply
 from guard.placeholders import incomplete, reads_as_json, restore_content, restore_text
-from guard.server.draft import since
-from guard.server.http import REFUSAL_STATUS, ClientGoneError, Reply
 from guard.stream.gate import Text
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
     from guard.content import Lane
     from guard.decision import Decision, Refusal
+    from guard.exchange.draft import Draft
+    from guard.exchange.generating import House
+    from guard.exchange.http import Send
     from guard.protocols.media_watch import MediaWatch
     from guard.protocols.stream import AnswerStream
-    from guard.server.draft import Draft
-    from guard.server.generating import House
-    from guard.server.http import Send
     from guard.stream.gate import Out, Shown
     from guard.streaming import AnswerJudge
 

@@ -41,10 +41,14 @@ REFUSAL_STATUS = {
 }
 UPSTREAM_STATUS = {"timeout": 504, "unavailable": 503}
 """Statuses of `UpstreamError` codes; every other code is 502."""
+KEY_HEADER = b"x-guard-key"
+"""Carries a key of the gateway where ``Authorization`` is for the upstream."""
 BROKEN = "guard.broken"
 """Where a scope says what is wrong with the framing of its body, once something is: the connection puts it there."""
 CONNECTION = "guard.connection"
 """Where a scope has the connection that its request came in by, while that stands; other servers leave it out."""
+GENERATOR = "guard.generator"
+"""Where a scope has the `Generator` that answers it, if that is not the handler's own upstream."""
 GONE = "guard.gone"
 """Set in a scope once nobody hears its answer any more: the client left, or did not read for `write_timeout_s`."""
 PIECE = 64 * 2**10

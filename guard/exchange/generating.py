@@ -1,7 +1,7 @@
 """One request for the generator: judged on its way in, asked, and its answer judged on its way out.
 
 content ─judge→ released ─call→ answering ─┬ whole ──judge→ `Reply`
-                                           └ stream ─`guard.server.streamed`→ sent as it is decided
+                                           └ stream ─`guard.exchange.streamed`→ sent as it is decided
 
 With the policy's ``race_input`` the generator is asked while the request is still being judged; nothing of its answer
 is read before that is decided, and a block takes the call back.
@@ -21,23 +21,23 @@ from guard.config import Limits
 from guard.content import Content, Direction, TextPart
 from guard.decision import Refusal
 from guard.errors import RequestError, UpstreamError
+from guard.exchange.draft import Draft, since
+from guard.exchange.generator import Generator
+from guard.exchange.http import EVENTS, JSON, Reply
+from guard.exchange.streamed import Streamed
 from guard.pipeline import Pipeline
 from guard.placeholders import restore_content
 from guard.protocols.adapter import Answer, GeneratorAdapter
 from guard.protocols.media_watch import MediaWatch
-from guard.server.draft import Draft, since
-from guard.server.http import EVENTS, JSON, Reply
-from guard.server.streamed import Streamed
 from guard.streaming import AnswerJudge, whole_only
-from guard.upstream import Upstream
 
 if TYPE_CHECKING:
     from guard.decision import Decision, Judged
+    from guard.exchange.generator import Answering
+    from guard.exchange.http import Headers, Send
     from guard.policy.model import Policy
     from guard.protocols.adapter import Exchange
     from guard.protocols.stream import AnswerStream
-    from guard.server.http import Headers, Send
-    from guard.upstream import Answering
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,7 +51,7 @@ class House:
     """What every request is answered with. *begin* and *record* write the audit log; *refusal* makes a reply of one."""
 
     pipeline: Pipeline
-    upstream: Upstream
+    upstream: Generator
     limits: Limits
     begin: Callable[[Draft], Awaitable[bool]]
     record: Callable[[Draft, Reply], Awaitable[bool]]

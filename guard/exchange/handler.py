@@ -17,18 +17,18 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import takewhile
 from math import ceil
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from guard import telemetry
 from guard.audit import State
 from guard.decision import Judged, Refusal
 from guard.errors import AuditError, RequestError, UpstreamError
-from guard.protocols.adapter import Adapter, GeneratorAdapter, JudgeAdapter
-from guard.server.bodies import read_body
-from guard.server.draft import Draft, since
-from guard.server.generating import LARGE, Generating, House
-from guard.server.head import KEY_HEADER
-from guard.server.http import (
+from guard.exchange.bodies import read_body
+from guard.exchange.draft import Draft, since
+from guard.exchange.generating import LARGE, Generating, House
+from guard.exchange.http import (
+    GENERATOR,
+    KEY_HEADER,
     REFUSAL_STATUS,
     REQUEST_STATUS,
     UPSTREAM_STATUS,
@@ -42,8 +42,9 @@ from guard.server.http import (
     header,
     outlet,
 )
-from guard.server.judging import judge_all, no_answer, refuse_unknown
-from guard.server.presence import Presence
+from guard.exchange.judging import judge_all, no_answer, refuse_unknown
+from guard.exchange.presence import Presence
+from guard.protocols.adapter import Adapter, GeneratorAdapter, JudgeAdapter
 from guard.vault import Vault
 
 if TYPE_CHECKING:
@@ -51,11 +52,10 @@ if TYPE_CHECKING:
 
     from guard.audit import AuditSink
     from guard.config import Limits
+    from guard.exchange.generator import Generator
     from guard.pipeline import Pipeline
     from guard.policy.model import Policy
-    from guard.policy.store import PolicyStore
     from guard.protocols.adapter import Exchange
-    from guard.upstream import Upstream
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +74,14 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class Policies(Protocol):
+    """Where the policy of a request comes from, such as a `PolicyStore`."""
+
+    def select(self, route: str, tenant: str | None, model: str | None) -> Policy:
+        """The policy that speaks about this."""
+        ...
+
+
 class Handler:
     """Answers requests on the data port. An ASGI application; holds no state of any one request."""
 
@@ -81,15 +89,16 @@ class Handler:
         self,
         *,
         adapters: Sequence[Adapter],
-        store: PolicyStore,
+        store: Policies,
         pipeline: Pipeline,
-        upstream: Upstream | None,
+        upstream: Generator | None,
         sink: AuditSink,
         limits: Limits,
         tenants: Sequence[tuple[str, bytes]] = (),
         vault: Vault | None = None,
+        source: str = "proxy",
     ) -> None:
-        """Serve *adapters*; without an *upstream*, only those that ask for decisions."""
+        """Serve *adapters*; without an *upstream*, only those that ask for decisions. Records name the *source*."""
         self._routes = {
             route: adapter
             for adapter in adapters
@@ -103,6 +112,7 @@ class Handler:
         self.limits = limits
         self._tenants = tuple(tenants)
         self._vault = vault or Vault()
+        self._source = source
         self._in_flight: set[asyncio.Task[Any] | None] = set()
         self._house = (
             House(pipeline, upstream, limits, self._begin, self._record, self._refusal)
@@ -122,7 +132,7 @@ class Handler:
                 await send({"type": "websocket.close", "code": 1008, "reason": "WebSockets are not served."})
             return
         adapter = self._adapter(scope)
-        draft = Draft(uuid.uuid4().hex, scope["path"] if adapter else "", time.monotonic())
+        draft = self._draft(scope["path"] if adapter else "")
         task = asyncio.current_task()
         self._in_flight.add(task)
         telemetry.IN_FLIGHT.inc()
@@ -135,6 +145,9 @@ class Handler:
         finally:
             self._in_flight.discard(task)
             telemetry.IN_FLIGHT.dec()
+
+    def _draft(self, route: str) -> Draft:
+        return Draft(uuid.uuid4().hex, route, time.monotonic(), self._source)
 
     async def cut_off(self) -> None:
         """Answer and record at once whatever is still in flight."""
@@ -207,7 +220,7 @@ class Handler:
 
     async def refuse(self, code: str, message: str) -> Reply:
         """The recorded answer to a request that could not even be read as HTTP."""
-        draft = Draft(uuid.uuid4().hex, "", time.monotonic())
+        draft = self._draft("")
         reply = _error(draft, self._fallback, REQUEST_STATUS.get(code, 400), code, message)
         return await self._finish(draft, self._fallback, reply)
 
@@ -305,7 +318,9 @@ class Handler:
             headers = scope["headers"]
             if self._tenants and header(scope, KEY_HEADER) is None:  # the key was the gateway's own: it goes no further
                 headers = [(name, value) for name, value in headers if name not in _KEYS]
-            return await Generating(self._house, draft, adapter, exchange, policy, headers, send).answer()
+            generator: Generator | None = scope.get(GENERATOR)
+            house = self._house if generator is None else replace(self._house, upstream=generator)
+            return await Generating(house, draft, adapter, exchange, policy, headers, send).answer()
         if not isinstance(adapter, JudgeAdapter):
             raise TypeError(type(adapter).__name__)
         began = time.monotonic()

@@ -1,0 +1,36 @@
+"""OpenAI's client, synchronous or not, behind a guard: whole answers and streams, tools and pictures.
+
+A block is what the gateway answers: a ``BadRequestError`` whose code is ``content_filter``, or the protocol's own
+filtered ending of a stream. Websockets are no part of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from guard.errors import HookError
+from guard.hooks._versions import framework
+from guard.hooks.httpx import guarded as guarded_httpx
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from guard.library import Guard
+
+T = TypeVar("T")
+
+
+def guarded(client: T, guard: Guard | str | Path = "default", **options: Any) -> T:
+    """*client*, which from now on sends nothing past *guard*; what was made of it with ``with_options`` neither.
+
+    *options* are those of `guard.hooks.httpx.guarded`.
+
+    Raises:
+        HookError: it is no such client, or of a version that is not known.
+    """
+    openai = framework("openai", "openai", "1.60", "4")
+    inner = getattr(client, "_client", None)
+    if not isinstance(client, openai.OpenAI | openai.AsyncOpenAI) or inner is None:
+        raise HookError("This hook works with `openai.OpenAI` and `openai.AsyncOpenAI`.")
+    guarded_httpx(inner, guard, **options)
+    return client
