@@ -14,8 +14,8 @@ from guard.policy.model import Mode, UnknownFields
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from guard.content import Content
-    from guard.pipeline import Pipeline
+    from guard.content import Content, Modality
+    from guard.pipeline import Engine, Pipeline
     from guard.policy.model import Policy
     from guard.protocols.adapter import Exchange, JudgeAdapter
 
@@ -38,6 +38,16 @@ def refuse_unknown(policy: Policy, exchange: Exchange) -> None:
             if part.kind in {"key", "unknown"}:
                 message = f"`{part.pointer}` is in no contract, and the policy refuses fields it does not know."
                 raise RequestError("unknown_field", message, part.pointer)
+
+
+def scored(engine: Engine, policy: Policy, exchange: Exchange) -> dict[Modality, frozenset[str]]:
+    """What the classifiers that *policy* asks can give of *exchange*: categories, by what they are seen in."""
+    found: dict[Modality, frozenset[str]] = {}
+    for direction in {content.direction for content in exchange.contents}:
+        for station in engine.plan(policy, direction):
+            for modality in station.classifier.modalities:
+                found[modality] = found.get(modality, frozenset()) | station.classifier.categories
+    return found
 
 
 async def judge_all(
