@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
-from guard.content import Content, Modality
+from guard.content import Content, Modality, TextPart
 from guard.protocols.contract import apply_parts
 from guard.protocols.strict_json import dump
 
@@ -58,8 +58,12 @@ class Exchange:
     content_type: bytes = JSON
     """What the request that goes to the generator is."""
     inline: Inline | None = None
+    route: str = ""
+    """The path that it came to, for protocols whose answers differ by it."""
     scored: Mapping[Modality, frozenset[str]] = field(default_factory=dict)
     """Of a request for decisions: the categories that the classifiers asked for them can give, by what they read."""
+    settled: Mapping[str, str] = field(default_factory=dict)
+    """Of texts that may grow, by their pointers: how much of what is released stays so, whatever follows."""
 
     @property
     def content(self) -> Content:
@@ -207,3 +211,7 @@ class DropIn(JudgeAdapter):
     key_headers: ClassVar[tuple[bytes, ...]] = ()
     key_parameter: ClassVar[bytes] = b""
     probes: ClassVar[Mapping[str, bytes]] = {}
+
+    def growing(self, exchange: Exchange) -> Sequence[TextPart]:  # noqa: ARG002  a subclass reads it
+        """The texts that may be the beginning of longer ones: of them `Exchange.settled` is worked out."""
+        return ()

@@ -140,7 +140,7 @@ class Perspective(DropIn):
             raise RequestError("comment_empty", "Comment must be non-empty.", "/comment/text")
         if analyzes:
             _check_attributes(document)
-        return Exchange((walk.content(Direction.INPUT),), document)
+        return Exchange((walk.content(Direction.INPUT),), document, route=route)
 
     def check(self, exchange: Exchange) -> None:
         """An attribute that nothing can score is an error, unless it may be dropped."""
@@ -161,7 +161,7 @@ class Perspective(DropIn):
         seen = _language(text)
         languages = document.get("languages")
         named = languages if isinstance(languages, list) and all(_is_word(one) for one in languages) else []
-        if "requestedAttributes" not in document:
+        if exchange.route.endswith("suggestscore"):
             return dump({**echoed, "detectedLanguages": [seen], "requestedLanguages": named})
         findings = [finding for finding in one.decision.findings if finding.part == "/comment/text"]
         scores: dict[str, Any] = {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from guard.protocols.contract import Constrained, Field, refuse, walk_entry
-from guard.protocols.posture import Posture
+from guard.protocols.posture import Posture, exempt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,3 +92,33 @@ class Keyed(Field):
                 self.item.walk(item, walk, (*path, key), f"{pointer}/{key}", role)
             else:
                 walk_entry(key, item, walk, path, f"{pointer}/?{index}", role, "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Beside(Field):
+    """What is said beside the content that a decision is asked for: exempt as *rule*, leaf by leaf.
+
+    Only for protocols that ask for decisions, where nothing of it goes anywhere: see `ENVELOPE` and `CONTEXT`.
+    """
+
+    rule: str
+    words: str
+
+    @property
+    def posture(self) -> Posture:
+        """See `Posture`."""
+        return exempt(self.rule, self.words)
+
+    def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:  # noqa: ARG002
+        """Count the leaves."""
+        left = [value]
+        while left:
+            one = left.pop()
+            if isinstance(one, dict | list):
+                left += one.values() if isinstance(one, dict) else one
+            else:
+                walk.spare(self.rule)
+
+
+ENVELOPE = Beside("envelope", "what the asking system says of itself, its caller and its settings")
+CONTEXT = Beside("context", "what the content answers or goes by, which is asked about by itself")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SHOWN = 0.5
 """Findings below this score are told only where a rule fired on them."""
+PASSIVE = frozenset({"allow", "flag"})
+"""Actions that change nothing."""
 MOST_TOLD = 1000
 """Findings that one answer tells of."""
 

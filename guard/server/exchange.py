@@ -43,7 +43,7 @@ from guard.server.http import (
     header,
     outlet,
 )
-from guard.server.judging import judge_all, no_answer, refuse_unknown, scored
+from guard.server.judging import judge_all, no_answer, refuse_unknown, scored, settled
 from guard.server.presence import Presence
 from guard.server.routes import Route, Routes
 from guard.vault import Vault
@@ -310,6 +310,8 @@ class Handler:
         pipeline = self._pipeline.within(policy, draft.tenant)
         judged = await judge_all(pipeline, exchange.contents, policy, draft.id, deadline)
         draft.inputs = [one.decision for one in judged]
+        if isinstance(adapter, DropIn) and (growing := adapter.growing(exchange)):
+            exchange.settled = await settled(pipeline, growing, policy, draft.id, deadline)
         draft.timings["input"] = since(began)
         return await self._decisions(draft, adapter, exchange, judged, policy)
 
