@@ -15,7 +15,7 @@ from guard.content import Content, Direction, Modality
 from guard.errors import RequestError
 from guard.protocols.adapter import JSON, MOST_CONTENTS, Contract, DropIn, Exchange
 from guard.protocols.attachments import Blob, MediaUrl
-from guard.protocols.contract import Constrained, Each, Guarded, Object, Scalar, Walk, check_count, refuse
+from guard.protocols.contract import Constrained, Each, Guarded, Object, Scalar, Walk, check_count, check_word, refuse
 from guard.protocols.shapes import Spoken
 from guard.protocols.strict_json import dump, parse
 from guard.protocols.verdicts import PASSIVE, bounds, can_score, fired, is_one_of, strongest, texts
@@ -150,8 +150,7 @@ def _check_options(document: dict[str, Any]) -> None:
         isinstance(names, list) and all(isinstance(n, str) and n in CATEGORIES for n in names)
     ):
         raise refuse("invalid_value", "/categories", f"it should list some of {', '.join(CATEGORIES)}")
-    if document.get("outputType") not in {None, "FourSeverityLevels", "EightSeverityLevels"}:
-        raise refuse("invalid_value", "/outputType", "it should be FourSeverityLevels or EightSeverityLevels")
+    check_word(document.get("outputType"), "/outputType", (None, "FourSeverityLevels", "EightSeverityLevels"))
     lists = document.get("blocklistNames")
     if lists is not None and not (
         isinstance(lists, list) and all(isinstance(name, str) and _BLOCKLIST.fullmatch(name) for name in lists)

@@ -14,7 +14,7 @@ from guard.content import Content, Direction, Modality, TextPart
 from guard.decision import Refusal
 from guard.protocols.adapter import JSON, Contract, DropIn, Exchange
 from guard.protocols.attachments import Blob
-from guard.protocols.contract import Constrained, Each, Guarded, Object, Walk, refuse
+from guard.protocols.contract import Constrained, Each, Guarded, Object, Walk, check_word, refuse
 from guard.protocols.strict_json import dump, parse
 from guard.protocols.verdicts import bounds, fired, is_changed, told
 
@@ -94,10 +94,8 @@ class BedrockGuardrails(DropIn):
         document = parse(body)
         if not isinstance(document, dict):
             raise refuse("invalid_type", "", "the body should be an object")
-        if document.get("source") not in {"INPUT", "OUTPUT"}:
-            raise refuse("invalid_value", "/source", "it should be INPUT or OUTPUT")
-        if document.get("outputScope") not in {None, "INTERVENTIONS", "FULL"}:
-            raise refuse("invalid_value", "/outputScope", "it should be INTERVENTIONS or FULL")
+        check_word(document.get("source"), "/source", ("INPUT", "OUTPUT"))
+        check_word(document.get("outputScope"), "/outputScope", (None, "INTERVENTIONS", "FULL"))
         blocks = document.get("content")
         if not isinstance(blocks, list) or not blocks:
             raise refuse("missing_field", "/content", "it should hold at least one block")

@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from guard.content import Content, Direction
 from guard.protocols.adapter import JSON, MOST_CONTENTS, Contract, DropIn, Exchange
-from guard.protocols.contract import Constrained, Each, Guarded, Object, OneOf, Walk, check_count, check_media, refuse
+from guard.protocols.contract import (
+    Constrained,
+    Each,
+    Guarded,
+    Object,
+    OneOf,
+    Walk,
+    check_count,
+    check_media,
+    check_word,
+    refuse,
+)
 from guard.protocols.openai_chat import MESSAGES
 from guard.protocols.shapes import CONTEXT, ENVELOPE
 from guard.protocols.strict_json import dump, parse
@@ -37,7 +48,7 @@ _DOCUMENTS = Object(
     {"content": Guarded(), "context_type": Constrained(), "context": CONTEXT, "detector_params": ENVELOPE},
     nullable=False,
 )
-_CONTEXT_TYPES = frozenset({"url", "docs", "chunks", "document"})
+_CONTEXT_TYPES = ("url", "docs", "chunks", "document")
 
 
 class FmsDetectors(DropIn):
@@ -77,10 +88,7 @@ class FmsDetectors(DropIn):
             contents = (_content(_GENERATION, document, Direction.OUTPUT),)
         else:
             _check_texts(document, "content", "context_type")
-            if document["context_type"] not in _CONTEXT_TYPES:
-                raise refuse(
-                    "invalid_value", "/context_type", f"it should be one of {', '.join(sorted(_CONTEXT_TYPES))}"
-                )
+            check_word(document["context_type"], "/context_type", _CONTEXT_TYPES)
             contents = (_content(_DOCUMENTS, document, Direction.OUTPUT),)
         check_media(contents)
         return Exchange(contents, document, route=route)

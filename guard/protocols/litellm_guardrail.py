@@ -18,7 +18,18 @@ from guard.content import Content, Direction, TextPart
 from guard.decision import Refusal
 from guard.protocols.adapter import JSON, Contract, DropIn, Exchange
 from guard.protocols.attachments import MediaUrl
-from guard.protocols.contract import Constrained, Each, Field, Guarded, Object, OneOf, Walk, apply_parts, refuse
+from guard.protocols.contract import (
+    Constrained,
+    Each,
+    Field,
+    Guarded,
+    Object,
+    OneOf,
+    Walk,
+    apply_parts,
+    check_word,
+    refuse,
+)
 from guard.protocols.embedded import is_base64_file
 from guard.protocols.openai_chat import MESSAGES, TOOL_CALL
 from guard.protocols.openai_common import model_of
@@ -75,8 +86,7 @@ class LiteLlmGuardrail(DropIn):
         document = parse(body)
         if not isinstance(document, dict):
             raise refuse("invalid_type", "", "the body should be an object")
-        if document.get("input_type") not in {"request", "response"}:
-            raise refuse("invalid_value", "/input_type", "it should be `request` or `response`")
+        check_word(document.get("input_type"), "/input_type", ("request", "response"))
         given = document.get("texts")
         if given is not None and not (isinstance(given, list) and all(isinstance(text, str) for text in given)):
             raise refuse("invalid_type", "/texts", "it should be a list of strings")

@@ -15,7 +15,7 @@ from guard.content import Direction, Modality
 from guard.decision import Refusal
 from guard.errors import RequestError
 from guard.protocols.adapter import JSON, Contract, DropIn, Exchange
-from guard.protocols.contract import WORD, Constrained, Each, Guarded, Object, Scalar, Walk, refuse
+from guard.protocols.contract import WORD, Constrained, Each, Guarded, Object, Scalar, Walk, check_word, refuse
 from guard.protocols.shapes import Keyed
 from guard.protocols.strict_json import dump, parse
 from guard.protocols.verdicts import MOST_TOLD, Utf16, bounds, can_score, is_one_of, strongest
@@ -206,8 +206,8 @@ def _check_attributes(document: dict[str, Any]) -> None:
             message = "A requested attribute is not known; " + ", ".join(ATTRIBUTES) + " are."
             raise RequestError("unknown_attribute", message, f"/requestedAttributes/?{index}")
         asked = parameters or {}
-        if asked.get("scoreType") not in {None, "PROBABILITY", "SCORE_TYPE_UNSPECIFIED"}:
-            raise refuse("invalid_value", f"/requestedAttributes/{_base(name)}/scoreType", "it should be PROBABILITY")
+        words = (None, "PROBABILITY", "SCORE_TYPE_UNSPECIFIED")
+        check_word(asked.get("scoreType"), f"/requestedAttributes/{_base(name)}/scoreType", words)
         threshold = asked.get("scoreThreshold")
         if threshold is not None and (isinstance(threshold, bool) or not isinstance(threshold, int | float)):
             raise refuse("invalid_type", f"/requestedAttributes/{_base(name)}/scoreThreshold", "it should be a number")
