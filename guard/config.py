@@ -7,7 +7,7 @@
     upstream: {url: "http://127.0.0.1:9000/v1", api_key_env: UPSTREAM_KEY, timeout_s: 600}
     policies: policies/
     protocols: [a1111, my-generators/]
-    drop_ins: {llm_guard: true, bedrock: false, fms: /detectors}
+    drop_ins: {llm_guard: true, bedrock_guardrails: false, fms_detectors: /detectors}
     workers: 2
     audit: {sink: sqlite, path: guard-audit.db}
     vault: {scope: conversation, secret_env: GUARD_VAULT_SECRET, rotate_s: 86400}

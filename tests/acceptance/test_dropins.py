@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
@@ -143,6 +144,27 @@ def picture() -> bytes:
     data = io.BytesIO()
     Image.new("RGB", (64, 64), (40, 120, 60)).save(data, "PNG")
     return data.getvalue()
+
+
+# OpenAI
+
+
+def test_s33_openais_client_has_texts_and_pictures_moderated(served: House) -> None:
+    url = f"data:image/png;base64,{base64.b64encode(picture()).decode()}"
+    with served.client() as client:
+        both = client.moderations.create(
+            model="omni-moderation-latest",
+            input=[{"type": "text", "text": INSULT}, {"type": "image_url", "image_url": {"url": url}}],
+        )
+        listed = client.moderations.create(input=[INSULT, PRAISE])
+
+    (one,) = both.results
+    assert one.flagged
+    assert one.categories.harassment
+    assert one.category_applied_input_types.sexual == ["text", "image"]
+    assert one.category_applied_input_types.sexual_minors == ["text"]
+    assert [result.flagged for result in listed.results] == [True, False]
+    assert both.model == listed.model == "omni-moderation-latest"
 
 
 # Perspective
