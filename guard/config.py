@@ -7,6 +7,7 @@
     upstream: {url: "http://127.0.0.1:9000/v1", api_key_env: UPSTREAM_KEY, timeout_s: 600}
     policies: policies/
     protocols: [a1111, my-generators/]
+    drop_ins: {llm_guard: true, bedrock_guardrails: false, fms_detectors: /detectors}
     workers: 2
     audit: {sink: sqlite, path: guard-audit.db}
     vault: {scope: conversation, secret_env: GUARD_VAULT_SECRET, rotate_s: 86400}
@@ -35,6 +36,7 @@ POLICIES = _HERE / "policies" if (_HERE / "policies").is_dir() else _HERE.parent
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[^:\[\]]+):([0-9]{1,5})")
 _URL = re.compile(r"https?://[^/\s?#]+[^\s?#]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9_.-]+)+")
 _MOST_RETRIES = 10
 PLACEMENTS = ("in-process", "process")
 
@@ -130,6 +132,8 @@ class GatewayConfig:
     """Where models run: ``in-process``, or ``process``, one server of their own that all workers share."""
     protocols: tuple[str, ...] = ()
     """Descriptions of generators' protocols besides the built-in ones: files, folders, or names of bundled ones."""
+    drop_ins: tuple[tuple[str, str | None], ...] = ()
+    """Other systems' APIs by name: the prefix below which one is served, "" for its own paths, None for not at all."""
     audit: AuditConfig = AuditConfig()
     vault: VaultConfig = VaultConfig()
     limits: Limits = Limits()
@@ -195,8 +199,8 @@ def is_base_url(text: str) -> bool:
 
 def _config(root: Field) -> GatewayConfig:
     known = (
-        "listen", "admin", "workers", "placement", "upstream", "policies", "protocols", "audit", "vault", "limits",
-        "tenants",
+        "listen", "admin", "workers", "placement", "upstream", "policies", "protocols", "drop_ins", "audit", "vault",
+        "limits", "tenants",
     )  # fmt: skip
     top = root.members(known)
     config = GatewayConfig()
@@ -214,6 +218,8 @@ def _config(root: Field) -> GatewayConfig:
         config = replace(config, policies=top["policies"].text())
     if "protocols" in top:
         config = replace(config, protocols=tuple(item.text() for item in top["protocols"].items()))
+    if "drop_ins" in top:
+        config = replace(config, drop_ins=tuple((n, _prefix(f)) for n, f in top["drop_ins"].entries().items()))
     if "audit" in top:
         config = replace(config, audit=_audit(top["audit"]))
     if "vault" in top:
@@ -235,6 +241,15 @@ def _address(value: Field) -> Address:
     if address is None:
         value.fail(f"{value.name} is no address", "write host:port, such as 127.0.0.1:8080")
     return address
+
+
+def _prefix(value: Field) -> str | None:
+    given = value.plain()
+    if isinstance(given, bool):
+        return "" if given else None
+    if not isinstance(given, str) or _PREFIX.fullmatch(given) is None:
+        value.fail(f"{value.name} is neither true, false nor a prefix", "write a prefix such as /detectors")
+    return given
 
 
 def _upstream(value: Field) -> UpstreamConfig:

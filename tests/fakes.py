@@ -239,6 +239,7 @@ class StubUpstream:
                 self.cancelled += 1
                 raise ConnectionResetError
         gone.cancel()
+        await asyncio.wait([gone])  # or the next request would be read by two
 
     def _http(self, asked: bytes = b"") -> bytes:
         kind = "application/json"

@@ -209,3 +209,14 @@ def test_a_policy_that_is_not_there_is_refused_with_what_there_is(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match=r"there is no such policy; .*default, minors, strict"):
         policy_path(name)
+
+
+def test_a_drop_in_is_switched_on_or_off_or_given_a_prefix(tmp_path: Path) -> None:
+    config = load(tmp_path, "drop_ins: {llm_guard: true, perspective: false, fms_detectors: /detectors/v2}")
+    assert dict(config.drop_ins) == {"llm_guard": "", "perspective": None, "fms_detectors": "/detectors/v2"}
+
+
+@pytest.mark.parametrize("value", ["detectors", "/", "/a/", "/a b", "7", "[]", '"/{id}"'])
+def test_a_prefix_is_a_plain_path(tmp_path: Path, value: str) -> None:
+    with pytest.raises(ConfigError, match="write a prefix"):
+        load(tmp_path, f"drop_ins: {{llm_guard: {value}}}")

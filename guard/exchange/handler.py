@@ -15,9 +15,9 @@ import time
 import uuid
 from contextlib import suppress
 from dataclasses import replace
-from itertools import takewhile
 from math import ceil
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+from urllib.parse import parse_qs
 
 from guard import telemetry
 from guard.audit import State
@@ -42,13 +42,15 @@ from guard.exchange.http import (
     header,
     outlet,
 )
-from guard.exchange.judging import judge_all, no_answer, refuse_unknown
+from guard.exchange.judging import judge_all, no_answer, refuse_unknown, scored, settled
 from guard.exchange.presence import Presence
-from guard.protocols.adapter import Adapter, GeneratorAdapter, JudgeAdapter
+from guard.exchange.routes import Route, Routes
+from guard.protocols.adapter import Adapter, DropIn, GeneratorAdapter, JudgeAdapter
+from guard.protocols.contract import WORD
 from guard.vault import Vault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from guard.audit import AuditSink
     from guard.config import Limits
@@ -97,15 +99,14 @@ class Handler:
         tenants: Sequence[tuple[str, bytes]] = (),
         vault: Vault | None = None,
         source: str = "proxy",
+        drop_ins: Mapping[str, str | None] | None = None,
     ) -> None:
-        """Serve *adapters*; without an *upstream*, only those that ask for decisions. Records name the *source*."""
-        self._routes = {
-            route: adapter
-            for adapter in adapters
-            if upstream is not None or isinstance(adapter, JudgeAdapter)
-            for route in adapter.routes
-        }
-        self._fallback = self._routes.get(_USUAL) or next(iter(self._routes.values()))
+        """Serve *adapters*; without an *upstream*, only those that ask for decisions.
+
+        Records name the *source*; *drop_ins* as in `Routes`.
+        """
+        self._routes = Routes(adapters, upstream=upstream is not None, drop_ins=drop_ins)
+        self._fallback = self._routes.nearest(_USUAL, _USUAL)
         self._store = store
         self._pipeline = pipeline
         self._sink = sink
@@ -123,7 +124,7 @@ class Handler:
     @property
     def routes(self) -> tuple[str, ...]:
         """Every path that is answered; any other is refused with 404."""
-        return tuple(self._routes)
+        return self._routes.paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; other kinds of connection are closed unheard."""
@@ -131,14 +132,17 @@ class Handler:
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1008, "reason": "WebSockets are not served."})
             return
-        adapter = self._adapter(scope)
-        draft = self._draft(scope["path"] if adapter else "")
+        if scope["method"] in {"GET", "HEAD"} and (probe := self._routes.probes.get(scope["path"])) is not None:
+            await Reply(200, probe).send(outlet(scope, send))
+            return
+        route = self._route(scope)
+        draft = self._draft(route.path if route else "")
         task = asyncio.current_task()
         self._in_flight.add(task)
         telemetry.IN_FLIGHT.inc()
         try:
             heard = outlet(scope, send)
-            reply = await self._reply(scope, receive, heard, draft, adapter)
+            reply = await self._reply(scope, receive, heard, draft, route)
             if reply is not None:
                 with suppress(ClientGoneError):  # its record is written; that nobody read it to the end is not in it
                     await reply.send(heard)
@@ -157,30 +161,18 @@ class Handler:
         if tasks:
             await asyncio.wait(tasks, timeout=_CUT_OFF_S)
 
-    def _adapter(self, scope: Scope) -> Adapter | None:
-        """The adapter of exactly this path. An escaped or otherwise different spelling is another path."""
+    def _route(self, scope: Scope) -> Route | None:
+        """The route of exactly this path. An escaped or otherwise different spelling is another path."""
         if b"%" in (scope.get("raw_path") or b""):
             return None
-        return self._routes.get(scope["path"])
-
-    def _speaker(self, path: str) -> Adapter:
-        """Whose words an unknown *path* is refused in: those of the route that begins most like it."""
-        steps = path.split("/")
-
-        def alike(route: str) -> int:
-            return sum(
-                1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(route.split("/"), steps, strict=False))
-            )
-
-        near = max(self._routes, key=alike)
-        return self._routes[near] if alike(near) > alike(_USUAL) else self._fallback
+        return self._routes.find(scope["path"])
 
     async def _reply(
-        self, scope: Scope, receive: Receive, send: Send, draft: Draft, adapter: Adapter | None
+        self, scope: Scope, receive: Receive, send: Send, draft: Draft, route: Route | None
     ) -> Reply | None:
-        speaker = adapter or self._speaker(scope["path"])
+        speaker = route.adapter if route else self._routes.nearest(scope["path"], _USUAL)
         try:
-            reply = await self._answer(scope, receive, send, draft, adapter)
+            reply = await self._answer(scope, receive, send, draft, route)
         except RequestError as error:
             reply = _error(draft, speaker, REQUEST_STATUS.get(error.code, 400), error.code, error.message, error.param)
         except UpstreamError as error:
@@ -268,14 +260,15 @@ class Handler:
         return True
 
     async def _answer(
-        self, scope: Scope, receive: Receive, send: Send, draft: Draft, adapter: Adapter | None
+        self, scope: Scope, receive: Receive, send: Send, draft: Draft, route: Route | None
     ) -> Reply | None:
         check_head(scope, self.limits)
-        if adapter is None:
-            served = ", ".join(self._routes)
+        if route is None:
+            served = ", ".join(self._routes.paths)
             raise RequestError("unknown_route", f"This gateway serves no such endpoint; it serves {served}.")
+        adapter = route.adapter
         content_type = check_post(scope, adapter.media_types)
-        draft.tenant = self._authenticate(scope)
+        draft.tenant = self._authenticate(scope, adapter)
         if len(self._in_flight) > self.limits.in_flight:
             draft.state = State.SHED
             again = self._pipeline.engine.backlog_s
@@ -284,13 +277,15 @@ class Handler:
         body = await read_body(scope, receive, self.limits)
         draft.bytes_in = len(body)
         async with Presence(scope, receive):
-            return await self._serve(scope, send, body, content_type, draft, adapter)
+            return await self._serve(scope, send, body, content_type, draft, route)
 
-    def _authenticate(self, scope: Scope) -> str | None:
+    def _authenticate(self, scope: Scope, adapter: Adapter) -> str | None:
         """The tenant whose key the request carries, None where no keys are configured."""
         if not self._tenants:
             return None
         given = header(scope, KEY_HEADER)
+        if given is None and isinstance(adapter, DropIn):
+            given = _own_key(scope, adapter)
         if given is None:
             given = header(scope, b"x-api-key") or (header(scope, b"authorization") or b"").removeprefix(b"Bearer ")
         digest = hashlib.sha256(given).digest()
@@ -300,8 +295,9 @@ class Handler:
         return matches[0]
 
     async def _serve(
-        self, scope: Scope, send: Send, body: bytes, content_type: bytes, draft: Draft, adapter: Adapter
+        self, scope: Scope, send: Send, body: bytes, content_type: bytes, draft: Draft, route: Route
     ) -> Reply | None:
+        adapter = route.adapter
         exchange = await self._aside(len(body), adapter.decode_request, body, content_type, draft.route)
         locale = _locale(scope)
         if locale != "en":
@@ -309,6 +305,8 @@ class Handler:
                 replace(content, locale=locale) if content.locale == "en" else content for content in exchange.contents
             )
         draft.stream = exchange.stream
+        if isinstance(adapter, DropIn) and (named := _named(scope, route, adapter)) is not None:
+            exchange.contents = tuple(replace(content, model=named) for content in exchange.contents)
         model = exchange.contents[0].model
         policy = draft.policy = self._store.select(draft.route, draft.tenant, model)
         refuse_unknown(policy, exchange)
@@ -323,11 +321,15 @@ class Handler:
             return await Generating(house, draft, adapter, exchange, policy, headers, send).answer()
         if not isinstance(adapter, JudgeAdapter):
             raise TypeError(type(adapter).__name__)
+        exchange.scored = scored(self._pipeline.engine, policy, exchange)
+        adapter.check(exchange)
         began = time.monotonic()
         deadline = began + self.limits.judge_timeout_s
         pipeline = self._pipeline.within(policy, draft.tenant)
         judged = await judge_all(pipeline, exchange.contents, policy, draft.id, deadline)
         draft.inputs = [one.decision for one in judged]
+        if isinstance(adapter, DropIn) and (growing := adapter.growing(exchange)):
+            exchange.settled = await settled(pipeline, growing, policy, draft.id, deadline)
         draft.timings["input"] = since(began)
         return await self._decisions(draft, adapter, exchange, judged, policy)
 
@@ -354,6 +356,25 @@ class Handler:
         draft.error = refusal.code
         retry = _again(refusal) if refusal.code == "guard_overloaded" else _NO_RETRY
         return Reply(status, adapter.encode_refusal(refusal), headers=(retry,))
+
+
+def _own_key(scope: Scope, adapter: DropIn) -> bytes | None:
+    """The key that stands where clients of *adapter*'s protocol put theirs."""
+    for name in adapter.key_headers:
+        if (given := header(scope, name)) is not None:
+            return given
+    if adapter.key_parameter:
+        given_ones = parse_qs(scope.get("query_string") or b"", max_num_fields=100).get(adapter.key_parameter, [])
+        return given_ones[0] if len(given_ones) == 1 else None
+    return None
+
+
+def _named(scope: Scope, route: Route, adapter: DropIn) -> str | None:
+    """What the client calls that which is to decide, where its protocol says that beside the body."""
+    if route.model is not None or not adapter.model_header:
+        return route.model
+    given = (header(scope, adapter.model_header) or b"").decode("latin-1")
+    return given if WORD.fullmatch(given) else None
 
 
 def _error(draft: Draft, adapter: Adapter, status: int, code: str, message: str, param: str | None = None) -> Reply:

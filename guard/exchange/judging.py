@@ -7,15 +7,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from guard.actions import enforce
+from guard.content import Lane
 from guard.decision import Cause, Judged, Refusal
 from guard.errors import RequestError
 from guard.policy.model import Mode, UnknownFields
+from guard.stream.gate import Text
+from guard.stream.items import Delta
+from guard.streaming import AnswerJudge, whole_only
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from guard.content import Content
-    from guard.pipeline import Pipeline
+    from guard.content import Content, Modality, TextPart
+    from guard.pipeline import Engine, Pipeline
     from guard.policy.model import Policy
     from guard.protocols.adapter import Exchange, JudgeAdapter
 
@@ -40,6 +44,16 @@ def refuse_unknown(policy: Policy, exchange: Exchange) -> None:
                 raise RequestError("unknown_field", message, part.pointer)
 
 
+def scored(engine: Engine, policy: Policy, exchange: Exchange) -> dict[Modality, frozenset[str]]:
+    """What the classifiers that *policy* asks can give of *exchange*: categories, by what they are seen in."""
+    found: dict[Modality, frozenset[str]] = {}
+    for direction in {content.direction for content in exchange.contents}:
+        for station in engine.plan(policy, direction):
+            for modality in station.classifier.modalities:
+                found[modality] = found.get(modality, frozenset()) | station.classifier.categories
+    return found
+
+
 async def judge_all(
     pipeline: Pipeline, contents: Sequence[Content], policy: Policy, identifier: str, deadline: float
 ) -> Sequence[Judged]:
@@ -57,6 +71,26 @@ async def judge_all(
             tasks[-1].add_done_callback(lambda _: free.release())
             await asyncio.sleep(0)
     return [task.result() for task in tasks]
+
+
+async def settled(
+    pipeline: Pipeline, parts: Sequence[TextPart], policy: Policy, identifier: str, deadline: float
+) -> dict[str, str]:
+    """What a stream would have released of *parts*, were they all that has come of an answer so far.
+
+    As a stream and the whole answer are released alike, nothing that follows changes it. Findings are remembered: a
+    text that has grown since it was last asked about costs what is new of it.
+    """
+    if whole_only(pipeline, policy):
+        return {}
+    judge = AnswerJudge(pipeline, policy, decision_id=identifier)
+    lanes = [Lane(part.path, part.pointer, part.kind, part.role, group) for group, part in enumerate(parts)]
+    out = await judge.take([Delta(lane, part.text) for lane, part in zip(lanes, parts, strict=True)], deadline)
+    found = {part.pointer: "" for part in parts}
+    for one in out:
+        if isinstance(one, Text):
+            found[one.lane.pointer] += one.text
+    return found
 
 
 def no_answer(adapter: JudgeAdapter, content: Content, judged: Judged, policy: Policy) -> Refusal | None:

@@ -8,15 +8,16 @@ in, bytes out: no I/O, no status codes, no policy.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
-from guard.content import Content
+from guard.content import Content, Modality, TextPart
 from guard.protocols.contract import apply_parts
 from guard.protocols.strict_json import dump
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from guard.decision import Decision, Judged, Refusal
     from guard.protocols.contract import Field
@@ -57,6 +58,12 @@ class Exchange:
     content_type: bytes = JSON
     """What the request that goes to the generator is."""
     inline: Inline | None = None
+    route: str = ""
+    """The path that it came to, for protocols whose answers differ by it."""
+    scored: Mapping[Modality, frozenset[str]] = field(default_factory=dict)
+    """Of a request for decisions: the categories that the classifiers asked for them can give, by what they read."""
+    settled: Mapping[str, str] = field(default_factory=dict)
+    """Of texts that may grow, by their pointers: how much of what is released stays so, whatever follows."""
 
     @property
     def content(self) -> Content:
@@ -178,6 +185,33 @@ class JudgeAdapter(Adapter):
 
     unscannable_is_error: ClassVar[bool] = False
 
+    def check(self, exchange: Exchange) -> None:
+        """Refuse what the policy's classifiers cannot answer, as `Exchange.scored` says.
+
+        Raises:
+            RequestError: a score is asked for that nothing gives; saying 0 would be a lie.
+        """
+
     @abstractmethod
     def encode_decisions(self, exchange: Exchange, judged: Sequence[Judged]) -> bytes:
         """The decisions, one per content of *exchange* and in its order, in the protocol's shape."""
+
+
+class DropIn(JudgeAdapter):
+    """Another system's API for decisions, so that its users move by changing a URL.
+
+    A step such as ``{id}`` of a route stands for one plain word. The first of a path, or the header *model_header*, is
+    taken for the model by which policies may be told apart. Clients' keys are looked for in *key_headers* and the query
+    parameter *key_parameter* too. *probes* are answered to GET: whether the server is there, and nothing of anyone's.
+    """
+
+    default: ClassVar[bool] = True
+    """Whether it is served where the configuration says nothing of it: its paths could be nobody else's."""
+    model_header: ClassVar[bytes] = b""
+    key_headers: ClassVar[tuple[bytes, ...]] = ()
+    key_parameter: ClassVar[bytes] = b""
+    probes: ClassVar[Mapping[str, bytes]] = {}
+
+    def growing(self, exchange: Exchange) -> Sequence[TextPart]:  # noqa: ARG002  a subclass reads it
+        """The texts that may be the beginning of longer ones: of them `Exchange.settled` is worked out."""
+        return ()

@@ -113,6 +113,16 @@ def check_media(contents: Sequence[Content]) -> None:
     check_count(media, MOST_MEDIA, "pictures, sounds and files")
 
 
+def check_word(value: Any, pointer: str, words: Sequence[str | None]) -> None:
+    """Refuse *value* unless it is one of *words*; None stands for a field that is left out.
+
+    Raises:
+        RequestError: ``invalid_value``.
+    """
+    if not (value is None or isinstance(value, str)) or value not in words:
+        raise refuse("invalid_value", pointer, f"it should be one of {', '.join(filter(None, words))}")
+
+
 class Field(ABC):
     """What may stand in one place of a document."""
 

@@ -72,7 +72,7 @@ _PARTS: dict[str, Field] = {
 }
 
 _CALL = Object({"name": _NAME, "arguments": Guarded("tool_arguments")})
-_TOOL_CALL = OneOf(
+TOOL_CALL = OneOf(
     {
         "function": Object({"id": _WORD, "type": _TYPE, "function": _CALL, "index": _NUMBER}, nullable=False),
         "custom": Object(
@@ -97,7 +97,7 @@ _ANSWERED: dict[str, Field] = {
     "refusal": Guarded("refusal"),
     "reasoning": Guarded("reasoning"),
     "reasoning_content": Guarded("reasoning"),
-    "tool_calls": Each(_TOOL_CALL),
+    "tool_calls": Each(TOOL_CALL),
     "function_call": _CALL,
     "audio": Object({"id": _WORD, "data": Blob("audio"), "transcript": Guarded("transcript"), "expires_at": _TIME}),
 }

@@ -108,6 +108,7 @@ def create_gateway(
         limits=config.limits,
         tenants=config.tenants,
         vault=vault,
+        drop_ins=dict(config.drop_ins),
     )
     store.check_routes(handler.routes)
     return Gateway(handler, _admin(store, engine, handler), store, engine, sink, upstream)

@@ -165,6 +165,7 @@ def house(
     vault: Scope = Scope.REQUEST,
     calls: UpstreamConfig = _ONE_CALL,
     protocols: tuple[str, ...] = (),
+    drop_ins: Mapping[str, str | None] | None = None,
     **limits: Any,
 ) -> Iterator[House]:
     """A whole gateway under *policy* (the acceptance policy, if None; several by their names) in front of a stub.
@@ -191,6 +192,7 @@ def house(
             upstream=replace(calls, url=stub.url, timeout_s=timeout_s),
             policies=str(file),
             protocols=protocols,
+            drop_ins=tuple((drop_ins or {}).items()),
             audit=AuditConfig(path=str(log)),
             limits=replace(Limits(), **limits),
             tenants=tenants,
