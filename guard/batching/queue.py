@@ -148,7 +148,13 @@ class Queue(Generic[Item]):
         """Remove and return what `plan.take` says: of those alike among whom somebody is due first."""
         if not self._alike:
             return Take([], [], [], [])
-        alike = min(self._alike, key=lambda one: self._alike[one][0].due)
+        alike = (
+            min(self._alike, key=lambda one: self._alike[one][0].due)
+            if len(self._alike) > 1
+            else next(iter(self._alike))
+        )
+        if (entry := self._alone(alike, now, budget)) is not None:
+            return Take([entry], [], [], [])
         taken, turned = pick(self._alike.pop(alike), now, budget, pads=self._pads, fixed=self.fixed)
         if taken.rest:
             self._alike[alike] = taken.rest
@@ -156,6 +162,24 @@ class Queue(Generic[Item]):
             self._put(line)
         self._length -= len(taken.batch) + len(taken.expired) + len(taken.abandoned)
         return taken
+
+    def _alone(self, alike: int, now: float, budget: int) -> Entry[Item] | None:
+        """Remove and return the first of those *alike*, if it is wanted and `plan.take` would take it and no other.
+
+        So it is where a model judges one item after the other, and wherever only one waits: this is the short way.
+        """
+        lines = self._alike[alike]
+        line = lines[0]
+        entry = line.entries[line.start]
+        if (entry.cost < budget and self._length > 1) or entry.abandoned or entry.deadline <= now:
+            return None
+        del lines[0]
+        if not lines:
+            del self._alike[alike]
+        if line.start + 1 < len(line.entries):
+            self._put(line._replace(start=line.start + 1, due=now + line.patience))
+        self._length -= 1
+        return entry
 
     def ahead(self, cost: int, due: float) -> int:
         """About what is judged before a call of *cost* that is *due* then; entries that were taken are not counted."""

@@ -81,14 +81,14 @@ class Books(Generic[Item]):
 class _Worker(Generic[Item]):
     """One model thread. *model* is held while it classifies; *due* is when its *batch* counts as stuck.
 
-    *ends* is when the batch should end. *done* is what was judged and not settled: entries, answers and seconds.
+    *began* is when the batch did. *done* is what was judged and not settled: entries, answers and seconds.
     """
 
     model: threading.Lock
     batch: list[Entry[Item]] = field(default_factory=list)
     done: tuple[list[Entry[Item]], list[Answer], float] | None = None
     due: float = 0.0
-    ends: float = 0.0
+    began: float = 0.0
     retired: bool = False
     thread: threading.Thread | None = None
 
@@ -120,7 +120,10 @@ class ModelThreads(Generic[Item]):
 
     def left_s(self, now: float) -> float:
         """About how many seconds the running batch will take yet."""
-        return max(0.0, self._worker.ends - now) if self._worker is not None and self._worker.batch else 0.0
+        worker, books = self._worker, self._books
+        if worker is None or not worker.batch:
+            return 0.0
+        return max(0.0, worker.began + books.pace.seconds(books.units(worker.batch)) - now)
 
     def ensure(self) -> None:
         """Have a thread, if the system gives one: else all that waits fails, and the next call asks again."""
@@ -215,10 +218,11 @@ class ModelThreads(Generic[Item]):
             self.stuck -= 1
             return False
         books, pace, queue = self._books, self._books.pace, self._books.queue
-        while len(queue):
+        while waiting := len(queue):
             now = books.clock()
-            queue.fixed = pace.fixed
-            taken = queue.take(now + pace.hopeless_s(queue.pending_cost, now), pace.budget)
+            budget, queue.fixed = pace.shape
+            soon = now + pace.hopeless_s(queue.pending_cost, now) if waiting > 1 else now
+            taken = queue.take(soon, budget)
             if taken.expired:
                 queue.finish(taken.expired, [Failure(books.name, FailureKind.TIMEOUT)] * len(taken.expired))
             if taken.batch:
@@ -231,10 +235,11 @@ class ModelThreads(Generic[Item]):
         books = self._books
         worker.batch = batch
         worker.due = max(min(entry.deadline for entry in batch), now + self._stuck_after)
-        worker.ends = now + books.pace.seconds(books.units(batch))
+        worker.began = now
         if self._watch is not None:
             suspect = books.known.goes_alone(batch[0].digest, now)
-            longest = books.pace.longest_s(worker.ends - now, self._watch.hangs_after, suspect=suspect)
+            expected = books.pace.seconds(books.units(batch))
+            longest = books.pace.longest_s(expected, self._watch.hangs_after, suspect=suspect)
             worker.due = min(worker.due, now + longest)
         self.batches += 1
         self.items += len(batch)
