@@ -1,13 +1,14 @@
 """One cell of `python -m benchmarks batching`, in a process of its own: a model, a way to queue for it, a load.
 
 Answers one JSON line for each it is given. Calls come at times drawn from a Poisson process, whether those before were
-answered or not, and each has a deadline.
+answered or not, and each has a deadline. The event loop is the one that the gateway serves with.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import statistics
 import sys
@@ -17,7 +18,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from benchmarks._batch_model import Padded
+import uvloop
+
+from benchmarks._batch_model import Padded, Timed
 from classifiers.text import Text
 from guard.batching import Batcher
 from guard.content import View
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 
     from guard.classifier import Classifier
 
-MODELS: dict[str, Callable[[], Classifier[Any]]] = {"padding model": Padded, "text": Text}
+MODELS: dict[str, Callable[[], Classifier[Any]]] = {"padding model": Padded, "text": Text, "timed": Timed}
 MIXES = {"short": ((1.0, 4, 24),), "mix": ((0.7, 4, 24), (0.25, 50, 90), (0.05, 250, 350))}
 """Parts of the traffic, with the least and the most words of a text; `text` is given no more than its window."""
 WAYS = ("batch-1", "window", "arrival", "ours")
@@ -95,12 +98,42 @@ def _settle(futures: Sequence[asyncio.Future[Any]], answers: Sequence[Any]) -> N
 
 @dataclass(slots=True)
 class Seen:
-    """Seconds that answers and refusals took, and that the event loop was late."""
+    """Seconds that answers and refusals took, and that the event loop was late.
+
+    *own_stalls* are less what threads of this process waited for a processor meanwhile: others had it.
+    """
 
     answered: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
     late: int = 0
     stalls: list[float] = field(default_factory=list)
+    own_stalls: list[float] = field(default_factory=list)
+
+
+class Delays:
+    """How long the threads of this process, all of them together, were ready to run and had no processor."""
+
+    def __init__(self) -> None:
+        self._files: dict[int, int] = {}
+        self._count = 0
+
+    def seconds(self) -> float:
+        """So far; of threads that are there, from when they were first seen. See sched-stats.rst of the kernel."""
+        if threading.active_count() != self._count:
+            self._count = threading.active_count()
+            self.close()
+            self._files = {one: os.open(f"/proc/self/task/{one}/schedstat", os.O_RDONLY) for one in _threads()}
+        return sum(int(os.pread(one, 100, 0).split()[1]) for one in self._files.values()) / 1e9
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for one in self._files.values():
+            os.close(one)
+        self._files = {}
+
+
+def _threads() -> list[int]:
+    return [one.native_id for one in threading.enumerate() if one.native_id is not None]
 
 
 class Bench:
@@ -177,10 +210,16 @@ async def run(bench: Bench, way: str, mix: str, rate: float, seconds: float, pat
             seen.late += 1
 
     async def tick() -> None:
-        while True:
-            due = time.monotonic() + _TICK_S
-            await asyncio.sleep(_TICK_S)
-            seen.stalls.append(time.monotonic() - due)
+        delays = Delays()
+        try:
+            while True:
+                before, due = delays.seconds(), time.monotonic() + _TICK_S
+                await asyncio.sleep(_TICK_S)
+                late = time.monotonic() - due
+                seen.stalls.append(late)
+                seen.own_stalls.append(late - max(0.0, delays.seconds() - before))
+        finally:
+            delays.close()
 
     ticking = asyncio.ensure_future(tick())
     for number, at in enumerate(times):
@@ -212,6 +251,7 @@ def summary(seen: Seen, seconds: float) -> dict[str, float]:
         "refusal_p99_ms": _ms(seen.refused, 0.99),
         "late": seen.late,
         "stall_p999_ms": _ms(seen.stalls, 0.999),
+        "own_stall_p999_ms": _ms(seen.own_stalls, 0.999),
     }
 
 
@@ -230,7 +270,7 @@ def _serve() -> None:
             answer: Any = statistics.median(bench.capacity(asked["mix"], asked["seconds"]) for _ in range(3))
         else:
             given = (asked["way"], asked["mix"], asked["rate"], asked["seconds"], asked["patience"], asked["seed"])
-            answer = summary(asyncio.run(run(bench, *given)), asked["seconds"])
+            answer = summary(uvloop.run(run(bench, *given)), asked["seconds"])
         print(json.dumps(answer), flush=True)
 
 

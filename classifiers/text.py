@@ -81,7 +81,7 @@ class Text(Classifier[Any]):
     reads: Reads = "sentences"
     window = 480
     horizon = 64
-    batch_cost = 512
+    batch_cost = 16  # texts are run one by one: whoever shares a batch only waits for its neighbours
     version = "encoder-1"
 
     def __init__(self, options: Any = None) -> None:

@@ -316,7 +316,7 @@ def test_bars_of_batching_are_those_of_the_load_they_are_about():
     assert found[3.0, "goodput_of_peak"] is True
     assert found[3.0, "refusal_p99_ms"] is False
     assert (0.3, "goodput_of_peak") not in found
-    report = {"rounds": 2, "seconds": 1.0, "one_by_one_per_s": {"it": 9.0}, "cells": cells}
+    report = {"rounds": 2, "seconds": 1.0, "one_by_one_per_s": {"it": _harness.spread([9.0])}, "cells": cells}
     rows = batching.table({**report, "bars": batching.bars(cells)}).splitlines()
     assert sum(row.startswith("| padding model") for row in rows) == len(cells)
 

@@ -1,6 +1,7 @@
 """What one model shows of itself while it works: how large its batches should be, how long they take, when one hangs.
 
-The batcher guards every use with its lock, but for `tune`.
+The batcher guards every use with its lock, but for `tune`. What was seen is worked out when somebody asks for it, which
+is a caller: the model thread has better things to do between two batches.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 STALE_S = 1.0
 """Seconds without a batch after which an estimate refuses nobody: else one that is wrong would never be mended."""
 _TUNING_S = 1.0
+_MOST_UNSEEN = 64
+"""Batches that may be over before they are worked out, if nobody asks."""
 _MUCH = 10
 """How many times what was to be expected a batch may take before it hangs."""
 _AT_FIRST = 4
@@ -30,6 +33,8 @@ class Pace:
         self._classifier = classifier
         self._clock = clock
         self._rate = Rate()
+        self._seen: list[tuple[int, float]] = []
+        self._shape: tuple[int, int] | None = None
         self._learnt = clock()
 
     def tune(self, item: Any) -> None:
@@ -49,7 +54,20 @@ class Pace:
     def learn(self, cost: int, seconds: float) -> None:
         """A batch of *cost* took so long, and nothing was wrong with it."""
         self._learnt = self._clock()
-        self._rate = self._rate.after(cost, seconds)
+        self._seen.append((cost, seconds))
+        if len(self._seen) >= _MOST_UNSEEN:
+            self._known()
+
+    def _known(self) -> Rate:
+        """The rate, with all that was seen."""
+        if self._seen:
+            rate = self._rate
+            for cost, seconds in self._seen:
+                rate = rate.after(cost, seconds)
+            self._rate = rate
+            self._seen.clear()
+            self._shape = None
+        return self._rate
 
     def is_stale(self, now: float) -> bool:
         """Whether the estimate is too old to refuse anybody."""
@@ -64,26 +82,37 @@ class Pace:
     def budget(self) -> int:
         """The cost of one batch, as it shows so far."""
         cost, largest = self._classifier.batch_cost, self._classifier.largest_batch
-        if not self._rate.is_known:
+        rate = self._known()
+        if not rate.is_known:
             return cost
-        return self._rate.budget(cost, largest) if largest is not None else self._rate.budget(1, cost)
+        return rate.budget(cost, largest) if largest is not None else rate.budget(1, cost)
 
     @property
     def fixed(self) -> int:
         """What a batch costs whatever is in it."""
-        return self._rate.fixed
+        return self._known().fixed
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """`budget` and `fixed` as they were when somebody last asked for either, or for seconds. Quick."""
+        if self._shape is not None:
+            return self._shape
+        shape = self.budget, self.fixed
+        if self._rate.is_known:
+            self._shape = shape
+        return shape
 
     def seconds(self, cost: int) -> float:
         """How long work of *cost* takes; 0 as long as nothing is known."""
-        return self._rate.seconds(cost, self.budget)
+        return self._known().seconds(cost, self.shape[0])
 
     def hopeless_s(self, pending: int, now: float) -> float:
         """Seconds within which what is due would be judged in vain: a batch's, where several are *pending*."""
-        mean = self._rate.mean
+        mean = self._known().mean
         return mean if self.seconds(pending) > 2 * mean and not self.is_stale(now) else 0.0
 
     def longest_s(self, expected: float, hangs_after: float, *, suspect: bool) -> float:
         """Seconds after which a batch hangs, *hangs_after* at the least. What is *suspect* gets no time to warm up."""
-        if self._rate.is_known or suspect:
+        if self._known().is_known or suspect:
             return max(hangs_after, _MUCH * expected)
         return _AT_FIRST * hangs_after

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from bisect import bisect_right, insort_right
-from collections import defaultdict
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Generic
@@ -69,6 +68,10 @@ class Entry(Generic[Item]):
         return self.heard and not self.followers
 
 
+Complete = dict[asyncio.AbstractEventLoop, list[Call]]
+"""Calls that have all their answers, by the loops that they wait on."""
+
+
 class Queue(Generic[Item]):
     """The calls that wait, each with its entries. *pending_cost* counts all not abandoned, those taken too.
 
@@ -84,6 +87,7 @@ class Queue(Generic[Item]):
         self._length = 0
         self._sweep_at = _FEW
         self._leaders: dict[Key, Entry[Item]] = {}
+        self._complete: Complete = {}
 
     def __len__(self) -> int:
         """The entries that wait to be taken."""
@@ -144,7 +148,13 @@ class Queue(Generic[Item]):
         """Remove and return what `plan.take` says: of those alike among whom somebody is due first."""
         if not self._alike:
             return Take([], [], [], [])
-        alike = min(self._alike, key=lambda one: self._alike[one][0].due)
+        alike = (
+            min(self._alike, key=lambda one: self._alike[one][0].due)
+            if len(self._alike) > 1
+            else next(iter(self._alike))
+        )
+        if (entry := self._alone(alike, now, budget)) is not None:
+            return Take([entry], [], [], [])
         taken, turned = pick(self._alike.pop(alike), now, budget, pads=self._pads, fixed=self.fixed)
         if taken.rest:
             self._alike[alike] = taken.rest
@@ -153,30 +163,44 @@ class Queue(Generic[Item]):
         self._length -= len(taken.batch) + len(taken.expired) + len(taken.abandoned)
         return taken
 
+    def _alone(self, alike: int, now: float, budget: int) -> Entry[Item] | None:
+        """Remove and return the first of those *alike*, if it is wanted and `plan.take` would take it and no other.
+
+        So it is where a model judges one item after the other, and wherever only one waits: this is the short way.
+        """
+        lines = self._alike[alike]
+        line = lines[0]
+        entry = line.entries[line.start]
+        if (entry.cost < budget and self._length > 1) or entry.abandoned or entry.deadline <= now:
+            return None
+        del lines[0]
+        if not lines:
+            del self._alike[alike]
+        if line.start + 1 < len(line.entries):
+            self._put(line._replace(start=line.start + 1, due=now + line.patience))
+        self._length -= 1
+        return entry
+
     def ahead(self, cost: int, due: float) -> int:
         """About what is judged before a call of *cost* that is *due* then; entries that were taken are not counted."""
         before = (line for lines in self._alike.values() for line in lines[: bisect_right(lines, due, key=due_at)])
         return ahead(((line.entries[line.start].rest, line.entries[line.start].cost) for line in before), cost)
 
     def settle(self, entries: Iterable[Entry[Item]], answers: Iterable[Answer]) -> None:
-        """Answer the calls of those of *entries* that still wait, and wake the calls that are complete by it.
+        """Answer the calls of those of *entries* that still wait; calls that are complete by it are in `heard`.
 
         Entries of other calls that follow one of them go on waiting.
         """
-        complete: defaultdict[asyncio.AbstractEventLoop, list[Call]] = defaultdict(list)
         for entry, answer in zip(entries, answers, strict=True):
-            self._hear(entry, answer, complete)
-        _wake_all(complete)
+            self._hear(entry, answer)
 
     def finish(self, entries: Iterable[Entry[Item]], answers: Iterable[Answer]) -> None:
         """Answer *entries* and all that follow them: they were judged, or will not be."""
-        complete: defaultdict[asyncio.AbstractEventLoop, list[Call]] = defaultdict(list)
         for entry, answer in zip(entries, answers, strict=True):
             for follower in tuple(entry.followers or ()):
-                self._hear(follower, answer if not isinstance(answer, list) else list(answer), complete)
-            self._hear(entry, answer, complete)
+                self._hear(follower, answer if not isinstance(answer, list) else list(answer))
+            self._hear(entry, answer)
             self._release(entry)
-        _wake_all(complete)
 
     def settle_all(self, answer: Answer) -> None:
         """Give every entry that waits here the same *answer*, and forget them."""
@@ -184,9 +208,14 @@ class Queue(Generic[Item]):
         self._alike, self._length = {}, 0
         self.finish(entries, [answer] * len(entries))
 
-    def _hear(
-        self, entry: Entry[Item], answer: Answer, complete: defaultdict[asyncio.AbstractEventLoop, list[Call]]
-    ) -> None:
+    def heard(self) -> Complete:
+        """The calls that are complete and were not given yet, for `wake`."""
+        complete = self._complete
+        if complete:
+            self._complete = {}
+        return complete
+
+    def _hear(self, entry: Entry[Item], answer: Answer) -> None:
         if entry.heard:
             return
         entry.heard = True
@@ -194,7 +223,7 @@ class Queue(Generic[Item]):
         call.answers[entry.index] = answer
         call.open -= 1
         if not call.open:
-            complete[call.loop].append(call)
+            self._complete.setdefault(call.loop, []).append(call)
         leader = entry.leader
         if leader is not None and leader.followers is not None:
             leader.followers.pop(entry, None)
@@ -210,7 +239,8 @@ class Queue(Generic[Item]):
             del self._leaders[entry.key]
 
 
-def _wake_all(complete: dict[asyncio.AbstractEventLoop, list[Call]]) -> None:
+def wake(complete: Complete) -> None:
+    """Have the calls in *complete* go on, each on its loop. Called without the lock: loops that wake may want it."""
     for loop, calls in complete.items():
         with contextlib.suppress(RuntimeError):  # that loop is closed, so nobody waits on it
             loop.call_soon_threadsafe(_wake, calls)

@@ -7,7 +7,7 @@ counting most, so that the estimate follows a machine that becomes slower or fas
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import ceil
+from math import ceil, sqrt
 
 _FORGET = 0.95
 """What a batch counts for when one more has come: the last twenty or so make the estimate."""
@@ -18,6 +18,8 @@ _MOST_FIXED = 1 << 20
 _PAUSE_S = 0.002
 _HOP_S = 0.0001
 """What a batch costs in any case: two threads wake each other."""
+_SURE = 2.0
+"""Standard errors by which a fixed part may be smaller than it seems."""
 _FIXED_PART = 0.05
 """A batch is large enough when what it costs whatever its size is this part of it."""
 
@@ -31,6 +33,7 @@ class Rate:
     y: float = 0.0
     xx: float = 0.0
     xy: float = 0.0
+    yy: float = 0.0
     fit: tuple[float, float] = field(init=False)
     """``fixed, each``: neither is negative. Where all batches cost the same, nothing is fixed."""
 
@@ -52,6 +55,7 @@ class Rate:
             self.y * _FORGET + seconds,
             self.xx * _FORGET + cost * cost,
             self.xy * _FORGET + cost * seconds,
+            self.yy * _FORGET + seconds * seconds,
         )
 
     @property
@@ -83,20 +87,39 @@ class Rate:
         fixed, each = self.fit
         return min(_MOST_FIXED, round(fixed / each)) if self.is_known and each else 0
 
+    @property
+    def surely_fixed(self) -> float:
+        """Seconds that a batch costs whatever is in it, as far as they are sure: two standard errors less than fitted.
+
+        On a machine that does other work as well, times scatter, and the fit takes some of that for a fixed part. Who
+        then waits for larger batches waits for nothing.
+        """
+        fixed, _ = self.fit
+        spread = self.weight * self.xx - self.x * self.x
+        if not fixed or spread <= 0:
+            return 0.0
+        along = self.weight * self.xy - self.x * self.y
+        rest = max(0.0, self.weight * self.yy - self.y * self.y - along * along / spread) / self.weight
+        error = sqrt(rest / max(0.5, self.weight - 2) * self.xx / spread)
+        return max(0.0, fixed - _SURE * error)
+
     def seconds(self, cost: int, budget: int) -> float:
-        """What batches of at most *budget* that together cost *cost* will take; 0 as long as nothing is known."""
+        """What batches of *budget*, or of what they cost of late, that together cost *cost* will take.
+
+        0 as long as nothing is known. Single items may cost more than any budget, and then batches do.
+        """
         if cost <= 0 or not self.is_known:
             return 0.0
         fixed, each = self.fit
-        return fixed * ceil(cost / max(1, budget)) + each * cost
+        return fixed * ceil(cost / max(1, budget, self.x / self.weight)) + each * cost
 
     def budget(self, least: int, most: int) -> int:
         """The smallest budget, in bounds, of which the fixed part of a batch is but a twentieth: see ADR 0005.
 
         Larger ones are no quicker by the item, and whoever is in one waits for all of it.
         """
-        fixed, each = self.fit
+        _, each = self.fit
         if not each:
             return most
-        fixed = max(fixed, _HOP_S)
+        fixed = max(self.surely_fixed, _HOP_S)
         return int(min(most, max(least, fixed * (1 - _FIXED_PART) / (_FIXED_PART * each))))

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from guard.batching.answers import Answer
-    from guard.batching.batcher import BatcherStats
     from guard.classifier import Readable
 
 Item = TypeVar("Item")
@@ -44,6 +43,27 @@ class Keyed(NamedTuple, Generic[Item]):
 
     item: Item
     digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BatcherStats:
+    """Counts since the start, and the state of now.
+
+    *batches* and their *items*, *inline* calls, items that were *known* before they were run, and calls *refused*
+    because they would have come too late. *backlog_s* is about how long all that waits will take, *batch_cost* the
+    budget.
+    """
+
+    batches: int
+    items: int
+    inline: int
+    known: int
+    refused: int
+    queued: int
+    pending_cost: int
+    stuck_threads: int
+    backlog_s: float
+    batch_cost: int
 
 
 class Desk(Protocol):

@@ -101,6 +101,15 @@ async def reached(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.001)
 
 
+async def get_stuck(shared: Batcher[str], count: int) -> None:
+    """Have *count* threads hang: on a busy machine a call's deadline may come before a thread has it."""
+    end = soon(10)
+    while shared.stats.stuck_threads < count:
+        assert time.monotonic() < end, "never came to pass"
+        assert await shared.submit(["hang"], soon(0.02)) == [TIMEOUT]
+        await asyncio.sleep(0.005)
+
+
 def run(main: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(main)
 
@@ -246,9 +255,7 @@ def test_a_late_answer_reaches_the_caller_that_still_waits(gate: Gate):
 def test_with_four_threads_stuck_the_classifier_fails_at_once_until_one_comes_back(gate: Gate):
     async def main() -> None:
         shared = batcher(gate)
-        for count in range(1, 5):
-            assert await shared.submit(["hang"], soon(0.01)) == [TIMEOUT]
-            await reached(lambda count=count: shared.stats.stuck_threads == count)
+        await get_stuck(shared, 4)
         started = time.monotonic()
         assert await shared.submit(["a", "b"], soon()) == [error("stuck")] * 2
         assert time.monotonic() - started < 0.5
@@ -262,10 +269,9 @@ def test_with_four_threads_stuck_the_classifier_fails_at_once_until_one_comes_ba
 def test_what_queues_behind_the_fourth_stuck_thread_fails_with_it(gate: Gate):
     async def main() -> None:
         shared = batcher(gate)
-        for _ in range(3):
-            await shared.submit(["hang"], soon(0.01))
+        await get_stuck(shared, 3)
         async with asyncio.TaskGroup() as group:
-            group.create_task(shared.submit(["hang"], soon(0.03)))
+            group.create_task(shared.submit(["hang"], soon(0.3)))
             await reached(lambda: len(gate.batches) == 4)
             queued = group.create_task(shared.submit(["a"], soon()))
         assert queued.result() == [error("stuck")]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from random import Random
+
 from hypothesis import given, strategies as st
 
 from guard.batching.rate import Rate
@@ -61,3 +63,32 @@ def test_a_model_with_a_large_fixed_cost_has_large_batches_and_one_without_small
     assert accelerator.budget(512, 65_536) == 65_536
     assert processor.budget(512, 65_536) == 512
     assert 16_000 < seen([64, 512, 2048] * 5, 0.010, 1e-5).budget(512, 65_536) < 20_000
+
+
+@given(st.randoms(use_true_random=False), st.floats(1e-5, 1e-3))
+def test_what_scatters_is_not_taken_for_a_fixed_cost(draw: Random, each: float):
+    rate = Rate()
+    budgets = []
+    for _ in range(200):
+        cost = draw.randint(8, 60)
+        rate = rate.after(cost, 0.0001 + each * cost * draw.uniform(0.7, 1.6))
+        budgets.append(rate.budget(1, 512))
+
+    one_twentieth = 19 * 0.0001 / each
+    assert sorted(budgets)[len(budgets) * 9 // 10] <= max(60, 3 * one_twentieth)
+
+
+def test_a_fixed_cost_that_is_there_is_found_though_times_scatter():
+    draw = Random(3)
+    rate = Rate()
+    for _ in range(60):
+        cost = draw.choice((16, 64, 256, 1024))
+        rate = rate.after(cost, (0.010 + 1e-5 * cost) * draw.uniform(0.9, 1.1))
+
+    assert rate.budget(1, 65_536) > 5_000
+
+
+def test_items_that_cost_more_than_the_budget_are_batches_of_their_own():
+    rate = seen([100, 200, 300] * 10, 0.001, 0.0001)
+
+    assert rate.seconds(2000, 1) < 0.25
