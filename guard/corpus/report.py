@@ -1,0 +1,5 @@
+"""Placeholder."""
+
+
+def write_report(store, plan, summary, *, locale, show_examples):
+    return None
