@@ -28,13 +28,10 @@ def audit(options: argparse.Namespace) -> int:
     plan = _plan(options)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        summary, store = run(plan, lambda line: print(f"guard: {line}", file=sys.stderr))
+        summary = run(plan, lambda line: print(f"guard: {line}", file=sys.stderr))
     except KeyboardInterrupt:
         print(f"guard: stopped; what was judged is kept. Go on with: guard {_again()}", file=sys.stderr)
         return INTERRUPTED
-    from guard.corpus.report import write_report
-
-    write_report(store, plan, summary, locale=options.locale, show_examples=options.show_examples)
     if options.json:
         print(orjson.dumps(summary).decode())
     else:
@@ -83,6 +80,7 @@ def _plan(options: argparse.Namespace) -> Plan:
         most_bytes=options.max_record_bytes,
         timeout_s=options.timeout,
         quiet=options.quiet,
+        show_examples=options.show_examples,
     )
 
 

@@ -12,12 +12,13 @@ from guard import registry
 from guard.actions import ACTIONS
 from guard.corpus.chunks import chunked, columns_of, numbered, sampled
 from guard.corpus.columns import NOTHING_NAMED, Columns, Named
-from guard.corpus.dedup import Dedup
+from guard.corpus.examples import excerpts
 from guard.corpus.inputs import find
 from guard.corpus.judge import Setup
 from guard.corpus.manifest import manifest
 from guard.corpus.progress import Progress
 from guard.corpus.released import Writer
+from guard.corpus.report import page
 from guard.corpus.runner import Runner
 from guard.corpus.source import CorpusError
 from guard.corpus.store import Store
@@ -27,6 +28,7 @@ from guard.policy.loader import load_policy
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from guard.corpus.dedup import Dedup
     from guard.corpus.inputs import Skipped
     from guard.corpus.source import Source
 
@@ -54,10 +56,11 @@ class Plan:
     most_bytes: int = 64 * 2**20
     timeout_s: float = 600.0
     quiet: bool = False
+    show_examples: bool = False
 
 
-def audit(plan: Plan, say: Callable[[str], None]) -> tuple[dict[str, Any], Store]:
-    """Judge all of it; gives what ``summary.json`` says, and the store, closed. *say* hears what was inferred.
+def audit(plan: Plan, say: Callable[[str], None]) -> dict[str, Any]:
+    """Judge all of it; gives what ``summary.json`` says. *say* hears what was inferred.
 
     Raises:
         CorpusError, PolicyError, RegistryError, WeightsError: it cannot be done, or not be gone on with.
@@ -77,9 +80,15 @@ def audit(plan: Plan, say: Callable[[str], None]) -> tuple[dict[str, Any], Store
         population = _judge(plan, sources, columns, store, about["fingerprint"])
         summary = summarise(store, about, population=population)
         store.write("summary.json", json.dumps(summary, indent=1, ensure_ascii=False).encode() + b"\n")
+        shown = (
+            excerpts(summary["worst"], sources, columns, plan.direction, plan.most_bytes)
+            if plan.show_examples
+            else None
+        )
+        store.write("report.html", page(summary, about, locale=plan.locale, excerpts=shown).encode())
     finally:
         store.close()
-    return summary, store
+    return summary
 
 
 def _judge(
@@ -92,7 +101,11 @@ def _judge(
         population = sum(1 for _ in numbered(sources, columns, plan.most_bytes, whole=False))
         chosen = sampled(population, plan.sample, plan.seed)
     setup = Setup(plan.policy, plan.direction, plan.locale, plan.timeout_s, plan.most_bytes, whole)
-    dedup = Dedup(plan.dedup) if plan.dedup is not None else None
+    dedup: Dedup | None = None
+    if plan.dedup is not None:
+        from guard.corpus.dedup import Dedup
+
+        dedup = Dedup(plan.dedup)
     progress = Progress(sources, quiet=plan.quiet)
     runner = Runner(
         store,

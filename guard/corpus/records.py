@@ -1,4 +1,4 @@
-"""A record as a `Content`, and what is released of it put back into its shape. Pure but for pictures named by a path."""
+"""A record as a `Content`, and what is released of it in its shape. Pure but for pictures that a path names."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from guard.protocols.embedded import sniff
 from guard.protocols.openai_chat import MESSAGES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from guard.content import Path as Place
 
 _MESSAGES = Each(OneOf(MESSAGES, tag="role"), nullable=False)
 _ROLES = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system"}
-_MEDIA = {"image": ImagePart, "audio": AudioPart, "video": VideoPart}
+_MEDIA: Mapping[str, Callable[..., Part]] = {"image": ImagePart, "audio": AudioPart, "video": VideoPart}
 _ADDRESS = ("data:", "http://", "https://", "s3://", "gs://")
 
 
@@ -68,9 +70,8 @@ def content_of(record: Record, direction: Direction, locale: str, most_bytes: in
     except RecursionError:
         raise Unfit("it is nested too deep") from None
     if not walk.parts and not walk.exempt:
-        raise Unfit(
-            "it holds nothing to judge: " + ("it is empty" if columns.all else "its columns are missing or null")
-        )
+        what = "it is empty" if columns.all else "its columns are missing or null"
+        raise Unfit(f"it holds nothing to judge: {what}")
     return replace(walk.content(direction), locale=locale)
 
 

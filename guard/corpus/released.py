@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import tarfile
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from guard.corpus.chunks import Chunk
     from guard.corpus.store import Store
@@ -43,7 +44,8 @@ class Writer:
         kind = chunk.source.format
         if kind == "files":
             for name, row in rows:
-                self._store.put(folder / name, lambda path, row=row: path.write_bytes(_as_bytes(row["file"])))
+                data = _as_bytes(row["file"])
+                self._store.put(folder / name, partial(Path.write_bytes, data=data))
             return
         make, suffix = _MAKERS[kind]
         self._store.put(

@@ -139,33 +139,31 @@ def schema() -> pa.Schema:
         ]
     )
     failure = pa.struct([("classifier", text), ("kind", text), ("detail", text)])
-    return pa.schema(
-        [
-            ("row", whole),
-            ("id", text),
-            ("source", text),
-            ("offset", whole),
-            ("decision_id", text),
-            ("action", text),
-            ("cause", text),
-            ("enforced", pa.bool_()),
-            ("released", text),
-            ("rules", pa.list_(text)),
-            ("findings", pa.list_(finding)),
-            ("findings_left_out", pa.int32()),
-            ("direction", text),
-            ("modalities", pa.list_(text)),
-            ("coverage", coverage),
-            ("failures", pa.list_(failure)),
-            ("policy", text),
-            ("revision", text),
-            ("characters", whole),
-            ("duplicate_of", whole),
-            ("time", text),
-            ("by", pa.list_(pa.struct([("column", text), ("value", text)]))),
-        ],
-        metadata={"guard.audit.format": str(FORMAT)},
-    )
+    columns: list[tuple[str, Any]] = [
+        ("row", whole),
+        ("id", text),
+        ("source", text),
+        ("offset", whole),
+        ("decision_id", text),
+        ("action", text),
+        ("cause", text),
+        ("enforced", pa.bool_()),
+        ("released", text),
+        ("rules", pa.list_(text)),
+        ("findings", pa.list_(finding)),
+        ("findings_left_out", pa.int32()),
+        ("direction", text),
+        ("modalities", pa.list_(text)),
+        ("coverage", coverage),
+        ("failures", pa.list_(failure)),
+        ("policy", text),
+        ("revision", text),
+        ("characters", whole),
+        ("duplicate_of", whole),
+        ("time", text),
+        ("by", pa.list_(pa.struct([("column", text), ("value", text)]))),
+    ]
+    return pa.schema(columns, metadata={"guard.audit.format": str(FORMAT)})
 
 
 def table(rows: Sequence[dict[str, Any]]) -> pa.Table:

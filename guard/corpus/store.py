@@ -21,6 +21,8 @@ import fcntl
 import json
 import os
 import zlib
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -30,7 +32,6 @@ from guard.corpus.source import CorpusError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 _MOST_READ = 16
@@ -138,7 +139,7 @@ class Store:
 
         if quarantined:
             lines = b"".join(orjson.dumps(one) + b"\n" for one in quarantined)
-            self.put(self.quarantine / f"part-{number:06d}.jsonl", lambda path: path.write_bytes(lines))
+            self.put(self.quarantine / f"part-{number:06d}.jsonl", partial(Path.write_bytes, data=lines))
         made = table(rows)
         self.put(self.part(number), lambda path: pq.write_table(made, path, compression="zstd"))
 
@@ -171,7 +172,8 @@ class Store:
         """The records in results and quarantine together."""
         import pyarrow.parquet as pq
 
-        return sum(pq.read_metadata(path).num_rows for path in self.parts()) + sum(1 for _ in self.quarantined())
+        judged: int = sum(pq.read_metadata(path).num_rows for path in self.parts())
+        return judged + sum(1 for _ in self.quarantined())
 
     def quarantined(self) -> Iterator[dict[str, Any]]:
         """Every entry of the quarantine, in the order of the input."""
@@ -242,7 +244,9 @@ def _entry(line: bytes) -> dict[str, Any] | None:
 
 def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What two manifests do not agree in, in a person's words."""
-    return [key.replace("_", " ") for key in {**before, **now} if before.get(key) != now.get(key)]
+    return [
+        key.replace("_", " ") for key in {**before, **now} if key != "fingerprint" and before.get(key) != now.get(key)
+    ]
 
 
 def _sync(folder: Path) -> None:
