@@ -62,11 +62,18 @@ def scores(category: str, bins: Sequence[int], words: Mapping[str, str]) -> str:
     )  # fmt: skip
 
 
-def stacked(name: str, counts: Mapping[str, Mapping[str, int]], *, shares: bool, across: bool = False) -> str:
+def stacked(
+    name: str,
+    counts: Mapping[str, Mapping[str, int]],
+    words: Mapping[str, str],
+    *,
+    shares: bool,
+    across: bool = False,
+) -> str:
     """Actions by the values of a column: as *shares*, or as counts; *across* for values that are long words."""
     order = [action for action in COLORS if any(action in one for one in counts.values())]
     values = [
-        {"value": _short(value), "action": action, "count": count, "order": order.index(action)}
+        {"value": _short(value), "action": words.get(action, action), "count": count, "order": order.index(action)}
         for value, by in counts.items()
         for action, count in by.items()
         if action in COLORS
@@ -91,7 +98,7 @@ def stacked(name: str, counts: Mapping[str, Mapping[str, int]], *, shares: bool,
                 "y" if across else "x": label,
                 "x" if across else "y": amount,
                 "color": {"field": "action", "type": "nominal",
-                          "scale": {"domain": order, "range": [COLORS[a] for a in order]}},
+                          "scale": {"domain": [words.get(a, a) for a in order], "range": [COLORS[a] for a in order]}},
                 "order": {"field": "order"},
             },
         },

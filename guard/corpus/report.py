@@ -181,8 +181,8 @@ class _Page:
             found += _section(said["scores"], said["scores_note"], _figures(drawn))
         if len(summary["months"]) > 1:
             month = [
-                (escape(said["records"]), charts.stacked("months", summary["months"], shares=False)),
-                (escape(said["share"]), charts.stacked("shares", summary["months"], shares=True)),
+                (escape(said["records"]), charts.stacked("months", summary["months"], said, shares=False)),
+                (escape(said["share"]), charts.stacked("shares", summary["months"], said, shares=True)),
             ]
             found += _section(said["trends"], "", _figures(month))
         for column, values in summary["by"].items():
@@ -190,8 +190,8 @@ class _Page:
                 top = dict(list(values.items())[:_LISTED])
                 title = said["by"].format(column=said["source"] if column == "source" else column)
                 drawn = [
-                    (escape(said["share"]), charts.stacked(f"{column}-s", top, shares=True, across=True)),
-                    (escape(said["records"]), charts.stacked(f"{column}-n", top, shares=False, across=True)),
+                    (escape(said["share"]), charts.stacked(f"{column}-s", top, said, shares=True, across=True)),
+                    (escape(said["records"]), charts.stacked(f"{column}-n", top, said, shares=False, across=True)),
                 ]
                 found += _section(title, "", _figures(drawn))
         if summary["together"]:
@@ -263,7 +263,8 @@ class _Page:
             else:
                 nothing = "0" if code in looked else escape(self.words["not_covered"])
                 lines.append(
-                    f'<tr class="none"><td class=n>{code}</td><td>{title}</td><td class="n" colspan=2>{nothing}</td></tr>'
+                    f'<tr class="none"><td class=n>{code}</td><td>{title}</td>'
+                    f'<td class="n" colspan=2>{nothing}</td></tr>'
                 )
         half = (len(lines) + 1) // 2
         return self._pair(*(f"<table>{''.join(part)}</table>" for part in (lines[:half], lines[half:])))

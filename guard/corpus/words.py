@@ -42,8 +42,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "quarantine": "Not judged",
         "quarantine_note": "These records are in the quarantine, each with its offset and reason.",
         "gb": "Risks of GB/T 45654-2025",
-        "gb_note": "Each category counts for the risk that is nearest to it in annex A. Where no category of the policy "
-        "comes near, a zero says nothing.",
+        "gb_note": "Each category counts for the risk that is nearest to it in annex A. Where no category of the "
+        "policy comes near, a zero says nothing.",
         "not_covered": "no category",
         "action": "action",
         "rule": "rule",
