@@ -58,6 +58,8 @@ def build_parser() -> argparse.ArgumentParser:
     check.add_argument("--json", action="store_true", help="one JSON object per input")
     _log_level(check)
 
+    _audit(commands)
+
     policy = commands.add_parser("policy", help="lint, test and explain policies")
     tools = policy.add_subparsers(dest="tool", required=True, metavar="TOOL", parser_class=_Parser)
     for name, text in (
@@ -86,6 +88,44 @@ def build_parser() -> argparse.ArgumentParser:
     demo.add_argument("--policy", default="default", metavar="P", help="policy file or name (default: default)")
     _log_level(demo)
     return parser
+
+
+def _audit(commands: argparse._SubParsersAction[_Parser]) -> None:
+    audit = commands.add_parser(
+        "audit",
+        help="judge a whole corpus, and report on it",
+        description=(
+            "Judge a corpus: JSONL, CSV, Parquet, Arrow, saved data sets, WebDataset, folders of files. Exit code: "
+            "0 all released, 1 something changed, 2 something refused or quarantined, 3 error; 130 stopped."
+        ),
+    )
+    audit.add_argument("inputs", nargs="+", metavar="INPUT", help="files and folders")
+    audit.add_argument("--policy", default="default", metavar="P", help="policy file or name (default: default)")
+    audit.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
+    for name, what in (("text", "of texts"), ("image", "of pictures, sounds or films"), ("messages", "of chats")):
+        audit.add_argument(f"--{name}-column", action="append", default=[], metavar="C", help=f"column {what}")
+    audit.add_argument("--id-column", metavar="C", help="column that names records")
+    audit.add_argument("--time-column", metavar="C", help="column with times, for trends")
+    audit.add_argument("--by", action="append", default=[], metavar="C", help="column to compare by, such as a model")
+    audit.add_argument("--direction", choices=("input", "output"), default="output", help="(default: output)")
+    audit.add_argument("--locale", default="en", metavar="TAG", help="language of messages and the report, such as zh")
+    audit.add_argument("--workers", type=int, metavar="N", help="processes that judge (default: one a core)")
+    audit.add_argument("--resume", action="store_true", help="go on with what DIR holds")
+    audit.add_argument("--sample", type=int, metavar="N", help="judge N records, chosen by chance")
+    audit.add_argument("--seed", type=int, default=0, metavar="N", help="of the sample (default: 0)")
+    audit.add_argument("--dedup", choices=("exact", "near"), help="judge what is the same, or nearly so, once")
+    audit.add_argument("--write", choices=("released",), help="also write what may be used, in the input's shape")
+    audit.add_argument("--show-examples", action="store_true", help="put texts of the worst records into the report")
+    audit.add_argument("--chunk", type=int, default=1000, metavar="N", help="records of a chunk (default: 1000)")
+    audit.add_argument(
+        "--max-record-bytes", type=int, default=64 * 2**20, metavar="N", help="larger ones are quarantined (64 MiB)"
+    )
+    audit.add_argument(
+        "--timeout", type=float, default=600.0, metavar="S", help="seconds for a classifier and a record (default: 600)"
+    )
+    audit.add_argument("--json", action="store_true", help="print the summary as JSON")
+    audit.add_argument("--quiet", action="store_true", help="show no progress")
+    _log_level(audit)
 
 
 def _log_level(parser: argparse.ArgumentParser) -> None:
@@ -119,6 +159,10 @@ def _run(options: argparse.Namespace) -> int:
         from guard.cli.check import check
 
         return check(options)
+    if options.command == "audit":
+        from guard.cli.audit import audit
+
+        return audit(options)
     if options.command == "policy":
         from guard.cli.policy import policy
 
