@@ -29,13 +29,25 @@ _UNCHANGEABLE = "This may only be passed on changed, which cannot be done here."
 
 
 class Crossing:
-    """One call. *route* names in the record what was called; *special* reads the framework's own objects."""
+    """One call. *route* names in the record what was called; *special* reads the framework's own objects.
 
-    def __init__(self, guard: Guard, route: str, special: Special = lambda _: None, *, locale: str = "en") -> None:
+    What goes in is input to whoever is called, unless it is *outgoing*: what a model says to a tool of others.
+    """
+
+    def __init__(
+        self,
+        guard: Guard,
+        route: str,
+        special: Special = lambda _: None,
+        *,
+        locale: str = "en",
+        outgoing: bool = False,
+    ) -> None:
         self.guard = guard
         self.draft = Draft(uuid.uuid4().hex, route, time.monotonic(), "library")
         self.draft.policy = guard.policy
         self.locale = locale
+        self._way = (Direction.OUTPUT, Direction.INPUT) if outgoing else (Direction.INPUT, Direction.OUTPUT)
         self.special = special
 
     async def enter(self, value: Any, *, role: str = "user") -> Any:
@@ -47,9 +59,9 @@ class Crossing:
         """
         began = time.monotonic()
         document, back = opened(value, self.special)
-        content = self._content(document, Direction.INPUT, role)
+        content = self._content(document, self._way[0], role)
         content = replace(content, vault_key=_VAULT.key(content, None))
-        judged = await self._judge(content)
+        judged = await self.judge(content)
         self.draft.inputs = [judged.decision]
         self.draft.timings["input"] = since(began)
         if isinstance(judged.released, Refusal):
@@ -70,8 +82,8 @@ class Crossing:
         except TypeError:
             await self.failed("unreadable")
             raise
-        content = self._content(document, Direction.OUTPUT, role)
-        judged = await self._judge(content)
+        content = self._content(document, self._way[1], role)
+        judged = await self.judge(content)
         self.draft.output = judged.decision
         self.draft.timings["output"] = since(began)
         if isinstance(judged.released, Refusal):
@@ -80,25 +92,34 @@ class Crossing:
         await self.record(self.draft.answered())
         return changed(value, document, back, content, left)
 
-    async def unchanged(self, value: Any, *, asked: bool) -> None:
-        """Judge *value*, which goes in if it is *asked*, where nothing can be changed; the call ends with it.
+    async def enter_unchanged(self, value: Any) -> None:
+        """`enter`, where nothing can be changed.
 
         Raises:
-            BlockedError: it may not pass, or not as it is.
+            BlockedError: it may not go in, or not as it is; that is recorded.
         """
+        await self._unchanged(value, 0)
+
+    async def leave_unchanged(self, value: Any) -> None:
+        """`leave`, where nothing can be changed; not recorded yet.
+
+        Raises:
+            BlockedError: it may not come out, or not as it is; that is recorded.
+        """
+        await self._unchanged(value, 1)
+
+    async def _unchanged(self, value: Any, side: int) -> None:
         document, _ = opened(value, self.special)
-        direction, role = (Direction.INPUT, "user") if asked else (Direction.OUTPUT, "assistant")
-        content = self._content(document, direction, role)
-        judged = await self._judge(content)
-        if asked:
-            self.draft.inputs = [judged.decision]
-        else:
+        content = self._content(document, self._way[side], "assistant" if side else "user")
+        judged = await self.judge(content)
+        if side:
             self.draft.output = judged.decision
+        else:
+            self.draft.inputs = [judged.decision]
         if isinstance(judged.released, Content) and judged.released.parts != content.parts:
             judged = Judged(judged.decision, Refusal("content_filter", _UNCHANGEABLE, judged.decision.rules))
         if isinstance(judged.released, Refusal):
             raise await self.refused(judged)
-        await self.record(self.draft.answered())
 
     async def failed(self, code: str = "unreachable") -> None:
         """Record that what was called raised something instead of answering."""
@@ -145,7 +166,8 @@ class Crossing:
         walk_unknown(document, walk, (), "", role, "message")
         return replace(walk.content(direction), locale=self.locale)
 
-    async def _judge(self, content: Content) -> Judged:
+    async def judge(self, content: Content) -> Judged:
+        """What the policy says of *content*; it is not recorded yet."""
         return await self.guard.pipeline.judge(
             content, self.guard.policy, decision_id=self.draft.id, deadline=self.deadline()
         )

@@ -33,7 +33,7 @@ def opened(value: Any, special: Special = lambda _: None) -> tuple[Any, Back]:
         made = tuple if isinstance(value, tuple) else list
         return [one for one, _ in items], lambda new: made(back(one) for (_, back), one in zip(items, new, strict=True))
     if hasattr(value, "model_dump") and hasattr(type(value), "model_validate"):
-        return value.model_dump(mode="json"), type(value).model_validate
+        return value.model_dump(mode="json", by_alias=True), type(value).model_validate
     return values.document(value, returned=True), lambda new: values.restored(value, new)
 
 

@@ -155,7 +155,8 @@ class GuardCallback(_callbacks.BaseCallbackHandler):  # type: ignore[name-define
 
     def _pass(self, value: Any, *, asked: bool) -> None:
         crossing = Crossing(self.guard, "langchain", _special, locale=self.locale)
-        waited(crossing.unchanged(value, asked=asked))
+        waited(crossing.enter_unchanged(value) if asked else crossing.leave_unchanged(value))
+        waited(crossing.record(crossing.draft.answered()))
 
 
 def _text(chunk: Any) -> str | None:
