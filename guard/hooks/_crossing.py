@@ -58,7 +58,7 @@ class Crossing:
             TypeError: it cannot be read.
         """
         began = time.monotonic()
-        document, back = opened(value, self.special)
+        document, back = opened(value, self.special, returned=False)
         content = self._content(document, self._way[0], role)
         content = replace(content, vault_key=_VAULT.key(content, None))
         judged = await self.judge(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 from guard.content import Lane
@@ -85,14 +86,23 @@ class Telling:
 
 
 class Flow:
-    """The chunks of one answer. *text_of* gives the text of a chunk that is nothing else, *like* one with another."""
+    """The chunks of one answer.
+
+    *text_of* gives the text of a chunk that adds nothing else, *like* a chunk with another text; *joined* makes one of
+    two that hold something else.
+    """
 
     def __init__(
-        self, crossing: Crossing, text_of: Callable[[Any], str | None], like: Callable[[Any, str], Any]
+        self,
+        crossing: Crossing,
+        text_of: Callable[[Any], str | None],
+        like: Callable[[Any, str], Any],
+        joined: Callable[[Any, Any], Any] = operator.add,
     ) -> None:
         self._telling = Telling(crossing)
         self._text_of = text_of
         self._like = like
+        self._joined = joined
         self._first: Any = None
         self._rest: Any = None
 
@@ -101,7 +111,7 @@ class Flow:
         self._first = chunk if self._first is None else self._first
         text = self._text_of(chunk) if self._rest is None else None
         if text is None:  # it is held, and what comes after it, for it may go on in the next
-            self._rest = chunk if self._rest is None else self._rest + chunk
+            self._rest = chunk if self._rest is None else self._joined(self._rest, chunk)
             return []
         said = await self._telling.add(text)
         return [self._like(chunk, said)] if said else []

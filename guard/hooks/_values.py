@@ -13,8 +13,10 @@ Special = Callable[[Any], tuple[Any, Back] | None]
 """How a framework's own objects are read; None of one that is not its own."""
 
 
-def opened(value: Any, special: Special = lambda _: None) -> tuple[Any, Back]:
+def opened(value: Any, special: Special = lambda _: None, *, returned: bool = True) -> tuple[Any, Back]:
     """A JSON-like document of the texts in *value*, and the way back.
+
+    Of what is not *returned* but given, objects that are none of text are passed on as they are: models, functions.
 
     Raises:
         TypeError: something in it may hold text and cannot be read.
@@ -25,16 +27,16 @@ def opened(value: Any, special: Special = lambda _: None) -> tuple[Any, Back]:
     if value is None or isinstance(value, str | int | float):
         return value, _same
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        inside = {key: opened(item, special) for key, item in value.items()}
+        inside = {key: opened(item, special, returned=returned) for key, item in value.items()}
         document = {key: one for key, (one, _) in inside.items()}
         return document, lambda new: {key: back(new[key]) for key, (_, back) in inside.items()}
     if isinstance(value, list | tuple):
-        items = [opened(item, special) for item in value]
+        items = [opened(item, special, returned=returned) for item in value]
         made = tuple if isinstance(value, tuple) else list
         return [one for one, _ in items], lambda new: made(back(one) for (_, back), one in zip(items, new, strict=True))
     if hasattr(value, "model_dump") and hasattr(type(value), "model_validate"):
         return value.model_dump(mode="json", by_alias=True), type(value).model_validate
-    return values.document(value, returned=True), lambda new: values.restored(value, new)
+    return values.document(value, returned=returned), lambda new: values.restored(value, new)
 
 
 def _same(value: Any) -> Any:

@@ -87,7 +87,7 @@ class GuardedLLM(_llms.CustomLLM):  # type: ignore[name-defined,misc]  # known w
         except BaseException as error:
             waited(crossing.ended_by(error))
             raise
-        return waited(crossing.leave(answer))
+        return waited(crossing.leave(_bare(answer)))
 
     async def _awhole(self, call: Callable[[Any], Awaitable[Any]], asked: Any) -> Any:
         crossing = self._crossing()
@@ -97,12 +97,12 @@ class GuardedLLM(_llms.CustomLLM):  # type: ignore[name-defined,misc]  # known w
         except BaseException as error:
             await crossing.ended_by(error)
             raise
-        return await crossing.leave(answer)
+        return await crossing.leave(_bare(answer))
 
     def _told(self, call: Callable[[Any], Iterator[Any]], asked: Any) -> Iterator[Any]:
         crossing = self._crossing()
         given = waited(crossing.enter(asked))
-        flow = Flow(crossing, _text, _Growing())
+        flow = Flow(crossing, _text, _Growing(), _latest)
         try:
             for chunk in call(given):
                 yield from waited(flow.push(chunk))
@@ -116,7 +116,7 @@ class GuardedLLM(_llms.CustomLLM):  # type: ignore[name-defined,misc]  # known w
     async def _atold(self, call: Callable[[Any], Awaitable[AsyncIterator[Any]]], asked: Any) -> AsyncIterator[Any]:
         crossing = self._crossing()
         given = await crossing.enter(asked)
-        flow = Flow(crossing, _text, _Growing())
+        flow = Flow(crossing, _text, _Growing(), _latest)
         try:
             async for chunk in await call(given):
                 for one in await flow.push(chunk):
@@ -159,6 +159,15 @@ def _special(value: Any) -> tuple[Any, Back] | None:
     if isinstance(value, _llms.ChatMessage):
         return value.model_dump(mode="json"), _llms.ChatMessage.model_validate
     if isinstance(value, _llms.ChatResponse | _llms.CompletionResponse):
-        seen = value.model_copy(update={"raw": None, "logprobs": None})
-        return seen.model_dump(mode="json"), type(value).model_validate
+        return value.model_dump(mode="json"), type(value).model_validate
     return None
+
+
+def _bare(answer: Any) -> Any:
+    """*answer* without what a provider sent besides."""
+    return answer.model_copy(update={"raw": None, "logprobs": None})
+
+
+def _latest(_: Any, chunk: Any) -> Any:
+    """Each chunk says all that those before it said."""
+    return _bare(chunk)

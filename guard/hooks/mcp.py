@@ -94,6 +94,7 @@ class GuardMiddleware:
 
     def __init__(self, guard: Guard | str | Path = "default", *, locale: str = "en") -> None:
         self._mcp = framework("mcp", "mcp", "2.0", "3")
+        self._types = framework("mcp.types", "mcp", "2.0", "3")
         self._guard = guard if isinstance(guard, Guard) else Guard(guard)
         self._locale = locale
 
@@ -112,7 +113,8 @@ class GuardMiddleware:
             return await crossing.leave(answer)
         except BlockedError as error:
             if ctx.method == "tools/call":
-                return {"content": [{"type": "text", "text": str(error)}], "isError": True}
+                said = self._types.TextContent(type="text", text=str(error))
+                return self._types.CallToolResult(content=[said], is_error=True)
             raise self._mcp.MCPError(_INVALID, str(error)) from None
 
 
