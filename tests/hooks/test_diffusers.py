@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +11,44 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from PIL import Image
 
 from guard import BlockedError, Guard
 from guard.audit import State
 from guard.audit.sqlite import read
+from guard.classifier import Readable
+from guard.content import ImagePart, Modality
+from guard.finding import Finding
 from guard.hooks.diffusers import SafetyChecker, guarded
+from tests.fakes import CanaryClassifier, FakeCatalog
 
 RULES = """
 policy: pictures
 classifiers:
+  canary: {}
   keywords: {lists: {stop: [zorblax]}, builtin: []}
 rules:
   - {id: stop-it, modalities: [text], when: {category: custom.stop}, then: block}
-  - {id: stop-pictures, modalities: [image], when: {category: sexual, at_least: %s}, then: block}
+  - {id: stop-pictures, modalities: [image], when: {category: custom.canary, at_least: %s}, then: block}
 """
+
+
+class Brightness(CanaryClassifier):
+    """Scores a picture by how bright it is."""
+
+    modalities = frozenset({Modality.IMAGE})
+    window = None
+    inline_cost = 0
+
+    def prepare(self, part: Readable) -> Any:
+        assert isinstance(part, ImagePart)
+        return np.asarray(Image.open(io.BytesIO(part.data)).convert("RGB"))
+
+    def cost(self, item: Any) -> int:
+        return 1
+
+    def classify(self, items: Any) -> list[list[Finding]]:
+        return [[Finding("custom.canary", float(one.mean()) / 255, modality=Modality.IMAGE)] for one in items]
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +73,7 @@ def bare() -> Any:
         text_encoder=None,
         tokenizer=None,
         unet=unet,
-        scheduler=diffusers.DDIMScheduler(clip_sample=False),
+        scheduler=diffusers.DDIMScheduler(clip_sample=False, steps_offset=1),
         safety_checker=None,
         feature_extractor=transformers.CLIPImageProcessor(size=16, crop_size=16),
         requires_safety_checker=False,
@@ -61,7 +86,7 @@ def bare() -> Any:
 def judging(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """A guard that refuses every picture, and one that refuses none."""
     (tmp_path / "pictures.yaml").write_text(RULES % request.param)
-    guard = Guard(tmp_path / "pictures.yaml", audit=tmp_path / "audit.db")
+    guard = Guard(tmp_path / "pictures.yaml", audit=tmp_path / "audit.db", catalog=FakeCatalog(Brightness()))
     yield guard, request.param == "0.0", tmp_path / "audit.db"
     guard.close()
 
@@ -128,6 +153,17 @@ def test_arrays_and_grey_pictures_are_no_exception(judging: tuple[Guard, bool, P
     assert (images.min() >= 0, images.max() <= 1, images.shape) == (True, True, noise.shape)
     grey, bad = checker(torch.rand(1, 1, 16, 16) * 2 - 1)
     assert (bad, grey.shape) == ([refuses], (1, 1, 16, 16))
+
+
+def test_only_the_pictures_that_a_rule_names_are_hidden(tmp_path: Path) -> None:
+    (tmp_path / "pictures.yaml").write_text(RULES % "0.5")
+    guard = Guard(tmp_path / "pictures.yaml", catalog=FakeCatalog(Brightness()))
+    dark, bright = np.full((1, 16, 16, 3), 0.2), np.full((1, 16, 16, 3), 0.8)
+    images, bad = SafetyChecker(guard, style="replace")(np.concatenate([dark, bright, dark]))
+    assert bad == [False, True, False]
+    assert np.allclose(images[[0, 2]], 0.2)
+    assert np.allclose(images[1], 128 / 255)
+    guard.close()
 
 
 def test_a_picture_that_cannot_be_judged_is_hidden(tmp_path: Path) -> None:
