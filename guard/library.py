@@ -182,7 +182,7 @@ class Guard:
         locale: str = "en",
     ) -> Checked:
         """Judge one text, one picture (bytes or a path), or one conversation. Works inside a running loop too."""
-        return _run(self.acheck(text, image=image, messages=messages, direction=direction, locale=locale))
+        return waited(self.acheck(text, image=image, messages=messages, direction=direction, locale=locale))
 
     async def acheck(
         self,
@@ -224,9 +224,9 @@ class Guard:
 
         @functools.wraps(function)
         def called(*args: P.args, **kwargs: P.kwargs) -> R:
-            positional, named = _run(self._pass([list(args[own:]), kwargs], Direction.INPUT))
+            positional, named = waited(self._pass([list(args[own:]), kwargs], Direction.INPUT))
             returned = cast("Callable[..., Any]", function)(*args[:own], *positional, **named)
-            return cast("R", _run(self._pass(returned, Direction.OUTPUT)))
+            return cast("R", waited(self._pass(returned, Direction.OUTPUT)))
 
         return called
 
@@ -341,7 +341,8 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_leave_loop)
 
 
-def _run(work: Coroutine[Any, Any, T]) -> T:
+def waited(work: Coroutine[Any, Any, T]) -> T:
+    """What *work* gives, done on the loop of synchronous checks. Blocks."""
     return asyncio.run_coroutine_threadsafe(work, shared_loop()).result()
 
 
@@ -355,6 +356,6 @@ def policy_judge() -> Judge:
         engine.ensure([policy], modalities=frozenset({Modality.TEXT}))
         content = replace(text_content(text, direction, ""), locale=locale)
         work = pipeline.judge(content, policy, decision_id=uuid.uuid4().hex, deadline=time.monotonic() + 60)
-        return _run(work)
+        return waited(work)
 
     return judge

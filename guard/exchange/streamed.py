@@ -12,20 +12,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from guard.audit import State
 from guard.errors import AuditError, RequestError, UpstreamError
 from guard.exchange.draft import since
 from guard.exchange.http import REFUSAL_STATUS, ClientGoneError, Reply
-from guard.placeholders import incomplete, reads_as_json, restore_content, restore_text
+from guard.exchange.restoring import Restoring
+from guard.placeholders import restore_content
 from guard.stream.gate import Text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from guard.content import Lane
     from guard.decision import Decision, Refusal
     from guard.exchange.draft import Draft
     from guard.exchange.generating import House
@@ -41,14 +40,6 @@ Sift = Callable[[Callable[[bytes], bool]], AsyncIterator[None]]
 log = logging.getLogger(__name__)
 
 _UNRECORDED = "The decision could not be recorded, so the rest was not released."
-
-
-@dataclass(slots=True)
-class _Tail:
-    """What of a lane waits to be a whole placeholder, and whether the lane is JSON."""
-
-    json: bool
-    text: str = ""
 
 
 class Streamed:
@@ -77,7 +68,7 @@ class Streamed:
         self._judging = 0.0
         self._started = False
         self._last: list[Shown] = []
-        self._tails: dict[Lane, _Tail] = {}
+        self._restoring = Restoring(draft.masked)
 
     async def run(self, sift: Sift, watch: MediaWatch) -> Reply | Refusal | None:
         """Pass the answer on. What is returned is still to be recorded and sent; None if all is done.
@@ -153,7 +144,7 @@ class Streamed:
         pieces: list[bytes] = []
         for one in out:
             if isinstance(one, Text):
-                pieces.append(self._codec.text(one.lane, self._restored(one.lane, one.text)))
+                pieces.append(self._codec.text(one.lane, self._restoring.text(one.lane, one.text)))
             elif one.last and not last:
                 self._last.append(one)
             else:
@@ -162,25 +153,9 @@ class Streamed:
                 pieces.append(self._codec.event(one.payload, one.before, after))
         return b"".join(pieces)
 
-    def _restored(self, lane: Lane, text: str) -> str:
-        """*text* with the values that were masked in the request, but for a placeholder that is not whole."""
-        masked = self._draft.masked
-        if not masked:
-            return text
-        tail = self._tails.get(lane)
-        if tail is None:
-            tail = self._tails[lane] = _Tail(reads_as_json(lane.kind, text))
-        text = tail.text + text
-        whole = incomplete(text, masked)
-        tail.text = text[whole:]
-        return restore_text(text[:whole], masked, json=tail.json)
-
     def _flushed(self) -> bytes:
         """What looked like the beginning of a placeholder and was none."""
-        pieces = [self._codec.text(lane, tail.text) for lane, tail in self._tails.items() if tail.text]
-        for tail in self._tails.values():
-            tail.text = ""
-        return b"".join(pieces)
+        return b"".join(self._codec.text(lane, text) for lane, text in self._restoring.rest())
 
     async def _write(self, data: bytes) -> None:
         if not self._started:

@@ -6,13 +6,17 @@ The handler runs as a task; what it wants of the network it asks of `Hands`, wha
 from __future__ import annotations
 
 import asyncio
-import re
+import time
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import unquote_plus
 
+from guard.content import Content, Direction
 from guard.errors import RequestError, UpstreamError
 from guard.exchange.generator import Incoming
 from guard.exchange.http import CONNECTION, GENERATOR, UPSTREAM_STATUS
+from guard.protocols.native import text_content
 
 if TYPE_CHECKING:
     from guard.exchange.generator import Answering
@@ -21,8 +25,6 @@ if TYPE_CHECKING:
 Message = MutableMapping[str, Any]
 Headers = list[tuple[bytes, bytes]]
 
-_QUERY = re.compile(rb"[A-Za-z0-9_.~:;,=/+&\-]{0,1024}")
-"""Plain words. What is none could be a text, and nobody reads it."""
 _UNANSWERED = frozenset(UPSTREAM_STATUS.values()) | {502}
 _REPLACED = frozenset(
     (b"content-length", b"content-type", b"content-encoding", b"transfer-encoding", b"accept", b"accept-encoding")
@@ -98,8 +100,7 @@ class Passage:
         self, route: str, headers: Any, body: bytes, *, content_type: bytes, accept: bytes, whole: bool, **_: Any
     ) -> Answering:
         """Send what the policy let through by the client's own way."""
-        if not _QUERY.fullmatch(self._query):
-            raise RequestError("invalid_target", "The query of the URL should be plain words, without escapes.")
+        await self._check_query()
         target = None
         if route != self._place.route:
             target = (self._place.prefix + route).encode() + (b"?" + self._query if self._query else b"")
@@ -114,6 +115,17 @@ class Passage:
             )
         came = [(name.lower(), value) for name, value in response.headers.raw]
         return Incoming(response.status_code, came, self._pieces(response, whole))
+
+    async def _check_query(self) -> None:
+        """The URL's query travels as it is, unlike through the proxy: nothing may be in it that is not let through."""
+        if not self._query:
+            return
+        said = unquote_plus(self._query.decode("latin-1"))
+        content, guard = text_content(said, Direction.INPUT, "/?query"), self._mount.guard
+        deadline = time.monotonic() + guard.timeout_s
+        judged = await guard.pipeline.judge(content, guard.policy, decision_id=uuid.uuid4().hex, deadline=deadline)
+        if not isinstance(judged.released, Content) or judged.released.parts != content.parts:
+            raise RequestError("invalid_target", "The query of the URL holds what the policy does not let through.")
 
     async def _pieces(self, response: Any, whole: bool) -> AsyncIterator[bytes]:  # noqa: FBT001  its own
         pieces = aiter(self._hands.pieces(response, whole=whole))

@@ -1,0 +1,162 @@
+"""A guard around pictures that diffusers generates in this process.
+
+`SafetyChecker` takes the place of a pipeline's own: thresholds are the policy's, and a picture that it refuses is
+blurred beyond recognition, or a plain notice, instead of black. `guarded` is for any pipeline that gives pictures: it
+judges prompts too. Neither imports diffusers or torch.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any, Literal
+
+from guard.content import Content, Direction, ImagePart
+from guard.decision import Cause, Refusal
+from guard.hooks._crossing import Crossing
+from guard.library import Guard, waited
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from guard.decision import Judged
+
+Style = Literal["blur", "replace"]
+
+_PROMPTS = ("prompt", "prompt_2", "prompt_3", "negative_prompt", "negative_prompt_2", "negative_prompt_3")
+_LEFT = 8
+"""Dots along the longer side that are left of a picture that is blurred: its colours, and nothing one could name."""
+_GREY = (128, 128, 128)
+
+
+def guarded(pipeline: Any, guard: Guard | str | Path = "default", *, style: Style = "blur", locale: str = "en") -> Any:
+    """*pipeline*, whose prompts are judged before it draws, and whose pictures before anyone sees them.
+
+    Pictures that are refused are blurred or replaced, and `nsfw_content_detected` says which. It has to give PIL's
+    pictures (``output_type="pil"``, the default).
+
+    Raises, when it is called:
+        BlockedError: the policy refuses a prompt.
+    """
+    return GuardedPipeline(pipeline, guard if isinstance(guard, Guard) else Guard(guard), style, locale)
+
+
+class GuardedPipeline:
+    """What `guarded` gives: called like the pipeline, and in all else the pipeline itself."""
+
+    def __init__(self, inner: Any, guard: Guard, style: Style, locale: str) -> None:
+        self._inner = inner
+        self._guard = guard
+        self._style = style
+        self._locale = locale
+
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        """What the pipeline gives, as far as it may be released."""
+        if named.get("output_type", "pil") != "pil" or not named.get("return_dict", True):
+            raise TypeError("a guarded pipeline gives PIL's pictures: leave `output_type` and `return_dict` out")
+        crossing = Crossing(self._guard, "diffusers", locale=self._locale)
+        texts = {name: named[name] for name in _PROMPTS if named.get(name) is not None}
+        (first, texts) = waited(
+            crossing.enter((given[:1] if given and isinstance(given[0], str | list) else (), texts))
+        )
+        try:
+            answer = self._inner(*first, *given[len(first) :], **{**named, **texts})
+            pictures = list(answer.images)
+        except BaseException as error:
+            waited(crossing.ended_by(error))
+            raise
+        refused = waited(_judged(crossing, pictures))
+        answer.images = [
+            _hidden(picture, self._style) if bad else picture for picture, bad in zip(pictures, refused, strict=True)
+        ]
+        if hasattr(answer, "nsfw_content_detected"):
+            answer.nsfw_content_detected = refused
+        return answer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+class SafetyChecker:
+    """For ``pipe.safety_checker``. One decision, and one record, for the pictures of each call."""
+
+    def __init__(self, guard: Guard | str | Path = "default", *, style: Style = "blur", locale: str = "en") -> None:
+        self._guard = guard if isinstance(guard, Guard) else Guard(guard)
+        self._style: Style = style
+        self._locale = locale
+
+    def __call__(self, images: Any, clip_input: Any = None) -> tuple[Any, list[bool]]:  # noqa: ARG002  diffusers' names
+        """*images* with those hidden that are refused, and which they are.
+
+        Tensors come as a decoder gives them (channels first, from -1 to 1), arrays from 0 to 1 and channels last. Those
+        that are hidden are from 0 to 1 in both: pipelines take them as they are.
+        """
+        pictures = [_picture(one) for one in images]
+        crossing = Crossing(self._guard, "diffusers", locale=self._locale)
+        refused = waited(_judged(crossing, pictures))
+        for number, bad in enumerate(refused):
+            if bad:
+                images[number] = _as(images[number], _hidden(pictures[number], self._style))
+        return images, refused
+
+
+async def _judged(crossing: Crossing, pictures: Sequence[Any]) -> list[bool]:
+    """Which *pictures* may not be released, once that is recorded."""
+    parts = tuple(ImagePart(_png(one), f"/images/{n}", ("images", n)) for n, one in enumerate(pictures))
+    judged = await crossing.judge(Content(Direction.OUTPUT, parts, locale=crossing.locale))
+    crossing.draft.output = judged.decision
+    refused = _refused(judged, parts)
+    if isinstance(judged.released, Refusal):
+        await crossing.refused(judged)
+    else:
+        await crossing.record(crossing.draft.answered())
+    return refused
+
+
+def _refused(judged: Judged, parts: Sequence[ImagePart]) -> list[bool]:
+    """Which of *parts* a rule refused; all of them where it was not for what is in one."""
+    if not isinstance(judged.released, Refusal):
+        return [False] * len(parts)
+    blocking = [effect for effect in judged.decision.effects if effect.action.name == "block"]
+    if judged.decision.cause is not Cause.RULES or not all(effect.findings for effect in blocking):
+        return [True] * len(parts)
+    named = {finding.part for effect in blocking for finding in effect.findings}
+    return [part.pointer in named for part in parts]
+
+
+def _picture(value: Any) -> Any:
+    """*value*, an array or a tensor, as a picture."""
+    import numpy as np
+    from PIL import Image
+
+    if hasattr(value, "detach"):
+        array = value.detach().cpu().float().numpy().transpose(1, 2, 0) / 2 + 0.5
+    else:
+        array = np.asarray(value, dtype=np.float32)
+    whole = (np.nan_to_num(array).clip(0, 1) * 255).round().astype(np.uint8)
+    return Image.fromarray(whole[:, :, 0] if whole.shape[2] == 1 else whole)
+
+
+def _as(like: Any, picture: Any) -> Any:
+    """*picture* as such an array or tensor as *like* is, from 0 to 1."""
+    import numpy as np
+
+    array = np.asarray(picture, dtype=np.float32) / 255
+    array = array[:, :, None] if array.ndim == 2 else array
+    return like.new_tensor(array.transpose(2, 0, 1)) if hasattr(like, "detach") else array.astype(like.dtype)
+
+
+def _png(picture: Any) -> bytes:
+    written = io.BytesIO()
+    picture.save(written, "PNG", compress_level=1)
+    return written.getvalue()
+
+
+def _hidden(picture: Any, style: Style) -> Any:
+    from PIL import Image
+
+    if style == "replace":
+        return Image.new("RGB", picture.size, _GREY).convert(picture.mode)
+    scale = _LEFT / max(picture.size)
+    small = picture.resize([max(1, round(side * scale)) for side in picture.size], Image.Resampling.BOX)
+    return small.resize(picture.size, Image.Resampling.BICUBIC)

@@ -1,0 +1,177 @@
+"""With a pipeline of diffusers' own whose weights are random: what it draws is noise."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+import transformers
+from PIL import Image
+
+from guard import BlockedError, Guard
+from guard.audit import State
+from guard.audit.sqlite import read
+from guard.classifier import Readable
+from guard.content import ImagePart, Modality
+from guard.finding import Finding
+from guard.hooks.diffusers import SafetyChecker, guarded
+from tests.fakes import CanaryClassifier, FakeCatalog
+
+RULES = """
+policy: pictures
+classifiers:
+  canary: {}
+  keywords: {lists: {stop: [zorblax]}, builtin: []}
+rules:
+  - {id: stop-it, modalities: [text], when: {category: custom.stop}, then: block}
+  - {id: stop-pictures, modalities: [image], when: {category: custom.canary, at_least: %s}, then: block}
+"""
+
+
+class Brightness(CanaryClassifier):
+    """Scores a picture by how bright it is."""
+
+    modalities = frozenset({Modality.IMAGE})
+    window = None
+    inline_cost = 0
+
+    def prepare(self, part: Readable) -> Any:
+        assert isinstance(part, ImagePart)
+        return np.asarray(Image.open(io.BytesIO(part.data)).convert("RGB"))
+
+    def cost(self, item: Any) -> int:
+        return 1
+
+    def classify(self, items: Any) -> list[list[Finding]]:
+        return [[Finding("custom.canary", float(one.mean()) / 255, modality=Modality.IMAGE)] for one in items]
+
+
+@pytest.fixture(scope="module")
+def bare() -> Any:
+    torch.manual_seed(7)
+    blocks: dict[str, Any] = {"block_out_channels": (8, 8), "norm_num_groups": 4}
+    unet = diffusers.UNet2DConditionModel(
+        sample_size=8,
+        layers_per_block=1,
+        cross_attention_dim=8,
+        attention_head_dim=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        **blocks,
+    )
+    kinds: dict[str, Any] = {
+        "down_block_types": ("DownEncoderBlock2D",) * 2,
+        "up_block_types": ("UpDecoderBlock2D",) * 2,
+    }
+    pipeline = diffusers.StableDiffusionPipeline(
+        vae=diffusers.AutoencoderKL(latent_channels=4, **kinds, **blocks),
+        text_encoder=None,
+        tokenizer=None,
+        unet=unet,
+        scheduler=diffusers.DDIMScheduler(clip_sample=False, steps_offset=1),
+        safety_checker=None,
+        feature_extractor=transformers.CLIPImageProcessor(size=16, crop_size=16),
+        requires_safety_checker=False,
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+@pytest.fixture(params=["0.0", "1.0"], ids=["refusing", "allowing"])
+def judging(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """A guard that refuses every picture, and one that refuses none."""
+    (tmp_path / "pictures.yaml").write_text(RULES % request.param)
+    guard = Guard(tmp_path / "pictures.yaml", audit=tmp_path / "audit.db", catalog=FakeCatalog(Brightness()))
+    yield guard, request.param == "0.0", tmp_path / "audit.db"
+    guard.close()
+
+
+def drawn(pipeline: Any, **named: Any) -> Any:
+    torch.manual_seed(3)
+    words = {"prompt_embeds": torch.zeros(2, 4, 8), "negative_prompt_embeds": torch.zeros(2, 4, 8)}
+    return pipeline(**words, num_inference_steps=2, height=16, width=16, **named)
+
+
+def colours(picture: Any) -> int:
+    """How different neighbouring dots are: of noise very, of what is blurred hardly."""
+    array = np.asarray(picture, dtype=np.float32)
+    return int(np.abs(np.diff(array, axis=0)).mean())
+
+
+@pytest.mark.parametrize("style", ["blur", "replace"])
+def test_a_safety_checker_hides_what_the_policy_refuses_and_leaves_the_rest(
+    bare: Any, judging: tuple[Guard, bool, Path], style: Any
+) -> None:
+    guard, refuses, log = judging
+    bare.safety_checker = None
+    alone = drawn(bare).images
+    bare.safety_checker = SafetyChecker(guard, style=style)
+    answer = drawn(bare)
+    assert answer.nsfw_content_detected == [refuses] * 2
+    for picture, before in zip(answer.images, alone, strict=True):
+        assert picture.size == before.size
+        assert np.asarray(picture).any(), "it is black"
+        if refuses:
+            assert colours(picture) < colours(before) / 2
+        else:
+            assert np.array_equal(np.asarray(picture), np.asarray(before))
+    assert [one.state for one in read(log)] == [State.BLOCKED if refuses else State.ALLOWED]
+
+
+def test_a_guarded_pipeline_judges_prompts_before_it_draws_and_pictures_before_they_are_seen(
+    bare: Any, judging: tuple[Guard, bool, Path]
+) -> None:
+    guard, refuses, log = judging
+    bare.safety_checker = None
+    pipeline = guarded(bare, guard, style="replace")
+    assert pipeline.unet is bare.unet
+    for named in ({"prompt": "a zorblax"}, {"prompt": ["a house", "a zorblax"]}, {"negative_prompt": "zorblax"}):
+        with pytest.raises(BlockedError):
+            pipeline(**named)
+    with pytest.raises(BlockedError):
+        pipeline("a zorblax")
+    with pytest.raises(TypeError, match="output_type"):
+        drawn(pipeline, output_type="latent")
+    answer = drawn(pipeline)
+    assert answer.nsfw_content_detected == [refuses] * 2
+    assert ([one.getcolors() for one in answer.images] == [[(256, (128, 128, 128))]] * 2) is refuses
+    assert [one.state for one in read(log)] == [State.BLOCKED if refuses else State.ALLOWED, *[State.BLOCKED] * 4]
+
+
+def test_arrays_and_grey_pictures_are_no_exception(judging: tuple[Guard, bool, Path]) -> None:
+    guard, refuses, _ = judging
+    checker = SafetyChecker(guard)
+    noise = np.random.default_rng(5).random((1, 32, 48, 3), dtype=np.float32)
+    images, bad = checker(images=noise.copy(), clip_input=None)
+    assert bad == [refuses]
+    assert np.array_equal(images, noise) is not refuses
+    assert (images.min() >= 0, images.max() <= 1, images.shape) == (True, True, noise.shape)
+    grey, bad = checker(torch.rand(1, 1, 16, 16) * 2 - 1)
+    assert (bad, grey.shape) == ([refuses], (1, 1, 16, 16))
+
+
+def test_only_the_pictures_that_a_rule_names_are_hidden(tmp_path: Path) -> None:
+    (tmp_path / "pictures.yaml").write_text(RULES % "0.5")
+    guard = Guard(tmp_path / "pictures.yaml", catalog=FakeCatalog(Brightness()))
+    dark, bright = np.full((1, 16, 16, 3), 0.2), np.full((1, 16, 16, 3), 0.8)
+    images, bad = SafetyChecker(guard, style="replace")(np.concatenate([dark, bright, dark]))
+    assert bad == [False, True, False]
+    assert np.allclose(images[[0, 2]], 0.2)
+    assert np.allclose(images[1], 128 / 255)
+    guard.close()
+
+
+def test_a_picture_that_cannot_be_judged_is_hidden(tmp_path: Path) -> None:
+    (tmp_path / "words.yaml").write_text(
+        "policy: words\nclassifiers:\n  keywords: {lists: {stop: [zorblax]}, builtin: []}\n"
+        "rules:\n  - {id: stop-it, when: {category: custom.stop}, then: block}\n"
+    )
+    guard = Guard(tmp_path / "words.yaml")
+    _, bad = SafetyChecker(guard)(np.zeros((2, 16, 16, 3), dtype=np.float32))
+    assert bad == [True, True]
+    guard.close()

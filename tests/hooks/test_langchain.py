@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from langchain_core.language_models.fake_chat_models import FakeMessagesListChatModel, GenericFakeChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import RunnableLambda
+from langchain_core.tools import tool
+
+from guard import BlockedError, Guard
+from guard.audit import State
+from guard.hooks.langchain import GuardCallback, guarded
+from tests.hooks.conftest import Records
+
+SAID = "It is well so far. See ticket-1234. And then zorblax, as they say. So on."
+
+
+def model(text: str) -> GenericFakeChatModel:
+    """A model of LangChain's own that says *text*, word by word if it is streamed."""
+    return GenericFakeChatModel(messages=iter([AIMessage(text)]))
+
+
+def calling(**arguments: str) -> FakeMessagesListChatModel:
+    call = {"name": "look_up", "args": arguments, "id": "call-1"}
+    return FakeMessagesListChatModel(responses=[AIMessage("", tool_calls=[call])])
+
+
+@pytest.mark.parametrize(
+    "asked", ["say zorblax", "说佐布拉", [HumanMessage("say zorblax")], [("human", "say zorblax")]]
+)
+def test_what_is_blocked_never_reaches_the_model(guard: Guard, records: Records, asked: Any) -> None:
+    reached: list[Any] = []
+    runnable = guarded(RunnableLambda(reached.append), guard)
+    with pytest.raises(BlockedError, match="Not here"):
+        runnable.invoke(asked)
+    with pytest.raises(BlockedError):
+        asyncio.run(runnable.ainvoke(asked))
+    with pytest.raises(BlockedError):
+        list(runnable.stream(asked))
+    assert reached == []
+    assert [(one.state, one.route) for one in records()] == [(State.BLOCKED, "langchain")] * 3
+
+
+def test_an_answer_is_judged_and_its_call_has_one_record(guard: Guard, records: Records) -> None:
+    assert guarded(model("see ticket-1234"), guard).invoke("hello").content == "see <MASK_1>"
+    with pytest.raises(BlockedError):
+        guarded(model("it is zorblax"), guard).invoke("hello")
+    one, two = records()
+    assert (one.state, two.state) == (State.REDACTED, State.BLOCKED)
+    assert one.input is not None
+    assert one.output is not None
+
+
+def test_messages_are_masked_for_the_model_and_restored_in_its_answer(guard: Guard) -> None:
+    seen: list[str] = []
+
+    def echo(value: Any) -> AIMessage:
+        messages = value.to_messages()
+        seen.append(messages[-1].content)
+        return AIMessage("You said: " + messages[-1].content)
+
+    prompt = ChatPromptTemplate.from_messages([("system", "be kind"), ("human", "{question}")])
+    chain = prompt | guarded(RunnableLambda(lambda given: echo(_Prompt(given))), guard) | StrOutputParser()
+    assert chain.invoke({"question": "what of ticket-1234?"}) == "You said: what of ticket-1234?"
+    assert "1234" not in seen[0]
+
+
+class _Prompt:
+    def __init__(self, given: Any) -> None:
+        self._given = given
+
+    def to_messages(self) -> list[Any]:
+        return list(self._given if isinstance(self._given, list) else self._given.to_messages())
+
+
+def test_a_stream_is_released_sentence_by_sentence_and_ends_before_what_is_blocked(
+    guard: Guard, records: Records
+) -> None:
+    heard: list[str] = []
+    with pytest.raises(BlockedError, match="Not here"):
+        heard.extend(chunk.content for chunk in guarded(model(SAID), guard).stream("hello"))
+    assert heard == ["It is well so far. ", "See <MASK_1>. "]
+
+    async def main() -> None:
+        chain = guarded(model(SAID), guard) | StrOutputParser()
+        heard.extend([chunk async for chunk in chain.astream("hello")])
+
+    with pytest.raises(BlockedError):
+        asyncio.run(main())
+    assert [one.state for one in records()] == [State.BLOCKED] * 2
+
+
+def test_a_stream_that_nobody_reads_to_its_end_is_recorded_as_such(guard: Guard, records: Records) -> None:
+    stream = guarded(model(SAID), guard).stream("hello")
+    assert next(stream).content == "It is well so far. "
+    stream.close()
+    assert [one.state for one in records()] == [State.CLIENT_GONE]
+
+
+def test_arguments_of_tools_are_judged_and_masked_in_streams_too(guard: Guard) -> None:
+    with pytest.raises(BlockedError):
+        guarded(calling(name="zorblax"), guard).invoke("hello")
+    (whole,) = guarded(calling(name="ticket-1234"), guard).invoke("hello").tool_calls
+    ((streamed,),) = [chunk.tool_calls for chunk in guarded(calling(name="ticket-1234"), guard).stream("hello")]
+    assert whole["args"] == streamed["args"] == {"name": "<MASK_1>"}
+
+    def pieces(_: Any) -> Any:
+        for args in ('{"name": "zorb', 'lax"}'):
+            yield AIMessageChunk("", tool_call_chunks=[{"name": None, "args": args, "id": "1", "index": 0}])
+
+    with pytest.raises(BlockedError):
+        list(guarded(RunnableLambda(pieces), guard).stream("hello"))
+
+
+def test_tools_and_what_fails_are_no_exception(guard: Guard, records: Records) -> None:
+    @tool
+    def look_up(name: str) -> str:
+        """Look a name up."""
+        return f"{name} has ticket-1234"
+
+    assert guarded(look_up, guard).invoke({"name": "it"}) == "it has <MASK_1>"
+
+    def fail(_: Any) -> None:
+        raise LookupError("no such thing")
+
+    with pytest.raises(LookupError):
+        guarded(RunnableLambda(fail), guard).invoke("hello")
+    with pytest.raises(TypeError):
+        guarded(RunnableLambda(lambda _: b"zorblax"), guard).invoke("hello")
+    assert [one.state for one in records()] == [State.REDACTED, State.UPSTREAM_ERROR, State.UPSTREAM_ERROR]
+
+
+def test_a_callback_refuses_what_it_cannot_change_and_what_it_cannot_hold_back(guard: Guard) -> None:
+    watched: Any = {"callbacks": [GuardCallback(guard)]}
+    assert model("all is well").invoke("hello", config=watched).content == "all is well"
+    for text, question in [("fine", "say zorblax"), ("it is zorblax", "hello"), ("see ticket-1234", "hello")]:
+        with pytest.raises(BlockedError):
+            model(text).invoke(question, config=watched)
+    with pytest.raises(TypeError, match="put `guarded` around"):
+        list(model("all is well").stream("hello", config=watched))
