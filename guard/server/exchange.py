@@ -28,7 +28,7 @@ from guard.protocols.contract import WORD
 from guard.server.bodies import read_body
 from guard.server.calls import Calls, Key
 from guard.server.draft import Draft, since
-from guard.server.generating import LARGE, Generating, House
+from guard.server.generating import LARGE, Generating, Generator, House
 from guard.server.head import KEY_HEADER
 from guard.server.http import (
     REFUSAL_STATUS,
@@ -59,7 +59,6 @@ if TYPE_CHECKING:
     from guard.policy.model import Policy
     from guard.policy.store import PolicyStore
     from guard.protocols.adapter import Exchange
-    from guard.upstream import Upstream
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +86,7 @@ class Handler:
         adapters: Sequence[Adapter],
         store: PolicyStore,
         pipeline: Pipeline,
-        upstream: Upstream | None,
+        upstream: Generator | None,
         sink: AuditSink,
         limits: Limits,
         tenants: Sequence[tuple[str, bytes]] = (),

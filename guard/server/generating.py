@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from guard.audit import State
 from guard.config import Limits
@@ -29,7 +29,6 @@ from guard.server.draft import Draft, since
 from guard.server.http import EVENTS, JSON, Reply
 from guard.server.streamed import Streamed
 from guard.streaming import AnswerJudge, whole_only
-from guard.upstream import Upstream
 
 if TYPE_CHECKING:
     from guard.decision import Decision, Judged
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from guard.protocols.adapter import Exchange
     from guard.protocols.stream import AnswerStream
     from guard.server.http import Headers, Send
-    from guard.upstream import Answering
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,12 +44,67 @@ LARGE = 64 * 1024
 """Bytes from which a body is decoded and encoded off the event loop, where nobody waits for it."""
 
 
+class Answered(Protocol):
+    """An answer whose head has come: `guard.upstream.Answering`, or what Envoy has of it."""
+
+    @property
+    def status(self) -> int:
+        """Of the answer."""
+        ...
+
+    @property
+    def attempts(self) -> int:
+        """Calls made for it."""
+        ...
+
+    @property
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """What may travel back."""
+        ...
+
+    @property
+    def media_type(self) -> bytes:
+        """Of the body."""
+        ...
+
+    async def read(self) -> bytes:
+        """The whole body."""
+        ...
+
+    def sift(self, wanted: Callable[[bytes], bool]) -> AsyncIterator[None]:
+        """Give *wanted* each piece, and come back after each for which it says yes."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+class Generator(Protocol):
+    """Whoever is asked: `guard.upstream.Upstream`, or Envoy."""
+
+    async def call(
+        self,
+        route: str,
+        headers: Iterable[tuple[bytes, bytes]],
+        body: bytes,
+        *,
+        content_type: bytes,
+        accept: bytes,
+        whole: bool,
+        forwarded: frozenset[bytes],
+        key_header: bytes,
+    ) -> Answered:
+        """Send *body*, and wait for the head of the answer."""
+        ...
+
+
 @dataclass(slots=True)
 class House:
     """What every request is answered with. *begin* and *record* write the audit log; *refusal* makes a reply of one."""
 
     pipeline: Pipeline
-    upstream: Upstream
+    upstream: Generator
     limits: Limits
     begin: Callable[[Draft], Awaitable[bool]]
     record: Callable[[Draft, Reply], Awaitable[bool]]
@@ -156,7 +209,7 @@ class Generating:
         media_type = EVENTS if self._exchange.stream else JSON
         return Reply(200, self._adapter.encode_filtered(self._exchange, answer), media_type)
 
-    async def _race(self) -> Answering | Refusal:
+    async def _race(self) -> Answered | Refusal:
         """Ask the generator and judge the request at the same time. The loader sees to it that nothing is changed."""
         call = asyncio.ensure_future(self._call(self._exchange.content))
         try:
@@ -173,7 +226,7 @@ class Generating:
             await _take_back(call)
             raise
 
-    async def _call(self, content: Content) -> Answering:
+    async def _call(self, content: Content) -> Answered:
         draft, exchange, adapter = self._draft, self._exchange, self._adapter
         streams = self._codec is not None
         began = time.monotonic()
@@ -201,7 +254,7 @@ class Generating:
 
     # The answer
 
-    async def _pass_on(self, answering: Answering) -> Reply | None:
+    async def _pass_on(self, answering: Answered) -> Reply | None:
         if answering.status == 200 and self._codec is not None:
             media_type = self._codec.media_type.partition(b";")[0]
             if answering.media_type == media_type:
@@ -249,7 +302,7 @@ class Generating:
             return judged.released
         return await self._house.pipeline.engine.aside(restore_content, judged.released, self._draft.masked)
 
-    async def _pass_failure(self, answering: Answering, body: bytes) -> Reply:
+    async def _pass_failure(self, answering: Answered, body: bytes) -> Reply:
         """An upstream's own error: its status and headers stay; its words are judged, and replaced if need be."""
         draft, adapter = self._draft, self._adapter
         draft.state, draft.error = State.UPSTREAM_ERROR, f"upstream_{answering.status}"
@@ -269,7 +322,7 @@ class Generating:
         message = f"The upstream answered {answering.status}; what it said of it {why}."
         return Reply(status, adapter.encode_error(draft.error, message), headers=answering.headers)
 
-    async def _stream(self, answering: Answering, codec: AnswerStream) -> Reply | None:
+    async def _stream(self, answering: Answered, codec: AnswerStream) -> Reply | None:
         draft = self._draft
         judge = AnswerJudge(self._pipeline, self._policy, decision_id=draft.id, locale=self._exchange.content.locale)
         streamed = Streamed(self._house, draft, codec, judge, self._send, answering.headers, self._describe)
