@@ -7,6 +7,7 @@
     upstream: {url: "http://127.0.0.1:9000/v1", api_key_env: UPSTREAM_KEY, timeout_s: 600}
     policies: policies/
     protocols: [a1111, my-generators/]
+    envoy: {listen: "127.0.0.1:8082"}
     drop_ins: {llm_guard: true, bedrock_guardrails: false, fms_detectors: /detectors}
     workers: 2
     audit: {sink: sqlite, path: guard-audit.db}
@@ -132,6 +133,8 @@ class GatewayConfig:
     """Where models run: ``in-process``, or ``process``, one server of their own that all workers share."""
     protocols: tuple[str, ...] = ()
     """Descriptions of generators' protocols besides the built-in ones: files, folders, or names of bundled ones."""
+    envoy: Address | None = None
+    """Where Envoy's external processing is served, if it is."""
     drop_ins: tuple[tuple[str, str | None], ...] = ()
     """Other systems' APIs by name: the prefix below which one is served, "" for its own paths, None for not at all."""
     audit: AuditConfig = AuditConfig()
@@ -199,8 +202,8 @@ def is_base_url(text: str) -> bool:
 
 def _config(root: Field) -> GatewayConfig:
     known = (
-        "listen", "admin", "workers", "placement", "upstream", "policies", "protocols", "drop_ins", "audit", "vault",
-        "limits", "tenants",
+        "listen", "admin", "workers", "placement", "upstream", "policies", "protocols", "drop_ins", "envoy", "audit",
+        "vault", "limits", "tenants",
     )  # fmt: skip
     top = root.members(known)
     config = GatewayConfig()
@@ -220,6 +223,8 @@ def _config(root: Field) -> GatewayConfig:
         config = replace(config, protocols=tuple(item.text() for item in top["protocols"].items()))
     if "drop_ins" in top:
         config = replace(config, drop_ins=tuple((n, _prefix(f)) for n, f in top["drop_ins"].entries().items()))
+    if "envoy" in top:
+        config = replace(config, envoy=_address(top["envoy"].members(("listen",), required=("listen",))["listen"]))
     if "audit" in top:
         config = replace(config, audit=_audit(top["audit"]))
     if "vault" in top:

@@ -10,6 +10,7 @@ that a blocking rule fired on; what stood before it has been sent.
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -142,6 +143,11 @@ class AnswerJudge:
         self._early_below = policy.release_below if policy.mode is Mode.ENFORCE else None
         self._exact = [station for station in self._stations if station.classifier.reads == "stretches"]
         self._seen: set[tuple[object, str]] = set()
+
+    def fork(self) -> AnswerJudge:
+        """Another judge that goes on from here: what it is told and gives is nothing to this one."""
+        shared = (self._pipeline, self._policy, self._needs, *self._stations, *self._evidence.all)
+        return copy.deepcopy(self, {id(one): one for one in shared})
 
     @property
     def held(self) -> int:

@@ -24,6 +24,7 @@ from guard.audit import State
 from guard.decision import Judged, Refusal
 from guard.errors import AuditError, RequestError, UpstreamError
 from guard.exchange.bodies import read_body
+from guard.exchange.calls import Calls, Key
 from guard.exchange.draft import Draft, since
 from guard.exchange.generating import LARGE, Generating, House
 from guard.exchange.http import (
@@ -47,6 +48,7 @@ from guard.exchange.presence import Presence
 from guard.exchange.routes import Route, Routes
 from guard.protocols.adapter import Adapter, DropIn, GeneratorAdapter, JudgeAdapter
 from guard.protocols.contract import WORD
+from guard.streaming import whole_only
 from guard.vault import Vault
 
 if TYPE_CHECKING:
@@ -114,6 +116,7 @@ class Handler:
         self._tenants = tuple(tenants)
         self._vault = vault or Vault()
         self._source = source
+        self._calls = Calls()
         self._in_flight: set[asyncio.Task[Any] | None] = set()
         self._house = (
             House(pipeline, upstream, limits, self._begin, self._record, self._refusal)
@@ -326,12 +329,34 @@ class Handler:
         began = time.monotonic()
         deadline = began + self.limits.judge_timeout_s
         pipeline = self._pipeline.within(policy, draft.tenant)
-        judged = await judge_all(pipeline, exchange.contents, policy, draft.id, deadline)
+        judged = await self._judged(pipeline, exchange, policy, draft, adapter, deadline)
         draft.inputs = [one.decision for one in judged]
-        if isinstance(adapter, DropIn) and (growing := adapter.growing(exchange)):
-            exchange.settled = await settled(pipeline, growing, policy, draft.id, deadline)
         draft.timings["input"] = since(began)
         return await self._decisions(draft, adapter, exchange, judged, policy)
+
+    async def _judged(
+        self,
+        pipeline: Pipeline,
+        exchange: Exchange,
+        policy: Policy,
+        draft: Draft,
+        adapter: JudgeAdapter,
+        deadline: float,
+    ) -> Sequence[Judged]:
+        """A decision on each content; of texts that may grow, what of them will stay as well."""
+        growing = adapter.growing(exchange) if isinstance(adapter, DropIn) else ()
+        if not isinstance(adapter, DropIn) or not growing or whole_only(pipeline, policy):
+            return await judge_all(pipeline, exchange.contents, policy, draft.id, deadline)
+        call = adapter.call_of(exchange)
+        if call is not None and len(growing) == len(exchange.content.parts):
+            key = Key(draft.tenant, f"{policy.name}@{policy.revision}", call)
+            one, exchange.settled = await self._calls.judge(
+                key, pipeline, policy, exchange.content, identifier=draft.id, deadline=deadline
+            )
+            return [one]
+        judged = await judge_all(pipeline, exchange.contents, policy, draft.id, deadline)
+        exchange.settled = await settled(pipeline, growing, policy, draft.id, deadline)
+        return judged
 
     async def _aside(self, size: int, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """What *function* gives; where it has about *size* bytes to go through, worked out off the event loop."""

@@ -13,7 +13,7 @@ from guard.errors import RequestError
 from guard.policy.model import Mode, UnknownFields
 from guard.stream.gate import Text
 from guard.stream.items import Delta
-from guard.streaming import AnswerJudge, whole_only
+from guard.streaming import AnswerJudge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,11 +81,10 @@ async def settled(
     As a stream and the whole answer are released alike, nothing that follows changes it. Findings are remembered: a
     text that has grown since it was last asked about costs what is new of it.
     """
-    if whole_only(pipeline, policy):
-        return {}
     judge = AnswerJudge(pipeline, policy, decision_id=identifier)
     lanes = [Lane(part.path, part.pointer, part.kind, part.role, group) for group, part in enumerate(parts)]
-    out = await judge.take([Delta(lane, part.text) for lane, part in zip(lanes, parts, strict=True)], deadline)
+    deltas = [Delta(lane, part.text) for lane, part in zip(lanes, parts, strict=True) if part.text]
+    out = await judge.take(deltas, deadline)
     found = {part.pointer: "" for part in parts}
     for one in out:
         if isinstance(one, Text):

@@ -90,10 +90,10 @@ class Routes:
                 1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(route.split("/"), steps, strict=False))
             )
 
-        near = max(self.paths, key=alike)
-        if alike(near) <= alike(usual):
-            near = usual if usual in self._exact else self.paths[0]
-        return next(route.adapter for route in self._routes() if route.path == near)
+        near = max(self._routes(), key=lambda route: (alike(route.path), not isinstance(route.adapter, DropIn)))
+        if alike(near.path) > alike(usual):
+            return near.adapter
+        return (self._exact.get(usual) or self._routes()[0]).adapter
 
     def _routes(self) -> list[Route]:
         return [*self._exact.values(), *(route for _, route in self._patterns)]

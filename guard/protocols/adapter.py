@@ -215,3 +215,7 @@ class DropIn(JudgeAdapter):
     def growing(self, exchange: Exchange) -> Sequence[TextPart]:  # noqa: ARG002  a subclass reads it
         """The texts that may be the beginning of longer ones: of them `Exchange.settled` is worked out."""
         return ()
+
+    def call_of(self, exchange: Exchange) -> str | None:  # noqa: ARG002  a subclass reads it
+        """What such texts are asked about by, again and again; None where that cannot be told."""
+        return None

@@ -61,6 +61,7 @@ class _Picture(Field):
         (Guarded("url") if known else self._url).walk(value, walk, path, pointer, role)
 
 
+_LONGEST_ID = 128
 _WORD = Constrained()
 _FIELDS: dict[str, Field] = {
     "texts": Each(Guarded()),
@@ -100,7 +101,12 @@ class LiteLlmGuardrail(DropIn):
         """The texts of an answer, whether it is streamed or not: LiteLLM does not say."""
         if exchange.content.direction is Direction.INPUT:
             return ()
-        return [part for part in exchange.content.parts if isinstance(part, TextPart) and _is_text(part) and part.text]
+        return [part for part in exchange.content.parts if isinstance(part, TextPart) and _is_text(part)]
+
+    def call_of(self, exchange: Exchange) -> str | None:
+        """LiteLLM's id of the call."""
+        call = exchange.document.get("litellm_call_id")
+        return call if isinstance(call, str) and len(call) <= _LONGEST_ID else None
 
     def encode_decisions(self, exchange: Exchange, judged: Sequence[Judged]) -> bytes:
         """Pass, change or block."""

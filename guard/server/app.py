@@ -7,7 +7,7 @@ import logging
 import os
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
@@ -30,18 +30,32 @@ from guard.upstream import Upstream
 from guard.vault import Vault
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from starlette.requests import Request
 
     from guard.config import GatewayConfig, UpstreamConfig, VaultConfig
     from guard.engine import Placement
+    from guard.exchange.generator import Generator
     from guard.library import Catalog
     from guard.policy.model import Policy
 
 log = logging.getLogger(__name__)
 
 _WATCH_EVERY_S = 1.0
+
+
+class Beside(Protocol):
+    """A server beside the data port: `guard.server.envoy.Processor`, whose libraries need not be installed."""
+
+    handler: Handler
+    port: int
+
+    async def start(self) -> None:
+        """Listen."""
+
+    async def stop(self) -> None:
+        """End, after what is under way has had its time."""
 
 
 @dataclass(slots=True)
@@ -54,17 +68,23 @@ class Gateway:
     engine: Engine
     sink: AuditSink
     upstream: Upstream | None
+    processor: Beside | None = None
+    """Answers Envoy, if that is configured."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Open the upstream, watch the policy files, and on the way out close everything, the audit log last."""
         if self.upstream is not None:
             await self.upstream.open()
+        if self.processor is not None:
+            await self.processor.start()
         watcher = asyncio.ensure_future(self._watch())
         try:
             yield
         finally:
             watcher.cancel()
+            if self.processor is not None:
+                await self.processor.stop()
             await self.handler.cut_off()
             if self.upstream is not None:
                 await self.upstream.close()
@@ -99,19 +119,45 @@ def create_gateway(
     upstream = _upstream(config.upstream, asked_for_keys=bool(config.tenants))
     sink = _sink(config)
     served = [route for adapter in ADAPTERS for route in adapter.routes]
-    handler = Handler(
-        adapters=(*ADAPTERS, *load_protocols(config.protocols, served)),
-        store=store,
-        pipeline=Pipeline(engine),
-        upstream=upstream,
-        sink=sink,
-        limits=config.limits,
-        tenants=config.tenants,
-        vault=vault,
-        drop_ins=dict(config.drop_ins),
+    adapters = (*ADAPTERS, *load_protocols(config.protocols, served))
+
+    def answering(generator: Generator | None) -> Handler:
+        return Handler(
+            adapters=adapters,
+            store=store,
+            pipeline=Pipeline(engine),
+            upstream=generator,
+            sink=sink,
+            limits=config.limits,
+            tenants=config.tenants,
+            vault=vault,
+            drop_ins=dict(config.drop_ins),
+        )
+
+    handler = answering(upstream)
+    processor = _processor(config, answering) if config.envoy is not None else None
+    store.check_routes((processor.handler if processor is not None else handler).routes)
+    return Gateway(handler, _admin(store, engine, handler), store, engine, sink, upstream, processor)
+
+
+def _processor(config: GatewayConfig, answering: Callable[[Generator], Handler]) -> Beside:
+    """What answers Envoy.
+
+    Raises:
+        ConfigError: the libraries for it are not installed.
+    """
+    try:
+        from guard.server.envoy import EnvoyUpstream, Processor
+    except ImportError:
+        hint = 'install the extra: `pip install "guard-gateway[envoy]"`'
+        raise ConfigError("envoy", 1, 1, "grpcio is not installed", hint) from None
+    return Processor(
+        answering(EnvoyUpstream()),
+        str(config.envoy),
+        body_bytes=config.limits.body_bytes,
+        answer_bytes=config.upstream.max_stream_bytes,
+        shared=config.workers > 1,
     )
-    store.check_routes(handler.routes)
-    return Gateway(handler, _admin(store, engine, handler), store, engine, sink, upstream)
 
 
 def _upstream(config: UpstreamConfig, *, asked_for_keys: bool) -> Upstream | None:

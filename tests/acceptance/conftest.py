@@ -166,6 +166,7 @@ def house(
     calls: UpstreamConfig = _ONE_CALL,
     protocols: tuple[str, ...] = (),
     drop_ins: Mapping[str, str | None] | None = None,
+    envoy: Address | None = None,
     **limits: Any,
 ) -> Iterator[House]:
     """A whole gateway under *policy* (the acceptance policy, if None; several by their names) in front of a stub.
@@ -193,6 +194,7 @@ def house(
             policies=str(file),
             protocols=protocols,
             drop_ins=tuple((drop_ins or {}).items()),
+            envoy=envoy,
             audit=AuditConfig(path=str(log)),
             limits=replace(Limits(), **limits),
             tenants=tenants,

@@ -6,7 +6,9 @@ import base64
 import hashlib
 import io
 import json
+import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from PIL import Image
 
 from guard.audit import State
 from tests.acceptance.conftest import House, house
+from tests.fakes import CANARY, ENTITY
 
 INSULT = "You are a fucking stupid idiot, shut up."
 PRAISE = "What a lovely garden, thank you for the tour."
@@ -43,7 +46,7 @@ rules:
     message: {en: "This looks like an attack.", zh: "疑似攻击。"}
     directions: [input]
     roles: [user, tool]
-    when: {category: prompt_attack, at_least: 0.8}
+    when: {category: prompt_attack, at_least: 0.93}
     then: block
   - id: block-hate
     message: {en: "Hate is not allowed.", zh: "不允许仇恨言论。"}
@@ -299,9 +302,68 @@ def test_s33_however_litellm_samples_a_stream_what_it_passed_on_stays_and_the_en
         sent = text[: max(len(sent), len(text) - held)]
         assert "@" not in sent
 
-    assert text == served.post(GENERIC, litellm(input_type="response", texts=[whole])).json["texts"][0]
+    alone = litellm(input_type="response", texts=[whole], litellm_call_id=None)
+    assert text == served.post(GENERIC, alone).json["texts"][0]
     assert "petrova" not in text
     assert len(sent) > len(text) / 2
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_s33_an_answer_is_judged_alike_by_whoever_is_asked_whenever(guarded: House, seed: int) -> None:
+    dice = random.Random(seed)
+    pieces = [
+        PRAISE,
+        ENTITY,
+        "ana@example.org",
+        "\n",
+        "一切都好。",
+        "Why? ",
+        "x" * 50,
+        " and so on. ",
+        "{",
+        '"}',
+        "4242",
+    ]
+    whole = "".join(dice.choice(pieces) for _ in range(30))
+    sizes = sorted(dice.sample(range(1, len(whole)), 8))
+    calls = [f"call-{seed}-{n}" for n in range(2)] + [None]
+    sent = ""
+    for size in [*sizes, len(whole)]:
+        asked = litellm(input_type="response", texts=[whole[:size]], litellm_call_id=dice.choice(calls))
+        answer = guarded.post(GENERIC, asked).json
+        text = answer.get("texts", [whole[:size]])[0]
+        assert text.startswith(sent)
+        sent = text[: max(len(sent), len(text) - answer["stream_holdback_chars"][0])]
+    alone = guarded.post(GENERIC, litellm(input_type="response", texts=[whole], litellm_call_id=None)).json
+
+    assert text == alone.get("texts", [whole])[0]
+    assert "ana@" not in text
+
+
+def test_s33_another_text_under_the_same_call_is_another_answer(guarded: House) -> None:
+    def ask(text: str) -> Any:
+        return guarded.post(GENERIC, litellm(input_type="response", texts=[text], litellm_call_id="one")).json
+
+    assert ask(f"{PRAISE} Yes.")["action"] == "NONE"
+    assert ask(f"No. {CANARY}")["action"] == "BLOCKED"
+    assert ask(f"No. {ENTITY}. And")["texts"] == ["No. <ENTITY_1>. And"]
+    assert ask(f"No. {ENTITY}. And {CANARY}")["action"] == "BLOCKED"
+    assert ask(f"{PRAISE} Yes.")["action"] == "NONE"
+
+
+def test_s33_questions_about_one_call_may_come_at_once(guarded: House) -> None:
+    whole = f"{PRAISE} {ENTITY} is here. {PRAISE} And ana@example.org is there. "
+    asked = [
+        litellm(input_type="response", texts=[whole[:size]], litellm_call_id="at-once") for size in range(9, 160, 9)
+    ]
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda body: guarded.post(GENERIC, body), asked))
+
+    for body, answer in zip(asked, answers, strict=True):
+        alone = guarded.post(GENERIC, {**body, "litellm_call_id": None})
+        assert answer.json == alone.json
+    assert len(guarded.records(2 * len(asked))) == 2 * len(asked)
 
 
 # FMS
@@ -485,7 +547,8 @@ def test_s33_a_silent_classifier_is_no_low_score(tmp_path: Path) -> None:
             "/guardrail/g/version/1/apply": {"source": "INPUT", "content": [{"text": {"text": PRAISE}}]},
         }
         answers = {path: one.post(path, body) for path, body in bodies.items()}
-        states = {record.state for record in one.records(len(bodies))}
+        answers["a growing answer"] = one.post(GENERIC, litellm(input_type="response", texts=[PRAISE]))
+        states = {record.state for record in one.records(len(answers))}
 
     assert {answer.status for answer in answers.values()} == {503}
     assert states == {State.ERROR_CLOSED}

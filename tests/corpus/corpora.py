@@ -23,7 +23,14 @@ rules:
   - {id: note-it, when: {category: custom.note}, then: flag}
   - {id: mask-it, when: {category: custom.mask}, then: redact}
 """
-TEXTS = ("good morning", "say zorblax", "一声 murmur", "see ticket-4821 please", "一段普通的文字", "zorblax, murmur, ticket-1111")
+TEXTS = (
+    "good morning",
+    "say zorblax",
+    "一声 murmur",
+    "see ticket-4821 please",
+    "一段普通的文字",
+    "zorblax, murmur, ticket-1111",
+)
 ACTIONS = ("allow", "block", "flag", "redact", "allow", "block")
 COMMAND = [sys.executable, "-c", "from guard.cli import main; raise SystemExit(main())"]
 
@@ -56,9 +63,7 @@ class Audited:
     @property
     def quarantine(self) -> list[dict[str, Any]]:
         return [
-            json.loads(line)
-            for part in sorted(self.out.glob("quarantine/*"))
-            for line in part.read_text().splitlines()
+            json.loads(line) for part in sorted(self.out.glob("quarantine/*")) for line in part.read_text().splitlines()
         ]
 
     @property

@@ -163,6 +163,7 @@ def test_an_unknown_path_is_refused_in_the_words_of_the_nearest():
 
     assert routes.nearest("/v1alpha1/comments:delete", "/v1/chat/completions").name == "perspective"
     assert routes.nearest("/guardrail/x", "/v1/chat/completions").name == "bedrock_guardrails"
+    assert routes.nearest("/api/version", "/v1/chat/completions").name == "ollama_chat"
     assert routes.nearest("/nothing", "/v1/chat/completions").name == "openai_chat"
     assert adapter_of("/analyze/prompt").name == "llm_guard"
     assert len(judged(decoded("/analyze/prompt"))) == 1
