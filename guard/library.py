@@ -28,7 +28,7 @@ from guard.content import Content, Direction, ImagePart, Modality
 from guard.decision import Coverage, Decision, Failure, Judged, Refusal
 from guard.errors import GuardError
 from guard.pipeline import Engine, Pipeline
-from guard.placement import Keeper, Link
+from guard.placement import Cluster, Keeper, Link
 from guard.policy.loader import load_policy
 from guard.protocols.contract import Each, OneOf, Walk, apply_parts, walk_unknown
 from guard.protocols.native import text_content
@@ -128,7 +128,8 @@ class Guard:
     *policy* is a file or the name of a bundled policy. *audit* is the path of a SQLite log; without one nothing is
     recorded. *timeout_s* is how long classifiers may take before the policy's ``on_timeout`` speaks. *modalities*, if
     given, loads only what those need; whatever else is checked is then unscannable. *placement* says where models run:
-    ``in-process``, or ``process``, a server of their own, so that what crashes one does not crash the program.
+    ``in-process``; ``process``, a server of their own, so that what crashes one does not crash the program; or ``ray``,
+    the Ray cluster that this machine belongs to.
     """
 
     def __init__(
@@ -138,11 +139,14 @@ class Guard:
         audit: str | Path | None = None,
         timeout_s: float = 10.0,
         modalities: Sequence[str] | None = None,
-        placement: Literal["in-process", "process"] = "in-process",
+        placement: Literal["in-process", "process", "ray"] = "in-process",
     ) -> None:
         self.policy: Policy = load_policy(policy_path(policy), actions=ACTIONS, catalog=registry)
         self._keeper = Keeper().start() if placement == "process" else None
-        self._engine = Engine(placement=Link(self._keeper.path) if self._keeper is not None else None)
+        if placement == "ray":
+            self._engine = Engine(placement=Cluster())
+        else:
+            self._engine = Engine(placement=Link(self._keeper.path) if self._keeper is not None else None)
         wanted = frozenset(Modality(name) for name in modalities) if modalities is not None else None
         self._engine.ensure([self.policy], modalities=wanted)
         self._pipeline = Pipeline(self._engine).within(self.policy, None)

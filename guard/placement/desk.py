@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _EARLY_S = 0.005
 """Event loops' timers may be a little early."""
 
+LOST = "lost"
+"""The detail of the failure of what was asked and not answered, though there was time."""
+
 Heard = dict[str, Any]
 
 
@@ -124,7 +127,7 @@ class Remote:
         """The answers in what was *heard*; whatever is wrong with it is a failure of all of them."""
         if heard is None:
             late = time.monotonic() >= deadline - _EARLY_S
-            failure = Failure(self.name, FailureKind.TIMEOUT) if late else self._error("lost")
+            failure = Failure(self.name, FailureKind.TIMEOUT) if late else self._error(LOST)
             return [failure] * count
         if "error" in heard:
             return [self._error("not answered")] * count
