@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test lint types layers tests policies combinations bench clean build docs
+.PHONY: help run test lint types layers tests policies combinations ray bench page clean build docs
 
 help:
 	@echo "make run       the gateway in front of a small real generator: three exchanges, then it serves"
 	@echo "make test      lint, types, layers, tests, policies"
 	@echo "make combinations  10,000 generated ways to smuggle a phrase past the gateway, some minutes (COUNT=, SEED=)"
+	@echo "make ray       the placement ray on a local cluster of two nodes (installs the extra)"
+	@echo "make page      one HTML page of all benchmark results"
 	@echo "make bench     benchmarks (python -m benchmarks --help)"
 
 # The light environment of a user: no test tools.
@@ -49,8 +51,16 @@ SEED ?= 1
 combinations: $(VENV)/.dev
 	$(BIN)/python -m tests.acceptance.combinations --count $(COUNT) --seed $(SEED)
 
+# A cluster of two nodes on loopback, and the placement ray on it: a minute or two.
+ray: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[ray]"
+	$(BIN)/python -m tests.placement.on_ray
+
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks gateway
+
+page: $(VENV)/.dev
+	$(BIN)/python -m benchmarks page
 
 build: $(VENV)/.dev
 	$(BIN)/python -m build

@@ -39,7 +39,7 @@ _URL = re.compile(r"https?://[^/\s?#]+[^\s?#]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_.-]+)+")
 _MOST_RETRIES = 10
-PLACEMENTS = ("in-process", "process")
+PLACEMENTS = ("in-process", "process", "ray")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +120,18 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class RayConfig:
+    """Which cluster models run on, and what each classifier has of it: see `guard.placement.cluster.Cluster`."""
+
+    address: str = "auto"
+    least: int = 1
+    most: int = 4
+    calls_each: float = 8.0
+    cpus: float = 1.0
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayConfig:
     """Everything `guard serve` needs to know."""
 
@@ -130,7 +142,8 @@ class GatewayConfig:
     workers: int = 1
     """Processes that answer requests."""
     placement: str = "in-process"
-    """Where models run: ``in-process``, or ``process``, one server of their own that all workers share."""
+    """Where models run: ``in-process``; ``process``, one server of their own that all workers share; or ``ray``."""
+    ray: RayConfig = RayConfig()
     protocols: tuple[str, ...] = ()
     """Descriptions of generators' protocols besides the built-in ones: files, folders, or names of bundled ones."""
     envoy: Address | None = None
@@ -202,8 +215,8 @@ def is_base_url(text: str) -> bool:
 
 def _config(root: Field) -> GatewayConfig:
     known = (
-        "listen", "admin", "workers", "placement", "upstream", "policies", "protocols", "drop_ins", "envoy", "audit",
-        "vault", "limits", "tenants",
+        "listen", "admin", "workers", "placement", "ray", "upstream", "policies", "protocols", "drop_ins", "envoy",
+        "audit", "vault", "limits", "tenants",
     )  # fmt: skip
     top = root.members(known)
     config = GatewayConfig()
@@ -215,6 +228,8 @@ def _config(root: Field) -> GatewayConfig:
         config = with_workers(config, top["workers"].whole(1))
     if "placement" in top:
         config = replace(config, placement=top["placement"].one_of(PLACEMENTS))
+    if "ray" in top:
+        config = replace(config, ray=_ray(top["ray"]))
     if "upstream" in top:
         config = replace(config, upstream=_upstream(top["upstream"]))
     if "policies" in top:
@@ -238,7 +253,25 @@ def _config(root: Field) -> GatewayConfig:
 
 def with_workers(config: GatewayConfig, workers: int) -> GatewayConfig:
     """*config* with so many *workers*; several share their models unless `placement` says otherwise."""
-    return replace(config, workers=workers, placement="process" if workers > 1 else config.placement)
+    alone = workers == 1 or config.placement == "ray"
+    return replace(config, workers=workers, placement=config.placement if alone else "process")
+
+
+def _ray(value: Field) -> RayConfig:
+    found = value.members(("address", "replicas", "calls_each", "cpus", "gpus"))
+    config = RayConfig()
+    if "address" in found:
+        config = replace(config, address=found["address"].text())
+    if "replicas" in found:
+        ends = found["replicas"].members(("least", "most"))
+        config = replace(config, **{name: one.whole(1) for name, one in ends.items()})  # type: ignore[arg-type]
+        if config.least > config.most:
+            found["replicas"].fail(f"`least` is {config.least}, and `most` {config.most}", "turn them round")
+    for name in ("calls_each", "cpus", "gpus"):
+        if name in found:
+            least = 0.0 if name == "gpus" else 0.01
+            config = replace(config, **{name: found[name].number(least, 1000)})  # type: ignore[arg-type]  # a number
+    return config
 
 
 def _address(value: Field) -> Address:

@@ -28,7 +28,7 @@ from guard.content import Content, Direction, ImagePart, Modality
 from guard.decision import Coverage, Decision, Failure, Judged, Refusal
 from guard.errors import GuardError
 from guard.pipeline import Engine, Pipeline
-from guard.placement import Keeper, Link
+from guard.placement import Cluster, Keeper, Link
 from guard.placement.shared import Shared
 from guard.policy.loader import load_policy
 from guard.protocols.contract import Each, OneOf, Walk, apply_parts, walk_unknown
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from guard.audit import AuditSink
+    from guard.engine import Placement
     from guard.finding import Finding
     from guard.policy.model import Policy
     from guard.policy.testing import Judge
@@ -134,8 +135,8 @@ class Guard:
     *policy* is a file or the name of a bundled policy. *audit* is the path of a SQLite log; without one nothing is
     recorded. *timeout_s* is how long classifiers may take before the policy's ``on_timeout`` speaks. *modalities*, if
     given, loads only what those need; whatever else is checked is then unscannable. *placement* says where models run:
-    ``in-process``, or ``process``, a server of their own, so that what crashes one does not crash the program. A
-    *catalog* of one's own has classifiers that are installed nowhere.
+    ``in-process``; ``process``, a server of their own, so that what crashes one does not crash the program; or ``ray``,
+    the Ray cluster that this machine belongs to. A *catalog* of one's own has classifiers that are installed nowhere.
     """
 
     def __init__(
@@ -145,13 +146,17 @@ class Guard:
         audit: str | Path | None = None,
         timeout_s: float = 10.0,
         modalities: Sequence[str] | None = None,
-        placement: Literal["in-process", "process"] = "in-process",
+        placement: Literal["in-process", "process", "ray"] = "in-process",
         catalog: Catalog = registry,
     ) -> None:
         self.policy: Policy = load_policy(policy_path(policy), actions=ACTIONS, catalog=catalog)
         self._keeper = Keeper().start() if placement == "process" else None
         wanted = frozenset(Modality(name) for name in modalities) if modalities is not None else None
-        self._engine = Engine(catalog, placement=Link(self._keeper.path) if self._keeper else Shared(catalog))
+        if self._keeper is not None:
+            where: Placement = Link(self._keeper.path)
+        else:
+            where = Cluster() if placement == "ray" else Shared(catalog)
+        self._engine = Engine(catalog, placement=where)
         self._engine.ensure([self.policy], modalities=wanted)
         self._pipeline = Pipeline(self._engine).within(self.policy, None)
         self._timeout_s = timeout_s

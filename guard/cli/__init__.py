@@ -39,8 +39,8 @@ def build_parser() -> argparse.ArgumentParser:
     serve.add_argument("--workers", type=int, metavar="N", help="processes that answer requests (default 1)")
     serve.add_argument(
         "--placement",
-        choices=("in-process", "process"),
-        help="where models run: here, or in one server for all",
+        choices=("in-process", "process", "ray"),
+        help="where models run: here, in one server for all, or on a Ray cluster",
     )
     serve.add_argument("--audit", metavar="FILE", help="SQLite audit log (default guard-audit.db)")
     _log_level(serve)

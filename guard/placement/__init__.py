@@ -1,4 +1,4 @@
-"""Where models run: in the gateway's own process (the default), or in a model server that its workers share.
+"""Where models run: in the gateway's own process (the default), in a model server that its workers share, or on Ray.
 
 ::
 
@@ -12,7 +12,8 @@ and pictures go over a socket in a folder that only their user may enter; nothin
 
 from __future__ import annotations
 
+from guard.placement.cluster import Cluster
 from guard.placement.keeper import Keeper
 from guard.placement.link import Link
 
-__all__ = ["Keeper", "Link"]
+__all__ = ["Cluster", "Keeper", "Link"]

@@ -11,32 +11,25 @@ import asyncio
 import contextlib
 import itertools
 import logging
-import select
-import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from guard.batching import forks
-from guard.batching.batcher import MOST_STUCK_THREADS, BatcherStats
-from guard.batching.terms import ALONE
-from guard.classifier import Classifier, Readable, Unreadable
-from guard.content import Modality, View
-from guard.decision import Failure, FailureKind
 from guard.engine import InProcess
 from guard.errors import WeightsError
-from guard.placement.wire import LENGTHS, WireError, answers_in, frame, head, lengths, sources_out
+from guard.placement.desk import Afar, Heard, Remote
+from guard.placement.line import Line
+from guard.placement.wire import WireError, frame
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
-    from guard.batching.answers import Answer
-    from guard.batching.terms import Desk, Terms
+    from guard.batching.terms import Desk
+    from guard.classifier import Classifier
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +37,7 @@ _MOST_SENDS = 4
 """How often one thing is asked: once, after the death of the server it was asked of, after another's, and once more."""
 _CONNECT_EVERY_S = 0.02
 _LOAD_S = 120.0
-_READ = 1 << 18
 _LONGEST_TIMER = 86_400.0
-_EARLY_S = 0.005
-"""Event loops' timers may be a little early."""
-
-Heard = dict[str, Any]
 
 
 @dataclass(slots=True, eq=False)
@@ -70,7 +58,7 @@ class Link:
         self._closed = False
         self._stations: list[Heard] = []
         self._numbers = itertools.count(1)
-        self._wire: _Wire | None = None
+        self._wire: Line | None = None
         forks.begin(self)
 
     def begin(self) -> None:
@@ -171,7 +159,7 @@ class Link:
     def _run(self) -> None:
         while not self._closed:
             try:
-                wire = _Wire(self._path)
+                wire = Line(self._path)
             except OSError:
                 time.sleep(_CONNECT_EVERY_S)
                 continue
@@ -186,7 +174,7 @@ class Link:
             wire.drop()
             time.sleep(_CONNECT_EVERY_S)
 
-    def _take_up(self, wire: _Wire) -> None:
+    def _take_up(self, wire: Line) -> None:
         """Have a new server load what the last one had, and ask it what that did not answer."""
         with self._lock:
             lost = [number for number, asked in self._asked.items() if asked.sends == _MOST_SENDS]
@@ -212,189 +200,3 @@ class Link:
 def _settle(future: asyncio.Future[Heard | None], heard: Heard | None) -> None:
     if not future.done():
         future.set_result(heard)
-
-
-class _Wire:
-    """One connection. `send` never blocks; what the socket does not take at once goes out in `listen`."""
-
-    def __init__(self, path: Path) -> None:
-        """Connect. Raises `OSError`."""
-        self._socket = socket.socket(socket.AF_UNIX)
-        try:
-            self._socket.connect(str(path))
-        except BaseException:
-            self._socket.close()
-            raise
-        self._socket.settimeout(0)
-        self._outbox: deque[memoryview] = deque()
-        self._lock = threading.Lock()
-        self._woken, self._wake = socket.socketpair()
-        self._woken.settimeout(0)
-        self._wake.settimeout(0)
-
-    def send(self, data: bytes) -> None:
-        """Send *data* behind all that was sent before. That the connection broke shows in `listen`."""
-        with self._lock:
-            self._outbox.append(memoryview(data))
-            if len(self._outbox) > 1:
-                return
-            with contextlib.suppress(OSError):
-                self._write()
-            if self._outbox:
-                with contextlib.suppress(OSError):
-                    self._wake.send(b"x")
-
-    def listen(self, hear: Callable[[Heard], None]) -> None:
-        """Read frames until the connection ends, which is an `OSError`, or what comes is no frame, a `WireError`."""
-        data = bytearray()
-        poll = select.poll()
-        poll.register(self._woken, select.POLLIN)
-        while True:
-            with self._lock:
-                more = select.POLLOUT if self._outbox else 0
-            poll.register(self._socket, select.POLLIN | more)
-            poll.poll()
-            with contextlib.suppress(BlockingIOError):
-                self._woken.recv(4096)
-            with self._lock:
-                self._write()
-            with contextlib.suppress(BlockingIOError):
-                came = self._socket.recv(_READ)
-                if not came:
-                    raise ConnectionResetError
-                data += came
-                _take_frames(data, hear)
-
-    def hang_up(self) -> None:
-        """End `listen`, on whatever thread it is."""
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-
-    def drop(self) -> None:
-        """Let go of the connection, which a forked child may share."""
-        for one in (self._socket, self._woken, self._wake):
-            one.close()
-
-    def _write(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            while self._outbox:
-                sent = self._socket.send(self._outbox[0])
-                if sent < len(self._outbox[0]):
-                    self._outbox[0] = self._outbox[0][sent:]
-                else:
-                    self._outbox.popleft()
-
-
-def _take_frames(data: bytearray, hear: Callable[[Heard], None]) -> None:
-    """Have *hear* hear every whole frame that *data* begins with, and leave the rest."""
-    at = 0
-    while len(data) >= at + LENGTHS.size:
-        size, rest = lengths(bytes(data[at : at + LENGTHS.size]))
-        end = at + LENGTHS.size + size + rest
-        if len(data) < end:
-            break
-        hear(head(bytes(data[at + LENGTHS.size : at + LENGTHS.size + size])))
-        at = end
-    del data[:at]
-
-
-class Afar(Classifier[Readable]):
-    """A classifier that is not loaded here: it says of itself what it would, and its items are what is to be read."""
-
-    def __init__(self, classifier: Classifier[Any]) -> None:
-        """Speak for *classifier*."""
-        self.options = classifier.options
-        self.categories = classifier.categories
-        for name in Classifier.__annotations__.keys() - {"Options"}:
-            setattr(self, name, getattr(classifier, name))
-        self._of = classifier
-
-    def prepare(self, part: Readable) -> Readable:
-        """*part* itself, if it is of a modality that is read; the server does the rest."""
-        modality = Modality.TEXT if isinstance(part, View) else part.modality
-        if modality not in self.modalities:
-            raise Unreadable(f"it does not read {modality.value}")
-        return part
-
-    def cost(self, item: Readable) -> int:
-        """Its length: what it costs in the classifier's units, only the server knows."""
-        return max(1, len(item.text if isinstance(item, View) else item.data))
-
-    def classify(self, items: Sequence[Readable]) -> Any:
-        """Not here."""
-        raise NotImplementedError
-
-    def pending(self, text: str) -> int:
-        """What the classifier says."""
-        return self._of.pending(text)
-
-
-@dataclass(slots=True)
-class Remote:
-    """The desk of one classifier, asked over a link."""
-
-    link: Link
-    name: str
-    options: Mapping[str, object]
-    shares: bool = False
-    backlog_s: float = 0.0
-    _counts: dict[str, int] = field(default_factory=lambda: {"calls": 0, "items": 0, "open": 0, "refused": 0})
-
-    @property
-    def stats(self) -> BatcherStats:
-        """What this process asked: calls count as batches. Without a server, all of its threads count as stuck."""
-        count = self._counts
-        stuck = 0 if self.link.is_up else MOST_STUCK_THREADS
-        return BatcherStats(
-            count["calls"], count["items"], 0, 0, count["refused"], count["open"], 0, stuck, round(self.backlog_s, 3), 0
-        )
-
-    def digest(self, source: Readable) -> bytes:  # noqa: ARG002  a desk's
-        """Nothing: the server knows its contents itself."""
-        return b""
-
-    async def submit(self, items: Sequence[Any], deadline: float, terms: Terms = ALONE) -> list[Answer]:
-        """`guard.batching.terms.Desk.submit`."""
-        if not items:
-            return []
-        lines, body = sources_out(items)
-        about = {
-            "do": "ask",
-            "name": self.name,
-            "options": self.options,
-            "of": lines,
-            "deadline": deadline,
-            "patience": terms.patience,
-            "scope": terms.scope,
-        }
-        count = self._counts
-        count["calls"] += 1
-        count["items"] += len(items)
-        count["open"] += 1
-        try:
-            answers = self._taken(await self.link.ask(about, body, deadline), len(items), deadline)
-        finally:
-            count["open"] -= 1
-        count["refused"] += any(isinstance(a, Failure) and a.kind is FailureKind.OVERLOAD for a in answers)
-        return answers
-
-    def close(self, timeout: float = 1.0) -> None:
-        """Nothing to do: the link is closed with the engine."""
-
-    def _taken(self, heard: Heard | None, count: int, deadline: float) -> list[Answer]:
-        """The answers in what was *heard*; whatever is wrong with it is a failure of all of them."""
-        if heard is None:
-            late = time.monotonic() >= deadline - _EARLY_S
-            failure = Failure(self.name, FailureKind.TIMEOUT) if late else self._error("lost")
-            return [failure] * count
-        if "error" in heard:
-            return [self._error("not answered")] * count
-        try:
-            answers = answers_in(heard["answers"], self.name)
-            self.backlog_s = float(heard["backlog"])
-        except (WireError, KeyError, TypeError, ValueError):
-            answers = []
-        return answers if len(answers) == count else [self._error("nonsense")] * count
-
-    def _error(self, detail: str) -> Failure:
-        return Failure(self.name, FailureKind.ERROR, detail)

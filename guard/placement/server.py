@@ -18,24 +18,18 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from guard.batching.answers import Unread
 from guard.batching.batcher import Batcher
-from guard.batching.terms import Keyed, Terms
-from guard.classifier import Unreadable
-from guard.content import View
-from guard.decision import Failure, FailureKind
 from guard.engine import Engine, InProcess, Station, station_key
 from guard.errors import GuardError
+from guard.placement.answering import answer
 from guard.placement.recorder import SLOTS, Recorder
-from guard.placement.wire import LENGTHS, WireError, answers_out, frame, head, lengths, sources_in
+from guard.placement.wire import LENGTHS, WireError, frame, head, lengths
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from guard.batching.answers import Answer
-    from guard.batching.terms import Desk
-    from guard.classifier import Classifier, Readable
+    from guard.classifier import Classifier
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +38,6 @@ RUNNING = "running"
 HANGS_AFTER_S = 2.5
 """Seconds of a batch after which the server gives itself up, unless as much was to be expected."""
 _LOOK_EVERY_S = 0.25
-_MOST_TEXT_HERE = 20_000
 _PREPARING = SLOTS // 2
 """The first slot of those that say what is being prepared; the others say what is judged."""
 _HUNG = 70
@@ -74,6 +67,29 @@ class _Slot:
         self._recorder.wipe()
         self.run(digests)
         os._exit(_HUNG)
+
+
+class _Note:
+    """What is prepared for *owner*, for the recorder, in slots of those that are *free*."""
+
+    def __init__(self, recorder: Recorder, owner: bytes, free: list[int]) -> None:
+        self._recorder = recorder
+        self._owner = owner
+        self._free = free
+
+    def begin(self) -> int:
+        """A slot; where none is free, one that nobody reads."""
+        return self._free.pop() if self._free else SLOTS
+
+    def run(self, number: int, digests: Sequence[bytes]) -> None:
+        """Note *digests*."""
+        self._recorder.run(number, self._owner, digests)
+
+    def end(self, number: int) -> None:
+        """Nothing is prepared, and the slot is free."""
+        self.run(number, [])
+        if number < SLOTS:
+            self._free.append(number)
 
 
 class _Watched(InProcess):
@@ -163,72 +179,12 @@ class ModelServer:
 
     async def _ask(self, asked: dict[str, Any], body: bytes) -> dict[str, Any]:
         station = await self._load(asked["name"], asked["options"])
-        deadline = float(asked["deadline"])
-        sources = sources_in(asked["of"], body)
-        owner = owner_of(asked["name"], asked["options"])
-        prepared = await self._prepare(station, owner, sources, deadline)
-        items = [one for one in prepared if isinstance(one, Keyed)]
-        terms = Terms(float(asked["patience"]), asked["scope"])
-        judged = iter(await station.batcher.submit(items, deadline, terms))
-        answers: list[Answer] = [next(judged) if isinstance(one, Keyed) else one for one in prepared]
-        return {"answers": answers_out(answers), "backlog": station.batcher.backlog_s}
-
-    async def _prepare(
-        self, station: Station, owner: bytes, sources: Sequence[Readable], deadline: float
-    ) -> list[Keyed[Any] | Failure]:
-        """An item for each of *sources*, or why there is none; on another thread if that takes long."""
-        texts = all(isinstance(source, View) for source in sources)
-        steps = self._steps(station, owner, sources)
-        if texts and sum(len(one.text) for one in sources if isinstance(one, View)) <= _MOST_TEXT_HERE:
-            return _finished(steps)
-        try:
-            return await (self._engine.text if texts else self._engine.media).run(steps, deadline)
-        except TimeoutError:
-            return [Failure(station.name, FailureKind.TIMEOUT, "prepare")] * len(sources)
-
-    def _steps(
-        self, station: Station, owner: bytes, sources: Sequence[Readable]
-    ) -> Generator[None, None, list[Keyed[Any] | Failure]]:
-        slot = self._free.pop() if self._free else SLOTS
-        try:
-            found = []
-            for source in sources:
-                yield
-                digest = station.batcher.digest(source)
-                self._recorder.run(slot, owner, [digest])
-                found.append(_prepared(station.name, station.classifier, station.batcher, source, digest))
-            return found
-        finally:
-            self._recorder.run(slot, owner, [])
-            if slot < SLOTS:
-                self._free.append(slot)
+        note = _Note(self._recorder, owner_of(asked["name"], asked["options"]), self._free)
+        return await answer(self._engine, station, asked, body, float(asked["deadline"]), note)
 
 
 def _forget(tasks: dict[int, asyncio.Task[None]], number: int, _: asyncio.Task[None]) -> None:
     tasks.pop(number, None)
-
-
-def _prepared(
-    name: str, classifier: Classifier[Any], desk: Desk, source: Readable, digest: bytes
-) -> Keyed[Any] | Failure:
-    refused = desk.refuses(digest) if isinstance(desk, Batcher) else None
-    if refused is not None:
-        return refused
-    try:
-        return Keyed(classifier.prepare(source), digest)
-    except Unreadable as error:
-        return Unread(name, FailureKind.ERROR, "unreadable", reason=str(error))
-    except BaseException as error:  # noqa: BLE001  a stranger's code: whatever it raises is a failure, never a pass
-        return Failure(name, FailureKind.ERROR, type(error).__name__)
-
-
-def _finished(steps: Generator[None, None, list[Keyed[Any] | Failure]]) -> list[Keyed[Any] | Failure]:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            found: list[Keyed[Any] | Failure] = done.value
-            return found
 
 
 async def _main(folder: Path, server: ModelServer) -> None:

@@ -9,14 +9,14 @@ import signal
 import sys
 import threading
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from guard.placement import Keeper, Link
+from guard.placement import Cluster, Keeper, Link
 from guard.server.app import create_gateway
 from guard.server.front import Front
 from guard.server.workers import Given, Supervisor, supervising
@@ -156,7 +156,9 @@ def serve(config: GatewayConfig, ready: Callable[[Ports], None], arguments: Sequ
 @contextlib.contextmanager
 def _placement(config: GatewayConfig, given: Given | None) -> Iterator[Placement | None]:
     """Where models run, for as long as the block lasts; the gateway closes what it is given."""
-    if given is not None:
+    if config.placement == "ray":
+        yield Cluster(**asdict(config.ray))
+    elif given is not None:
         yield Link(Path(given.models)) if given.models else None
     elif config.placement == "process":
         keeper = Keeper().start()
