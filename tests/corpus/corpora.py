@@ -23,7 +23,14 @@ rules:
   - {id: note-it, when: {category: custom.note}, then: flag}
   - {id: mask-it, when: {category: custom.mask}, then: redact}
 """
-TEXTS = ("good morning", "say zorblax", "一声 murmur", "see ticket-4821 please", "一段普通的文字", "zorblax, murmur, ticket-1111")
+TEXTS = (
+    "good morning",
+    "say zorblax",
+    "一声 murmur",
+    "see ticket-4821 please",
+    "一段普通的文字",
+    "zorblax, murmur, ticket-1111",
+)
 ACTIONS = ("allow", "block", "flag", "redact", "allow", "block")
 COMMAND = [sys.executable, "-c", "from guard.cli import main; raise SystemExit(main())"]
 
@@ -56,9 +63,7 @@ class Audited:
     @property
     def quarantine(self) -> list[dict[str, Any]]:
         return [
-            json.loads(line)
-            for part in sorted(self.out.glob("quarantine/*"))
-            for line in part.read_text().splitlines()
+            json.loads(line) for part in sorted(self.out.glob("quarantine/*")) for line in part.read_text().splitlines()
         ]
 
     @property
@@ -79,10 +84,10 @@ class Audited:
         }
 
 
-def run(*arguments: str, out: Path) -> Audited:
+def run(*arguments: str, out: Path, report: bool = False) -> Audited:
     """``guard audit`` in this process; its workers are processes of their own."""
     try:
-        code = main(["audit", *arguments, "--out", str(out), "--quiet"])
+        code = main(["audit", *arguments, "--out", str(out), "--quiet", *([] if report else ["--no-report"])])
     except SystemExit as left:
         code = int(left.code or 0)
     return Audited(out, code)
@@ -90,7 +95,7 @@ def run(*arguments: str, out: Path) -> Audited:
 
 def start(*arguments: str, out: Path, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
     """``guard audit`` as a process."""
-    command = [*COMMAND, "audit", *arguments, "--out", str(out), "--quiet"]
+    command = [*COMMAND, "audit", *arguments, "--out", str(out), "--quiet", "--no-report"]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
 
 

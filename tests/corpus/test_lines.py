@@ -24,7 +24,7 @@ def write(path: Path, data: bytes) -> Path:
     return path
 
 
-def items(kind: type[Jsonl] | type[Csv], path: Path, most: int = MOST):
+def items(kind: type[Jsonl | Csv], path: Path, most: int = MOST):
     return list(kind("it", [path]).items(most))
 
 
