@@ -7,9 +7,10 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import batching, gateway, pii, quality, streaming, text as text_cost, views
+from benchmarks import audit, batching, gateway, pii, quality, streaming, text as text_cost, views
 
 QUESTIONS = {
+    "audit": audit,
     "batching": batching,
     "gateway": gateway,
     "pii": pii,
