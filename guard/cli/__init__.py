@@ -115,6 +115,7 @@ def _audit(commands: argparse._SubParsersAction[_Parser]) -> None:
     audit.add_argument("--seed", type=int, default=0, metavar="N", help="of the sample (default: 0)")
     audit.add_argument("--dedup", choices=("exact", "near"), help="judge what is the same, or nearly so, once")
     audit.add_argument("--write", choices=("released",), help="also write what may be used, in the input's shape")
+    audit.add_argument("--no-report", action="store_true", help="write no report.html")
     audit.add_argument("--show-examples", action="store_true", help="put texts of the worst records into the report")
     audit.add_argument("--chunk", type=int, default=1000, metavar="N", help="records of a chunk (default: 1000)")
     audit.add_argument(

@@ -35,7 +35,7 @@ def audit(options: argparse.Namespace) -> int:
     if options.json:
         print(orjson.dumps(summary).decode())
     else:
-        _show(summary, plan.out)
+        _show(summary, plan.out, report=plan.report)
     released = summary["released"]
     if summary["quarantined"] or "refused" in released:
         return 2
@@ -80,11 +80,12 @@ def _plan(options: argparse.Namespace) -> Plan:
         most_bytes=options.max_record_bytes,
         timeout_s=options.timeout,
         quiet=options.quiet,
+        report=not options.no_report,
         show_examples=options.show_examples,
     )
 
 
-def _show(summary: dict[str, Any], out: Path) -> None:
+def _show(summary: dict[str, Any], out: Path, *, report: bool) -> None:
     """The few numbers that somebody wants to see first."""
     print(f"{summary['records']:,} records under {summary['policy']}: {summary['judged']:,} judged, ", end="")
     print(f"{summary['quarantined']:,} quarantined")
@@ -100,4 +101,4 @@ def _show(summary: dict[str, Any], out: Path) -> None:
         print(f"  unscannable parts: {sum(summary['coverage']['unscannable'].values()):,}")
     for reason, count in list(summary["quarantine"]["reasons"].items())[:5]:
         print(f"  quarantined: {count:,} × {reason}")
-    print(f"{out / 'report.html'}")
+    print(out / ("report.html" if report else "summary.json"))

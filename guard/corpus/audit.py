@@ -56,6 +56,7 @@ class Plan:
     most_bytes: int = 64 * 2**20
     timeout_s: float = 600.0
     quiet: bool = False
+    report: bool = True
     show_examples: bool = False
 
 
@@ -80,12 +81,10 @@ def audit(plan: Plan, say: Callable[[str], None]) -> dict[str, Any]:
         population = _judge(plan, sources, columns, store, about["fingerprint"])
         summary = summarise(store, about, population=population)
         store.write("summary.json", json.dumps(summary, indent=1, ensure_ascii=False).encode() + b"\n")
-        shown = (
-            excerpts(summary["worst"], sources, columns, plan.direction, plan.most_bytes)
-            if plan.show_examples
-            else None
-        )
-        store.write("report.html", page(summary, about, locale=plan.locale, excerpts=shown).encode())
+        if plan.report:
+            worst = summary["worst"] if plan.show_examples else None
+            shown = worst and excerpts(worst, sources, columns, plan.direction, plan.most_bytes)
+            store.write("report.html", page(summary, about, locale=plan.locale, excerpts=shown).encode())
     finally:
         store.close()
     return summary

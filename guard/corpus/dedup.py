@@ -24,11 +24,10 @@ if TYPE_CHECKING:
 SIMILAR = 0.9
 _GRAM = 5
 _BANDS, _DEEP = 32, 4
-_PRIME = np.uint64((1 << 61) - 1)
 _BLOCK = 4096
 _rng = np.random.Generator(np.random.PCG64(45654))
-_FACTORS = _rng.integers(1, 2**31, size=(_BANDS * _DEEP, 1), dtype=np.uint64)
-_SHIFTS = _rng.integers(0, 2**31, size=(_BANDS * _DEEP, 1), dtype=np.uint64)
+_FACTORS = _rng.integers(0, 2**63, size=(_BANDS * _DEEP, 1), dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+_SHIFTS = _rng.integers(0, 2**63, size=(_BANDS * _DEEP, 1), dtype=np.uint64)
 
 
 class Dedup:
@@ -92,12 +91,12 @@ def signature(text: str) -> np.ndarray[Any, Any] | None:
             grams = grams * np.uint64(1_000_003) + points[place : place + len(grams)]
         grams ^= grams >> np.uint64(29)
         grams *= np.uint64(0xBF58476D1CE4E5B9)
-        grams = np.unique(grams >> np.uint64(33))
+        grams = np.unique(grams)
         minima = np.full((_BANDS * _DEEP,), np.iinfo(np.uint64).max, dtype=np.uint64)
         for begin in range(0, len(grams), _BLOCK):
-            hashed = (grams[begin : begin + _BLOCK] * _FACTORS + _SHIFTS) % _PRIME
+            hashed = grams[begin : begin + _BLOCK] * _FACTORS + _SHIFTS  # modulo 2^64: the upper half is what is random
             minima = np.minimum(minima, hashed.min(axis=1))
-    return (minima & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+    return (minima >> np.uint64(32)).astype(np.uint32)
 
 
 def similarity(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> float:

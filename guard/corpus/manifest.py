@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -31,7 +32,7 @@ def manifest(policy: Policy, inputs: Sequence[Facts], settings: Mapping[str, Any
     about: dict[str, Any] = {
         "format": FORMAT,
         "policy": f"{policy.name}@{policy.revision}",
-        "classifiers": {name: _version(name, options) for name, options in sorted(policy.needs.items())},
+        "classifiers": {name: registry.create(name, given).version for name, given in sorted(policy.needs.items())},
         "code": code(),
         "libraries": _versions(),
         "settings": dict(settings),
@@ -53,6 +54,7 @@ def decision_id(fingerprint_: str, row: int) -> str:
     return hashlib.blake2b(f"{fingerprint_} {row}".encode(), digest_size=16).hexdigest()
 
 
+@functools.cache
 def code() -> str:
     """16 hex digits for every file of the program and the weights that come with it."""
     digest = hashlib.sha256()
@@ -65,11 +67,6 @@ def code() -> str:
                 with path.open("rb") as file:
                     digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:16]
-
-
-def _version(name: str, options: Mapping[str, object]) -> dict[str, Any]:
-    made = registry.create(name, options)
-    return {"version": made.version, "options": json.loads(json.dumps(options, default=list, sort_keys=True))}
 
 
 def _versions() -> dict[str, str]:

@@ -84,6 +84,8 @@ class Store:
                 folder.mkdir(exist_ok=True)
             for left in (*self.root.glob("*.tmp"), *self.root.glob("*/*.tmp")):
                 left.unlink()
+            for number in self.done():  # it was killed between the two
+                self.journal(number).remove()
         if before is None:
             self.write("manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False).encode() + b"\n")
         return before is not None

@@ -84,10 +84,10 @@ class Audited:
         }
 
 
-def run(*arguments: str, out: Path) -> Audited:
+def run(*arguments: str, out: Path, report: bool = False) -> Audited:
     """``guard audit`` in this process; its workers are processes of their own."""
     try:
-        code = main(["audit", *arguments, "--out", str(out), "--quiet"])
+        code = main(["audit", *arguments, "--out", str(out), "--quiet", *([] if report else ["--no-report"])])
     except SystemExit as left:
         code = int(left.code or 0)
     return Audited(out, code)
@@ -95,7 +95,7 @@ def run(*arguments: str, out: Path) -> Audited:
 
 def start(*arguments: str, out: Path, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
     """``guard audit`` as a process."""
-    command = [*COMMAND, "audit", *arguments, "--out", str(out), "--quiet"]
+    command = [*COMMAND, "audit", *arguments, "--out", str(out), "--quiet", "--no-report"]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
 
 
