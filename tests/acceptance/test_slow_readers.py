@@ -12,8 +12,8 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from guard.audit import State
-from guard.server.front import Front
 from guard.exchange.http import PIECE
+from guard.server.front import Front
 from tests.acceptance.conftest import House, house
 from tests.acceptance.wire import request, said
 from tests.fakes import CANARY, HARMLESS, completion, eventually
