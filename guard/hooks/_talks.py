@@ -43,9 +43,14 @@ class _Channel:
             await self._room.acquire()
         self.put(message)
 
-    def taken(self) -> None:
-        """There is room for one more."""
-        self._room.release()
+    def full(self) -> bool:
+        """Whether the next message would have to wait. May be asked from another thread."""
+        return self._room.locked()
+
+    def taken(self, count: int = 1) -> None:
+        """There is room for so many more."""
+        for _ in range(count):
+            self._room.release()
 
     def left(self) -> None:
         """Nobody takes anything any more."""
@@ -116,6 +121,7 @@ class Talk(_Channel):
         self._request = request
         self._loop = shared_loop()
         self._over = False
+        self._owed = 0
         self._abandoned = False
         self.passage = Passage(mount, place, self, request.method, query, _lowered(request))
         asyncio.run_coroutine_threadsafe(self._run(body), self._loop)
@@ -135,7 +141,10 @@ class Talk(_Channel):
             elif one is None:
                 self._over = True
             else:
-                self._loop.call_soon_threadsafe(self.taken)
+                self._owed += 1
+                if self.full():  # while it is not, another message may come, and tells of them all
+                    self._loop.call_soon_threadsafe(self.taken, self._owed)
+                    self._owed = 0
                 return one
         return None
 
@@ -184,13 +193,14 @@ class Talk(_Channel):
     async def pieces(self, response: Any, *, whole: bool) -> AsyncIterator[bytes]:
         pieces: Iterator[bytes] = iter(response.stream)
         if whole:
-            yield await self._call(lambda: _bounded(pieces))
+            yield await self._call(lambda: _bounded(response, pieces))
             return
         while (piece := await self._call(lambda: next(pieces, None))) is not None:
             yield piece
 
     async def let_go(self, response: Any) -> None:
-        await self._call(response.close)
+        if not response.is_closed:
+            await self._call(response.close)
 
 
 def _lowered(request: Any) -> Headers:
@@ -203,13 +213,15 @@ def _anew(request: Any, target: bytes | None, headers: Headers, body: bytes) -> 
     return type(request)(request.method, url, headers=headers, content=body, extensions=request.extensions)
 
 
-def _bounded(pieces: Iterator[bytes]) -> bytes:
+def _bounded(response: Any, pieces: Iterator[bytes]) -> bytes:
+    """All of *pieces*, after which *response* is closed."""
     parts, size = [], 0
     for piece in pieces:
         parts.append(piece)
         size += len(piece)
         if size > MOST_BYTES:
             raise UpstreamError("too_large", f"The answer is larger than {MOST_BYTES} bytes.", attempts=1)
+    response.close()
     return b"".join(parts)
 
 
