@@ -220,3 +220,10 @@ def test_a_drop_in_is_switched_on_or_off_or_given_a_prefix(tmp_path: Path) -> No
 def test_a_prefix_is_a_plain_path(tmp_path: Path, value: str) -> None:
     with pytest.raises(ConfigError, match="write a prefix"):
         load(tmp_path, f"drop_ins: {{llm_guard: {value}}}")
+
+
+def test_envoy_is_answered_where_that_is_said(tmp_path: Path) -> None:
+    assert load(tmp_path, 'envoy: {listen: "127.0.0.1:8082"}').envoy == Address("127.0.0.1", 8082)
+    assert GatewayConfig().envoy is None
+    with pytest.raises(ConfigError, match="has no `listen`"):
+        load(tmp_path, "envoy: {}")

