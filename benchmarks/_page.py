@@ -20,8 +20,8 @@ _STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem 
 table{border-collapse:collapse;font-size:.85rem}td,th{padding:.15rem .6rem;border-bottom:1px solid #ddd;text-align:left}
 svg{width:100%;height:auto}.no{color:#b00020}code{background:#f4f4f4;padding:0 .2rem}"""
 _HEAD = "<!doctype html><html lang=en><meta charset=utf-8><title>Benchmarks</title>"
-_ABOUT = """Each plot is of one run of the command below it, on the machine named there. Where bars are drawn, what is above 1
-is better than what was asked for."""
+_ABOUT = """Each plot is of one run of the command below it, on the machine named there.
+Where bars are drawn, what is above 1 is better than what was asked for."""
 _MET, _NOT_MET, _LINE = "#2f7d4f", "#b3404a", "#777777"
 _MOST_TIMES = 4.0
 """Bars further than this from their mark are cut off in plots; the table says how far."""

@@ -28,6 +28,9 @@ _MOST_TOKENS = 512
 _BEHIND_PADDING = frozenset({"camembert", "mpnet", "roberta", "xlm-roberta", "xlm-roberta-xl"})
 """Architectures whose positions are counted from behind the padding's number."""
 _PIECE = 2**20
+_MOST_PADDING = 1.17
+_SOME_PADDING = 64
+"""Tokens: to run so many more takes no longer than to begin another batch."""
 
 
 def folder(name: str, model: str, revision: str, pins: Mapping[str, str]) -> Path:
@@ -184,14 +187,15 @@ def in_batches(
     """What *judge* says of each of *runs* of tokens, in order: one answer for each, whatever else is there.
 
     It is given tokens and the mask of those that count, both of shape (runs, length), in batches of similar length: no
-    batch has more than *budget* places, padding included, unless one run alone does.
+    batch has more than *budget* places, padding included, unless one run alone does, and little of it is padding.
     """
     order = sorted(range(len(runs)), key=lambda number: -len(runs[number]))
     found: list[Any] = [None] * len(runs)
     start = 0
     while start < len(order):
         length = len(runs[order[start]])
-        some = order[start : start + max(1, budget // length)]
+        count = _alike([len(runs[number]) for number in order[start : start + max(1, budget // length)]])
+        some = order[start : start + count]
         tokens = np.full((len(some), length), padding, np.int64)
         mask = np.zeros_like(tokens)
         for row, number in enumerate(some):
@@ -205,6 +209,16 @@ def in_batches(
             found[number] = answer
         start += len(some)
     return found
+
+
+def _alike(lengths: Sequence[int]) -> int:
+    """How many of *lengths*, which fall, may be padded to the first: a sixth more than they are, and 64 at least."""
+    total = 0
+    for count, length in enumerate(lengths):
+        total += length
+        if lengths[0] * (count + 1) > max(_MOST_PADDING * total, total + _SOME_PADDING):
+            return count
+    return len(lengths)
 
 
 def probabilities(logits: Any, *, independent: bool) -> NDArray[np.float32]:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks import (
+    __main__ as main,
     _answers,
     _batch_work,
     _harness,
+    _page,
     _pii_quality,
     _pii_systems,
     _pii_zh,
@@ -19,7 +24,10 @@ from benchmarks import (
     _traffic,
     batching,
     gateway,
+    models,
     pii,
+    policy,
+    scaling,
     streaming,
 )
 from classifiers import _pii_checks as checks
@@ -340,3 +348,105 @@ def test_the_padding_model_scores_a_text_alike_alone_and_in_any_batch():
     alone = [bench.classifier.classify([item])[0][0].score for item in items]
 
     assert together == pytest.approx(alone, abs=1e-4)
+
+
+def test_every_question_can_be_asked_and_says_how_it_is_shown():
+    found = main.questions()
+
+    assert {
+        "batching",
+        "gateway",
+        "models",
+        "pii",
+        "policy",
+        "quality",
+        "scaling",
+        "streaming",
+        "text",
+        "views",
+    } <= set(found)
+    for module in found.values():
+        assert module.QUESTION
+        assert "quick" in module.PROFILES
+        assert callable(module.measure)
+        assert callable(module.table)
+
+
+def test_the_page_has_each_question_with_its_bars_and_asks_nobodys_server():
+    lines = {"cells": [{"what": "rules", "size": n, "decide_us": _harness.spread([9.0 * n])} for n in (1, 10)]}
+    results = {
+        "policy": {**lines, "bars": [{"what": "rules", "bar": 13.0, "measured": 10.0, "met": True}]},
+        "models": {"bars": [{"model": "<small>", "bar": 3.5, "measured": 2.0, "met": False}]},
+        "nobody's question": {"bars": []},
+    }
+
+    page = _page.page(results, main.questions())
+
+    assert page.count("<svg") == 2
+    assert "<td>&lt;small&gt;<td>3.5<td>2<td><span class=no>not met</span>" in page
+    assert "<td>rules<td>13<td>10<td>met" in page
+    assert "nobody" not in page
+    assert not re.search(r"(src|href)=[\"']?(https?:)?//", page.replace("xlink:href", ""))
+    assert page == _page.page(results, main.questions())
+
+
+def test_committed_results_make_a_page():
+    page = _page.page(_page.load(Path(_page.__file__).parent / "results"), main.questions())
+
+    assert page.count("<h2") >= 8
+
+
+@pytest.mark.parametrize(
+    ("bar", "times"),
+    [
+        ({"bar": 2.0, "measured": 4.0, "met": True}, 2.0),
+        ({"bar": 2.0, "measured": 1.0, "met": False}, 0.5),
+        ({"bar": 20.0, "measured": 5.0, "met": True}, 4.0),
+        ({"bar": 20.0, "measured": 40.0, "met": False}, 0.5),
+        ({"bar": 20.0, "measured": 0.0, "met": True}, 4.0),
+    ],
+)
+def test_a_bar_that_is_met_is_above_one_whichever_way_it_goes(bar: dict[str, Any], times: float):
+    (found,) = _page.found_bars({"bars": [bar]})
+
+    assert found["times"] == times
+
+
+def test_deciding_grows_by_what_ten_times_as_many_cost():
+    cells = [
+        {"what": "rules", "size": size, "decide_us": _harness.spread([cost])}
+        for size, cost in ((1, 1.0), (10, 12.0), (50, 90.0))
+    ]
+
+    assert policy.bars(cells) == [{"what": "rules", "bar": 13.0, "measured": 15.0, "met": False}]
+    assert len(policy.policy(30, 4).rules) == 30
+
+
+def test_scaling_compares_the_largest_size_with_the_second():
+    cells = [
+        {"what": "rules", "size": size, "cpu_ms": _harness.spread([cost])}
+        for size, cost in ((1, 9.0), (10, 10.0), (100, 10.5), (400, 12.0))
+    ]
+
+    assert scaling.bars(cells) == [{"what": "rules", "bar": 1.1, "measured": 1.2, "met": False}]
+    assert len(scaling.policy(1, 16).rules) == 16
+
+
+def test_ways_to_run_a_model_are_compared_within_each_round():
+    runs = {
+        ("small", "short chats", "ours"): [{"per_s": 30.0}, {"per_s": 20.0}],
+        ("small", "short chats", "loop"): [{"per_s": 10.0}, {"per_s": 5.0}],
+    }
+
+    assert models.cell(runs, "small", "short chats", "loop")["ours_times"] == _harness.spread([3.0, 4.0])
+    assert [bar["met"] for bar in models.bars(runs)] == [True]
+
+
+def test_ready_threads_without_a_processor_are_no_stall():
+    delays = _batch_work.Delays()
+
+    before = delays.seconds()
+    after = delays.seconds()
+    delays.close()
+
+    assert 0 <= before <= after

@@ -11,6 +11,7 @@ from guard.config import (
     BreakerConfig,
     GatewayConfig,
     Limits,
+    RayConfig,
     VaultConfig,
     is_base_url,
     load_config,
@@ -60,6 +61,20 @@ def test_a_whole_file_says_everything(tmp_path: Path) -> None:
     assert config.audit.sink == "jsonl"
     assert [name for name, _ in config.tenants] == ["acme", "zenith"]
     assert {digest for _, digest in config.tenants} == {hashlib.sha256(b"key").digest()}
+
+
+def test_models_may_run_on_a_ray_cluster(tmp_path: Path) -> None:
+    config = load(
+        tmp_path,
+        "placement: ray\nworkers: 3\n"
+        "ray: {address: 10.0.0.9:6379, replicas: {least: 2, most: 9}, calls_each: 4, gpus: 0.5}",
+    )
+
+    assert config.ray == RayConfig("10.0.0.9:6379", least=2, most=9, calls_each=4.0, gpus=0.5)
+    assert (config.placement, config.workers) == ("ray", 3)
+    assert load(tmp_path, "placement: ray").ray == RayConfig()
+    with pytest.raises(ConfigError, match="`least` is 5, and `most` 4"):
+        load(tmp_path, "ray: {replicas: {least: 5}}")
 
 
 def test_relative_paths_count_from_the_file(tmp_path: Path) -> None:

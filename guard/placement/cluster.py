@@ -115,8 +115,10 @@ class Cluster:
             handle = _deployed(self._address, self._wanted, name, dict(options))
         except ImportError:
             raise WeightsError("placement `ray` needs Ray: pip install 'guard-gateway[ray]'") from None
+        except ConnectionError:
+            hint = "start one (`ray start --head`), or name it in `ray: {address: …}`"
+            raise WeightsError(f"there is no Ray cluster at `{self._address}`: {hint}") from None
         except Exception as error:
-            log.error("classifier not placed name=%s error=%s", name, type(error).__name__)  # noqa: TRY400  one line
             raise WeightsError(f"classifier `{name}` was not loaded on the cluster: {error}") from error
         return Afar(classifier), ClusterDesk(name, options, handle)
 

@@ -163,10 +163,17 @@ def test_without_ray_or_a_cluster_the_start_stops_and_says_why(monkeypatch: pyte
         Cluster().place("brittle", {}, Brittle())
 
     def unreachable(*_: object) -> None:
-        raise ConnectionError("no cluster")
+        raise ConnectionError("much about ports")
 
     monkeypatch.setattr(cluster, "_deployed", unreachable)
-    with pytest.raises(WeightsError, match="no cluster"):
+    with pytest.raises(WeightsError, match=r"no Ray cluster at `10\.0\.0\.9:1`: start one"):
+        Cluster(address="10.0.0.9:1").place("brittle", {}, Brittle())
+
+    def unloadable(*_: object) -> None:
+        raise RuntimeError("its weights are gone")
+
+    monkeypatch.setattr(cluster, "_deployed", unloadable)
+    with pytest.raises(WeightsError, match="`brittle` was not loaded on the cluster: its weights are gone"):
         Cluster().place("brittle", {}, Brittle())
 
 

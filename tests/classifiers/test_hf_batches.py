@@ -1,0 +1,38 @@
+"""Runs of tokens in batches: what is padded is little, and what a run is said to be depends on no other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import given, strategies as st
+
+from classifiers._torch import in_batches
+
+
+@given(st.lists(st.integers(1, 300), max_size=40), st.integers(1, 3000))
+def test_every_run_has_its_own_answer_and_little_of_a_batch_is_padding(lengths: list[int], budget: int):
+    runs = [tuple(range(number, number + length)) for number, length in enumerate(lengths)]
+    shapes = []
+
+    def judge(tokens: Any, mask: Any) -> list[int]:
+        shapes.append((tokens.shape, int(mask.sum())))
+        return [int((row * of).sum()) for row, of in zip(tokens, mask, strict=True)]
+
+    assert in_batches(runs, budget, judge, padding=7) == [sum(run) for run in runs]
+    for (count, length), real in shapes:
+        assert count == 1 or count * length <= budget
+        assert count * length <= max(1.17 * real, real + 64)
+    assert sum(count for (count, _), _ in shapes) == len(runs)
+
+
+def test_runs_of_one_length_go_together():
+    shapes = []
+
+    def judge(tokens: Any, mask: Any) -> Any:
+        shapes.append(tokens.shape)
+        return np.zeros(len(tokens))
+
+    in_batches([(1, 2, 3)] * 10, 1000, judge, padding=0)
+
+    assert shapes == [(10, 3)]
