@@ -26,12 +26,14 @@ INTERRUPTED = 130
 def audit(options: argparse.Namespace) -> int:
     """Judge, summarise, report; the exit code is the worst of all records'. Quarantined ones count as refused."""
     plan = _plan(options)
-    signal.signal(signal.SIGTERM, _interrupt)
+    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         summary = run(plan, lambda line: print(f"guard: {line}", file=sys.stderr))
     except KeyboardInterrupt:
         print(f"guard: stopped; what was judged is kept. Go on with: guard {_again()}", file=sys.stderr)
         return INTERRUPTED
+    finally:
+        signal.signal(signal.SIGTERM, before)
     if options.json:
         print(orjson.dumps(summary).decode())
     else:

@@ -159,8 +159,11 @@ def _settings(plan: Plan, columns: dict[str, Columns], skipped: Skipped) -> dict
 
 def _inferred(columns: dict[str, Columns], skipped: Skipped) -> list[str]:
     said: dict[str, int] = {}
-    for one in columns.values():
+    for name, one in columns.items():
         if one.all:
+            continue
+        if not one.judged:
+            said[f"{name}: it holds no record that can be read"] = 1
             continue
         kinds = (("text", one.texts), ("media", one.media), ("messages", one.messages))
         line = "judged: " + "; ".join(f"{kind} {', '.join(names)}" for kind, names in kinds if names)

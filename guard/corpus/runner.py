@@ -31,6 +31,7 @@ MOST_STRIKES = 3
 _SLICE = 32
 _SLICE_BYTES = 2**18
 _DEEP = 3
+_MOST_OPEN = 16
 _LONGEST_GROUP = 120
 
 
@@ -95,8 +96,8 @@ class Runner:
         """
         slices = self._slices(chunks)
         waiting = next(slices, None)
-        if waiting is None:  # nothing to judge: no models to load
-            self._finish_complete()
+        self._finish_complete()
+        if waiting is None and not self._alone:  # nothing to judge: no models to load
             return
         crew = Crew(self._setup, self._workers)
         try:
@@ -106,7 +107,7 @@ class Runner:
                 while self._again and not self._alone and crew.give(self._again[0]):
                     self._out += len(self._again.popleft().records)
                 while waiting is not None and not self._alone and not self._again and self._may(waiting):
-                    if not crew.give(waiting):
+                    if waiting.records and not crew.give(waiting):
                         break
                     self._out += len(waiting.records)
                     waiting = next(slices, None)
@@ -129,6 +130,9 @@ class Runner:
             raise CorpusError("not every record was judged; this is a defect: --resume goes on with the others")
 
     def _may(self, slice_: Slice) -> bool:
+        """Whether so much may be in flight, and so many chunks wait for one before them."""
+        if len(self._open) > _MOST_OPEN and self._out:
+            return False
         return self._out + len(slice_.records) <= self._most_out
 
     def _slices(self, chunks: Iterator[Chunk]) -> Iterator[Slice]:
@@ -159,7 +163,7 @@ class Runner:
                     held, size = [], 0
                 held.append(record)
                 size += weight
-            if held:
+            if held or self._dedup is not None:  # a chunk of nothing but duplicates stays open, too
                 yield Slice(chunk.number, held)
             self._finish_complete()
 

@@ -267,11 +267,11 @@ def _clear(root: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             msg = (
-                f"{root}: the disk is full ({error.strerror}); nothing was left half-written: make room, and go on "
-                "with --resume"
+                f"{root}: the disk is full ({os.strerror(error.errno)}); nothing was left half-written: make room, and "
+                "go on with --resume"
             )
             raise CorpusError(msg) from error
         if error.errno in {errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ELOOP}:
-            msg = f"{root}: it cannot be written into: {error.strerror}"
+            msg = f"{root}: it cannot be written into: {os.strerror(error.errno)}"
             raise CorpusError(msg) from error
         raise

@@ -83,14 +83,16 @@ def test_s50_killed_and_resumed_it_ends_as_if_undisturbed_and_judges_less_than_a
 
 
 def main() -> None:
-    """The whole of S50: ``python -m tests.acceptance.test_offline``."""
+    """The whole of S50: ``python -m tests.acceptance.test_offline [RECORDS]``."""
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), records=int(sys.argv[1]) if len(sys.argv) > 1 else 100_000, chunk=1000)
+        records = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+        bench = Bench(Path(folder), records, chunk=records // 100)
         assert bench.start("whole", 2).wait() == 2
         for workers in (1, 2, 4):
-            bench.disturbed(f"it{workers}", [workers] * 11)
+            bench.disturbed(f"it{workers}", [workers] * 11, seconds=900)
             again = bench.check(f"it{workers}", "whole", kills=10)
             sys.stdout.write(f"{workers} workers: the same; judged again: {again}\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":
