@@ -177,6 +177,19 @@ class Engine:
             self._plans[policy.revision, direction, self.terms] = known
         return known
 
+    def readers(self, policy: Policy, direction: Direction, modality: Modality) -> tuple[Station, ...]:
+        """The readers that *policy* names, if a rule that looks at *modality* in *direction* asks what texts say."""
+        asked = _asked(policy, direction, modality)
+        texts = (one.classifier for one in self.plan(policy, direction) if Modality.TEXT in one.classifier.modalities)
+        if not any(_serves(classifier, asked) for classifier in texts):
+            return ()
+        keys = (station_key(name, options) for name, options in policy.needs.items())
+        return tuple(
+            station if self.terms is ALONE else replace(station, batcher=Bound(station.batcher, self.terms))
+            for key in keys
+            if (station := self._stations.get(key)) is not None and station.classifier.reader
+        )
+
     def unread(self, policy: Policy, direction: Direction) -> frozenset[Modality]:
         """The modalities that rules of *policy* ask about and whose classifiers were not to be loaded."""
         if not self._left_out:
@@ -206,8 +219,14 @@ class Engine:
         self._placement.close()
 
 
-def _asked(policy: Policy, direction: Direction) -> set[str]:
-    return {c for rule in policy.rules if direction in rule.directions for c in categories(rule.when)}
+def _asked(policy: Policy, direction: Direction, modality: Modality | None = None) -> set[str]:
+    """The categories that rules ask about in *direction*; if *modality* is given, rules that look there."""
+    return {
+        category
+        for rule in policy.rules
+        if direction in rule.directions and (modality is None or modality in rule.modalities)
+        for category in categories(rule.when)
+    }
 
 
 def _serves(classifier: Classifier[Any], asked: set[str]) -> bool:

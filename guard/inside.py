@@ -1,0 +1,110 @@
+"""What is inside of a medium, as a content of its own: the texts read off it, the frames and sound of a film. Pure.
+
+medium ─reader→ Quotes ─`texts_of`→ **Inside** ─detect→ Findings ─`Inside.put_back`→ Findings on the medium
+
+So whatever judges texts and pictures judges those too, and what it sees comes back on the one part that can be blocked
+or changed, with the box and the time that it was seen at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from guard.content import Content, Part, TextPart
+from guard.finding import Box, Finding, Quote, Time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+KIND = "transcript"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where one part inside comes from: part *number* of the content outside, *time* of it, the *quotes* it is made of.
+
+    Each quote comes with the character that it begins at.
+    """
+
+    number: int
+    time: Time | None = None
+    quotes: tuple[tuple[int, Quote], ...] = ()
+
+    def place(self, finding: Finding) -> tuple[Box | None, Time | None]:
+        """Where in the medium *finding* lies: the least box and time around all quotes that it touches."""
+        touched = [quote for start, quote in self.quotes if _touches(finding.span, start, start + len(quote.text))]
+        boxes = [quote.box for quote in touched if quote.box is not None] or ([finding.box] if finding.box else [])
+        times = [quote.time for quote in touched if quote.time is not None] or [
+            time for time in (finding.time or self.time,) if time is not None
+        ]
+        return _around(boxes), (min(t[0] for t in times), max(t[1] for t in times)) if times else None
+
+
+@dataclass(slots=True)
+class Inside:
+    """Parts that were found inside of the media of a content, with their origins."""
+
+    parts: list[Part] = field(default_factory=list)
+    origins: list[Origin] = field(default_factory=list)
+
+    def add(self, part: Part, origin: Origin) -> None:
+        """Take in *part*. What it points at is only its place here."""
+        place = len(self.parts)
+        self.parts.append(replace(part, pointer=f"/{place}", path=(place,), editable=False))
+        self.origins.append(origin)
+
+    def add_texts(self, number: int, quotes: Iterable[Quote], role: str | None) -> None:
+        """Take in what was read off part *number*: a text for each strand."""
+        strands: dict[int, list[Quote]] = {}
+        for quote in quotes:
+            strands.setdefault(quote.strand, []).append(quote)
+        for strand in strands.values():
+            text, placed = "", []
+            for quote in strand:
+                placed.append((len(text), quote))
+                text += quote.text
+            if text.strip():
+                self.add(TextPart(text, kind=KIND, role=role), Origin(number, quotes=tuple(placed)))
+
+    def content(self, outside: Content) -> Content:
+        """The parts, as a content that goes where *outside* goes."""
+        return replace(outside, parts=tuple(self.parts), exempt=(), vault_key=None, masked={})
+
+    def number_of(self, pointer: str) -> int:
+        """The number outside of the part that *pointer* points at inside."""
+        return self.origins[int(pointer[1:])].number
+
+    def put_back(self, findings: Iterable[Finding], outside: Content) -> list[Finding]:
+        """*findings* of parts inside on the parts of *outside*: of those on one place, the strongest."""
+        best: dict[tuple[str, str, object, object], Finding] = {}
+        for finding in findings:
+            origin = self.origins[int(finding.part[1:])]
+            box, time = origin.place(finding)
+            medium = outside.parts[origin.number]
+            found = replace(
+                finding, span=None, box=box, time=time, part=medium.pointer, modality=medium.modality, role=medium.role
+            )
+            key = (found.category, found.part, box, time)
+            if key not in best or best[key].score < found.score:
+                best[key] = found
+        return list(best.values())
+
+
+def texts_of(content: Content, read: Mapping[int, Sequence[Quote]]) -> Inside:
+    """The texts *read* off the media of *content*, by the numbers of their parts."""
+    inside = Inside()
+    for number, quotes in read.items():
+        inside.add_texts(number, quotes, content.parts[number].role)
+    return inside
+
+
+def _touches(span: tuple[int, int] | None, start: int, end: int) -> bool:
+    return span is None or (span[0] < end and start < span[1])
+
+
+def _around(boxes: Sequence[Box]) -> Box | None:
+    if not boxes:
+        return None
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
