@@ -126,10 +126,10 @@ class Classifier(ABC, Generic[Item]):
 class Reader(Classifier[Item]):
     """Reads texts off media: a recogniser of speech, of letters in pictures.
 
-    Where a `Classifier` gives findings it gives `Quote`s: **one list per item, same length, same order**, in the order
-    in which a person would read or hear them. The gateway makes texts of them, which all text classifiers of the policy
-    judge; what they see comes back on the medium, with the boxes and times of the quotes that it was seen in. A rule
-    needs no other words for that than ``modalities: [audio]``.
+    Where a `Classifier` gives findings it gives `Quote`s (`read`, which is called as `classify` is): **one list per
+    item, same length, same order**, in the order in which a person would read or hear them. The gateway makes texts of
+    them, which all text classifiers of the policy judge; what they see comes back on the medium, with the boxes and
+    times of the quotes that it was seen in. A rule needs no other words for that than ``modalities: [audio]``.
 
     It has no categories, and runs where the policy names it and has a rule on what text classifiers see that looks at
     such media. What it cannot read it refuses with `Unreadable`; "no text" is an empty list.
@@ -140,8 +140,12 @@ class Reader(Classifier[Item]):
     reads: Reads = "whole"
 
     @abstractmethod
-    def classify(self, items: Sequence[Item]) -> list[list[Quote]]:  # type: ignore[override]  # what a reader is
+    def read(self, items: Sequence[Item]) -> list[list[Quote]]:
         """One list of quotes per item, same length, same order."""
+
+    def classify(self, items: Sequence[Item]) -> Any:
+        """What was read, for whoever asks classifiers."""
+        return self.read(items)
 
 
 class Unreadable(Exception):  # noqa: N818  a state of the part, answered by the policy's `unscannable`

@@ -34,7 +34,7 @@ class Ears(Reader[list[str]]):
     def cost(self, item: list[str]) -> int:
         return sum(map(len, item)) or 1
 
-    def classify(self, items: Sequence[list[str]]) -> list[list[Quote]]:
+    def read(self, items: Sequence[list[str]]) -> list[list[Quote]]:
         if self.trouble is not None:
             return self.trouble(items)  # type: ignore[no-any-return]
         return [
