@@ -163,6 +163,11 @@ class Engine:
         """About how many seconds the classifier with the most to do needs for what waits for it."""
         return max((station.batcher.backlog_s for station in self._stations.values()), default=0.0)
 
+    def looking(self, policy: Policy, direction: Direction, modality: Modality) -> tuple[Station, ...]:
+        """Those of `plan` whose categories rules ask about that look at *modality*."""
+        asked = _asked(policy, direction, modality)
+        return tuple(one for one in self.plan(policy, direction) if _serves(one.classifier, asked))
+
     def plan(self, policy: Policy, direction: Direction) -> tuple[Station, ...]:
         """The stations whose categories some rule of *policy* asks about in *direction*."""
         known = self._plans.get((policy.revision, direction, self.terms))
@@ -179,9 +184,8 @@ class Engine:
 
     def readers(self, policy: Policy, direction: Direction, modality: Modality) -> tuple[Station, ...]:
         """The readers that *policy* names, if a rule that looks at *modality* in *direction* asks what texts say."""
-        asked = _asked(policy, direction, modality)
-        texts = (one.classifier for one in self.plan(policy, direction) if Modality.TEXT in one.classifier.modalities)
-        if not any(_serves(classifier, asked) for classifier in texts):
+        looking = self.looking(policy, direction, modality)
+        if not any(Modality.TEXT in one.classifier.modalities for one in looking):
             return ()
         keys = (station_key(name, options) for name, options in policy.needs.items())
         return tuple(

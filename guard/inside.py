@@ -1,6 +1,6 @@
 """What is inside of a medium, as a content of its own: the texts read off it, the frames and sound of a film. Pure.
 
-medium ─reader→ Quotes ─`texts_of`→ **Inside** ─detect→ Findings ─`Inside.put_back`→ Findings on the medium
+medium ─reader→ Quotes ─`add_texts`→ **Inside** ─detect→ Findings ─`Inside.put_back`→ Findings on the medium
 
 So whatever judges texts and pictures judges those too, and what it sees comes back on the one part that can be blocked
 or changed, with the box and the time that it was seen at.
@@ -11,11 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from guard.content import Content, Part, TextPart
+from guard.content import AudioPart, Content, ImagePart, Part, TextPart, VideoPart
 from guard.finding import Box, Finding, Quote, Time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
+
+    from guard.media.film import Film
 
 KIND = "transcript"
 
@@ -67,6 +69,15 @@ class Inside:
             if text.strip():
                 self.add(TextPart(text, kind=KIND, role=role), Origin(number, quotes=tuple(placed)))
 
+    def add_film(self, number: int, medium: AudioPart | VideoPart, film: Film) -> None:
+        """Take in what *film*, which is part *number*, the *medium*, holds: frames, texts, and its sound."""
+        for shot in film.shots:
+            self.add(ImagePart(shot.picture, media_type="image/jpeg", role=medium.role), Origin(number, shot.time))
+        self.add_texts(number, film.quotes, medium.role)
+        if film.has_sound and isinstance(medium, VideoPart):
+            sound = AudioPart(medium.data, media_type=medium.media_type, role=medium.role)
+            self.add(sound, Origin(number))
+
     def content(self, outside: Content) -> Content:
         """The parts, as a content that goes where *outside* goes."""
         return replace(outside, parts=tuple(self.parts), exempt=(), vault_key=None, masked={})
@@ -89,14 +100,6 @@ class Inside:
             if key not in best or best[key].score < found.score:
                 best[key] = found
         return list(best.values())
-
-
-def texts_of(content: Content, read: Mapping[int, Sequence[Quote]]) -> Inside:
-    """The texts *read* off the media of *content*, by the numbers of their parts."""
-    inside = Inside()
-    for number, quotes in read.items():
-        inside.add_texts(number, quotes, content.parts[number].role)
-    return inside
 
 
 def _touches(span: tuple[int, int] | None, start: int, end: int) -> bool:

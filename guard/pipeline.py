@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from guard import ledger
 from guard.actions import enforce
 from guard.batching.terms import Terms
+from guard.classifier import Unreadable
 from guard.consulting import MOST_TEXT_HERE, Consultation
-from guard.content import Content, Modality, TextPart
+from guard.content import AudioPart, Content, Modality, TextPart, VideoPart
 from guard.decision import Coverage, Detection, Failure, FailureKind, Judged
 from guard.engine import Catalog, Engine, Station
 from guard.inside import Inside
+from guard.media import film
 from guard.policy.evaluate import decide
 from guard.reading import Views
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from guard.policy.model import Policy
 
@@ -60,17 +63,23 @@ class Pipeline:
 
     async def _detect(self, content: Content, policy: Policy, deadline: float, outside: Modality | None) -> Detection:
         """`detect`, of what is inside of a medium of modality *outside* if that is not None."""
-        plan = self.engine.plan(policy, content.direction)
+        direction = content.direction
+        plan = (
+            self.engine.plan(policy, direction) if outside is None else self.engine.looking(policy, direction, outside)
+        )
         own = _consultations(content, plan)
         readers = self._readers(content, policy, outside)
-        if readers:
-            _, read = await asyncio.gather(
-                self._ask(own, deadline), self._read(content, policy, deadline, readers, outside)
+        films = self._films(content, policy, own + readers) if outside is None else []
+        within: list[_Within] = []
+        if readers or films:
+            _, *inner = await asyncio.gather(
+                self._ask(own, deadline),
+                self._read(content, policy, deadline, readers, outside),
+                *(self._watch(content, policy, deadline, number) for number in films),
             )
-            within = [read] if read is not None else []
+            within = [one for one in inner if one is not None]
         else:
             await self._ask(own, deadline)
-            within = []
         found = _detection(content, own + readers, within, self.engine.unread(policy, content.direction))
         stations = [*plan, *(reader.station for reader in readers)]
         unchecked = _unchecked(content, stations, own + readers, found.coverage)
@@ -118,16 +127,59 @@ class Pipeline:
             return None
         return _Within(inside, await self._detect(inside.content(content), policy, deadline, outside))
 
+    def _films(self, content: Content, policy: Policy, asked: Sequence[Consultation]) -> list[int]:
+        """The numbers of the parts that are to be unfolded: films that a rule looks at, and sounds that are heard."""
+        heard = any(Modality.AUDIO in one.station.classifier.modalities for one in asked)
+        seen = any(isinstance(part, VideoPart) for part in content.parts) and bool(
+            self.engine.looking(policy, content.direction, Modality.VIDEO)
+        )
+        return [
+            number
+            for number, part in enumerate(content.parts)
+            if (isinstance(part, VideoPart) and seen) or (isinstance(part, AudioPart) and heard)
+        ]
+
+    async def _watch(self, content: Content, policy: Policy, deadline: float, number: int) -> _Within | None:
+        """What is seen in film or sound *number* of *content*: in its frames, its sound and its texts."""
+        medium = content.parts[number]
+        if not isinstance(medium, AudioPart | VideoPart):
+            return None
+        inside = Inside()
+        try:
+            inside.add_film(number, medium, await self.engine.media.run(film.unfold(medium.data), deadline))
+        except Unreadable as error:
+            if isinstance(medium, AudioPart):  # who hears it says so, or knows more formats
+                return None
+            return _Within(inside, Detection(content.direction), {number: str(error)})
+        except TimeoutError:
+            return _failed(inside, content, FailureKind.TIMEOUT, "decode")
+        except Exception as error:  # noqa: BLE001  no thread to be had, or not enough memory: a failure, never a pass
+            return _failed(inside, content, FailureKind.ERROR, type(error).__name__)
+        if not inside.parts:
+            return None
+        return _Within(inside, await self._detect(inside.content(content), policy, deadline, medium.modality))
+
 
 class _Within(NamedTuple):
-    """What was seen inside of media."""
+    """What was seen inside of media; *unread* says why some could not be looked into, by their numbers."""
 
     inside: Inside
     detection: Detection
+    unread: Mapping[int, str] = MappingProxyType({})
+
+    @property
+    def numbers(self) -> set[int]:
+        """The parts that were looked into."""
+        return {origin.number for origin in self.inside.origins}
 
     def unscannable(self) -> dict[int, str]:
         """Why media could not be read, by their numbers."""
-        return {self.inside.number_of(pointer): why for pointer, why in self.detection.coverage.unscannable}
+        found = {self.inside.number_of(pointer): why for pointer, why in self.detection.coverage.unscannable}
+        return {**found, **self.unread}
+
+
+def _failed(inside: Inside, content: Content, kind: FailureKind, detail: str) -> _Within:
+    return _Within(inside, Detection(content.direction, failures=(Failure("film", kind, detail),)))
 
 
 def _conclude(content: Content, policy: Policy, detection: Detection, decision_id: str) -> Judged:
@@ -184,6 +236,7 @@ def _coverage(
         unreadable.update(consultation.unreadable)
     judges = [one.station.classifier for one in consultations if one.station.classifier.vouches]
     read = {modality for classifier in judges for modality in classifier.modalities}
+    seen = {n for inner in within for n in inner.numbers if isinstance(content.parts[n], VideoPart)}
     exempt = dict(content.exempt)
     checked = 0
     unscannable: list[tuple[str, str]] = []
@@ -199,7 +252,7 @@ def _coverage(
                 checked += 1
             else:
                 exempt["no_rule"] = exempt.get("no_rule", 0) + 1
-        elif part.modality in read and part.modality not in unread:
+        elif number in seen or (part.modality in read and part.modality not in unread):
             checked += 1
         else:
             reason = getattr(part, "reason", f"no classifier of the policy reads {part.modality.value}")
