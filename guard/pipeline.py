@@ -8,17 +8,20 @@ would hold up the event loop (much text, many parts, media, many findings) is wo
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from guard import ledger
-from guard.actions import enforce
+from guard.actions import enforce, unchanged
 from guard.asking import Prepared, heard
+from guard.batching.answers import INTERRUPTS
 from guard.batching.pool import PoolClosed
 from guard.batching.terms import Terms
 from guard.content import Content, Direction, Modality, TextPart, View
-from guard.decision import Coverage, Detection, Failure, FailureKind, Judged
+from guard.decision import Coverage, Decision, Detection, Failure, FailureKind, Judged, Refusal
 from guard.engine import Catalog, Engine, Station
+from guard.media import edits
 from guard.policy.evaluate import decide
 from guard.reading import Reading, Views, locate, media_readings, readings
 from guard.stream.whole import Passage, found_in, passages
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     from guard.policy.model import Policy
 
 __all__ = ["Catalog", "Engine", "Pipeline"]
+
+log = logging.getLogger(__name__)
 
 _MOST_TEXT_HERE = 20_000
 """Characters up to which reading and preparing text is quicker than handing it to a thread."""
@@ -57,7 +62,26 @@ class Pipeline:
         else:
             judged = _conclude(content, policy, detection, decision_id)
         ledger.enter(judged.decision)
+        if isinstance(judged.released, Content) and edits.pending(judged.released):
+            return Judged(judged.decision, await self.carry_out(judged.released, judged.decision, deadline))
         return judged
+
+    async def carry_out(self, content: Content, decision: Decision, deadline: float) -> Content | Refusal:
+        """*content* with the changes to its media made that *decision* asked for, or a refusal where that fails.
+
+        Its own copy of the policy's strictness: what cannot be hidden is not released. Raises nothing but cancellation.
+        """
+        if not edits.pending(content):
+            return content
+        try:
+            return await self.engine.media.run(edits.made(content), deadline)
+        except TimeoutError:
+            return unchanged(decision, content.locale, late=True)
+        except INTERRUPTS:
+            raise
+        except Exception as error:  # noqa: BLE001  encoders raise anything, memory may be short: never a pass
+            log.warning("media unchanged id=%s policy=%s error=%s", decision.id, decision.policy, type(error).__name__)
+            return unchanged(decision, content.locale)
 
     async def detect(self, content: Content, policy: Policy, deadline: float) -> Detection:
         """Ask every classifier the policy needs about everything it can read."""
