@@ -8,20 +8,22 @@ would hold up the event loop (much text, many parts, media, many findings) is wo
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from guard import ledger
-from guard.actions import enforce
+from guard.actions import enforce, unchanged
+from guard.batching.answers import INTERRUPTS
 from guard.batching.terms import Terms
 from guard.classifier import Unreadable
 from guard.consulting import MOST_TEXT_HERE, Consultation
 from guard.content import AudioPart, Content, Modality, TextPart, VideoPart
-from guard.decision import Coverage, Detection, Failure, FailureKind, Judged
+from guard.decision import Coverage, Decision, Detection, Failure, FailureKind, Judged, Refusal
 from guard.engine import Catalog, Engine, Station
 from guard.inside import Inside
-from guard.media import film
+from guard.media import edits, film
 from guard.policy.evaluate import decide
 from guard.reading import Views
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from guard.policy.model import Policy
 
 __all__ = ["Catalog", "Engine", "Pipeline"]
+
+log = logging.getLogger(__name__)
 
 _MOST_PARTS_HERE = 256
 _MOST_FINDINGS_HERE = 256
@@ -55,7 +59,26 @@ class Pipeline:
         else:
             judged = _conclude(content, policy, detection, decision_id)
         ledger.enter(judged.decision)
+        if isinstance(judged.released, Content) and edits.pending(judged.released):
+            return Judged(judged.decision, await self.carry_out(judged.released, judged.decision, deadline))
         return judged
+
+    async def carry_out(self, content: Content, decision: Decision, deadline: float) -> Content | Refusal:
+        """*content* with the changes to its media made that *decision* asked for, or a refusal where that fails.
+
+        Its own copy of the policy's strictness: what cannot be hidden is not released. Raises nothing but cancellation.
+        """
+        if not edits.pending(content):
+            return content
+        try:
+            return await self.engine.media.run(edits.made(content), deadline)
+        except TimeoutError:
+            return unchanged(decision, content.locale, late=True)
+        except INTERRUPTS:
+            raise
+        except Exception as error:  # noqa: BLE001  encoders raise anything, memory may be short: never a pass
+            log.warning("media unchanged id=%s policy=%s error=%s", decision.id, decision.policy, type(error).__name__)
+            return unchanged(decision, content.locale)
 
     async def detect(self, content: Content, policy: Policy, deadline: float) -> Detection:
         """Ask every classifier the policy needs about everything it can read."""

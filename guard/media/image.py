@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import warnings
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
@@ -119,6 +120,27 @@ def decode(
     Raises:
         Unreadable: empty, of no type in `MEDIA_TYPES`, damaged or cut short, or over a limit.
     """
+    for frame in frames(data, limits=(max_pixels, max_frames, max_total_pixels), target=target):
+        yield from _shown(frame.image)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame, upright, in 8-bit RGB or RGBA, and what the file says of it."""
+
+    image: Image.Image
+    info: dict[Any, Any]
+    mode: str
+
+
+def frames(
+    data: bytes,
+    *,
+    limits: tuple[int, int, int] = (MAX_PIXELS, MAX_FRAMES, MAX_TOTAL_PIXELS),
+    target: int | None = None,
+) -> Iterator[Frame]:
+    """Every frame of the picture *data* with its transparency; *limits* and the rest as in `decode`."""
+    max_pixels, _, _ = limits
     media_type = sniff(data)
     if not data:
         msg = "the picture is empty"
@@ -130,7 +152,7 @@ def decode(
     _quiet()
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS[media_type]) as picture:
-            yield from _frames(picture, data, (max_pixels, max_frames, max_total_pixels), target)
+            yield from _frames(picture, data, limits, target)
     except (Unreadable, GeneratorExit):
         raise
     except Image.DecompressionBombError as error:
@@ -141,9 +163,7 @@ def decode(
         raise Unreadable(msg) from error
 
 
-def _frames(
-    picture: Image.Image, data: bytes, limits: tuple[int, int, int], target: int | None
-) -> Iterator[Image.Image]:
+def _frames(picture: Image.Image, data: bytes, limits: tuple[int, int, int], target: int | None) -> Iterator[Frame]:
     max_pixels, max_frames, max_total_pixels = limits
     _check_size(picture, max_pixels)
     count = getattr(picture, "n_frames", 1)
@@ -165,7 +185,8 @@ def _frames(
             msg = f"the frames of the picture have more than {max_total_pixels} pixels together"
             raise Unreadable(msg)
         picture.load()
-        yield from _shown(_upright(_plain(picture, target), picture))
+        info, mode = dict(picture.info), picture.mode
+        yield Frame(_upright(_plain(picture, target), picture), info, mode)
 
 
 def _check_size(picture: Image.Image, max_pixels: int) -> None:

@@ -103,9 +103,9 @@ class Blob(Field):
         if data is None:
             walk.add(OpaquePart("not base64", pointer, path, role))
         elif self.modality == "audio":
-            walk.add(AudioPart(data, pointer, path, None, role))
+            walk.add(AudioPart(data, pointer, path, None, role, editable=True))
         elif self.modality == "image":
-            walk.add(ImagePart(data, pointer, path, None, role))
+            walk.add(ImagePart(data, pointer, path, None, role, editable=True))
         else:
             walk.add(OpaquePart(f"no reader for {self.modality}", pointer, path, role))
 

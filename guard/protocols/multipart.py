@@ -251,9 +251,9 @@ class Upload(Field):
         """One part."""
         media_type = sniff(value) or ""
         if self.modality == "image" or media_type.startswith("image/"):
-            walk.add(ImagePart(value, pointer, path, media_type or None, role))
+            walk.add(ImagePart(value, pointer, path, media_type or None, role, editable=True))
         elif self.modality == "audio" or media_type.startswith("audio/"):
-            walk.add(AudioPart(value, pointer, path, media_type or None, role))
+            walk.add(AudioPart(value, pointer, path, media_type or None, role, editable=True))
         else:
             walk.add(OpaquePart("a file of a type no classifier reads", pointer, path, role))
 
