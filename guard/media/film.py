@@ -1,17 +1,19 @@
 """Films: what there is to look at and to read in one, to its last frame, within limits.
 
-Every frame is decoded. Kept are those that show something new: any that differs from the frame before it or from the
-last one kept, and one every half second in any case; so what is shown in a single frame is kept. Each kept frame stands
-for the time until the next. Subtitles and tags are texts; sound tracks are `guard.media.sound`'s.
+Every frame is decoded. Kept are those that show something new: one every half second, each that begins another scene,
+and of those between, each that shows somewhere what neither of its neighbours kept shows, so that what is shown in a
+single frame is kept. Each kept frame stands for the time until the next. Subtitles and tags are texts; sound tracks are
+`guard.media.sound`'s.
 """
 
 from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray  # noqa: TC002  a field of a named tuple
 
 from guard.classifier import Unreadable
 from guard.finding import Quote, Time
@@ -21,12 +23,14 @@ from guard.media.sound import check_ends
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from numpy.typing import NDArray
     from PIL import Image
 
 _GRID = 32
-_ALL_OVER, _SOMEWHERE = 0.03, 0.25
-"""How much of full scale a frame must differ from another, on average or in one cell of the grid, to be kept."""
+_SCENE = 0.06
+"""How much of full scale a frame must differ on average from the last one kept, to begin another scene."""
+_FLASH, _SAME = 0.08, 0.04
+"""How far one cell of the grid must be beyond what was there before and is there after; and up to what it is alike."""
+_MOST_HELD = 64
 _LONGEST_SIDE = 1280
 _TOLERANCE_S = 0.5
 
@@ -74,20 +78,24 @@ def unfold(data: bytes, *, limits: Limits = LIMITS) -> Generator[None, None, Fil
     with _av.opened(data, "film") as container:
         film = Film(has_sound=bool(container.streams.audio))
         film.quotes += _tags(container, limits)
-        streams = [*container.streams.video, *container.streams.subtitles]
         watchers = {stream.index: _Watcher(stream, limits) for stream in container.streams.video}
-        for packet in container.demux(streams) if streams else ():
+        heard_s = 0.0
+        for packet in container.demux():
             yield
-            watcher = watchers.get(packet.stream.index)
-            if watcher is None:
+            if packet.stream.type == "video":
+                for frame in packet.decode():
+                    watchers[packet.stream.index].take(frame)
+            elif packet.stream.type == "subtitle":
                 film.quotes += _subtitle(packet)
                 _check_texts(film, limits)
-                continue
-            for frame in packet.decode():
-                watcher.take(frame)
+            elif packet.pts is not None:
+                heard_s = max(heard_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
         film_s = (container.duration or 0) / 1e6
         for watcher in watchers.values():
             film.shots += watcher.shots(film_s)
+        if watchers and max(heard_s, *(watcher.end for watcher in watchers.values())) < film_s - _TOLERANCE_S:
+            msg = "the film is cut short: some of what it declares is not there"
+            raise Unreadable(msg)
     return film
 
 
@@ -99,12 +107,12 @@ class _Watcher:
 
         self._limits = limits
         self._is_cover = bool(stream.disposition & Disposition.attached_pic)
-        self._duration = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
-        self._before: NDArray[np.float32] | None = None
-        self._last: NDArray[np.float32] | None = None
-        self._kept: list[tuple[float, bytes]] = []
+        self._declared = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
+        self._held: list[_Seen] = []
+        """The last frame that was kept, and all since."""
+        self._kept: list[Shot] = []
         self._count = 0
-        self._end = 0.0
+        self.end = 0.0
 
     def take(self, frame: Any) -> None:
         """The next *frame*."""
@@ -117,37 +125,92 @@ class _Watcher:
         if size > limits.pixels or self._count > limits.frames or size * self._count > limits.total_pixels:
             msg = f"the film has more than {limits.frames} frames or {limits.pixels} pixels in one"
             raise Unreadable(msg)
-        time = self._end if frame.time is None else max(0.0, float(frame.time))
+        time = self.end if frame.time is None else max(0.0, float(frame.time))
         if time > limits.seconds:
             msg = f"the film is longer than {limits.seconds:g} seconds"
             raise Unreadable(msg)
-        self._end = max(self._end, time)
-        small = _small(frame)
-        new = (
-            self._last is None
-            or self._before is None
-            or time - self._kept[-1][0] >= limits.floor_s
-            or _differ(small, self._before)
-            or _differ(small, self._last)
-        )
-        self._before = small
-        if new:
-            if len(self._kept) >= limits.kept:
-                msg = f"the film shows more than {limits.kept} different pictures"
-                raise Unreadable(msg)
-            self._last = small
-            self._kept.append((time, _encoded(frame)))
+        self.end = max(self.end, time)
+        seen = _Seen(time, _shrunk(frame), _small(frame))
+        self._held.append(seen)
+        first = self._held[0]
+        if seen is first:
+            self._keep(seen)
+        elif (
+            time - first.time >= limits.floor_s
+            or len(self._held) > _MOST_HELD
+            or float(np.abs(seen.small - first.small).mean()) > _SCENE
+        ):
+            self._settle()
+
+    def _settle(self) -> None:
+        """Keep the last of the frames held, and of those before it what shows something else than both ends."""
+        between, last = self._held[1:-1], self._held[-1]
+        for number in _flashes(np.stack([one.small for one in self._held])) if between else ():
+            self._keep(between[number])
+        self._keep(last)
+        self._held = [last]
+
+    def _keep(self, seen: _Seen) -> None:
+        if len(self._kept) >= self._limits.kept:
+            msg = f"the film shows more than {self._limits.kept} different pictures"
+            raise Unreadable(msg)
+        self._kept.append(Shot(_encoded(seen.frame), (seen.time, seen.time)))
 
     def shots(self, film_s: float) -> list[Shot]:
-        """What was kept, if it is as much as the film says."""
-        if not self._kept or self._end < self._duration - _TOLERANCE_S:
+        """What was kept, if it is as much as the film says; *film_s* is how long all of it is."""
+        if len(self._held) > 1:
+            self._settle()
+        if not self._kept or (not self._is_cover and self.end < self._declared - _TOLERANCE_S):
             msg = "the film is cut short: some of what it declares is not there"
             raise Unreadable(msg)
         if self._is_cover:
-            return [Shot(picture, None) for _, picture in self._kept]
-        kept = sorted(self._kept, key=lambda one: one[0])
-        ends = [time for time, _ in kept[1:]] + [max(film_s, self._end) + 1.0]
-        return [Shot(picture, (time, end)) for (time, picture), end in zip(kept, ends, strict=True)]
+            return [Shot(shot.picture, None) for shot in self._kept]
+        kept = sorted(self._kept, key=lambda shot: shot.time or (0.0, 0.0))
+        starts = [shot.time[0] if shot.time else 0.0 for shot in kept]
+        ends = [*starts[1:], max(film_s, self.end) + 1.0]
+        return [Shot(shot.picture, (start, end)) for shot, start, end in zip(kept, starts, ends, strict=True)]
+
+
+class _Seen(NamedTuple):
+    time: float
+    frame: Any
+    small: NDArray[np.float32]
+
+
+def _flashes(small: NDArray[np.float32]) -> list[int]:
+    """Which of the frames *small* but the first and last (numbered without them) show what neither of those shows.
+
+    A cell that goes over from what it was to what it will be, as things that move do, is no flash. Of frames that show
+    the same one is enough.
+    """
+    inner = small[1:-1]
+    low, high = np.minimum(small[0], small[-1]), np.maximum(small[0], small[-1])
+    apart = np.maximum(low - inner, inner - high).max(axis=3) > _FLASH
+    found: list[int] = []
+    while apart.any():
+        best = int(apart.sum(axis=(1, 2)).argmax())
+        found.append(best)
+        apart &= np.abs(inner - inner[best]).max(axis=3) > _SAME
+    return sorted(found)
+
+
+def _shrunk(frame: Any) -> Any:
+    """*frame*, no larger than is looked at, so that many can be held."""
+    longest = max(frame.width, frame.height)
+    if longest <= _LONGEST_SIDE:
+        return frame
+    width, height = (max(2, round(side * _LONGEST_SIDE / longest / 2) * 2) for side in (frame.width, frame.height))
+    smaller = frame.reformat(width=width, height=height, format="yuv420p")
+    return _Turned(smaller, int(getattr(frame, "rotation", 0) or 0))
+
+
+class _Turned(NamedTuple):
+    frame: Any
+    rotation: int
+
+    def to_image(self) -> Image.Image:
+        picture: Image.Image = self.frame.to_image()
+        return picture
 
 
 def _small(frame: Any) -> NDArray[np.float32]:
@@ -158,17 +221,11 @@ def _small(frame: Any) -> NDArray[np.float32]:
     return found
 
 
-def _differ(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
-    difference = np.abs(one - other)
-    return float(difference.mean()) > _ALL_OVER or float(difference.max()) > _SOMEWHERE
-
-
 def _encoded(frame: Any) -> bytes:
     picture: Image.Image = frame.to_image()
     turned = int(getattr(frame, "rotation", 0) or 0)
     if turned:
         picture = picture.rotate(turned, expand=True)
-    picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=90, subsampling=0)
     return out.getvalue()
