@@ -28,6 +28,10 @@ MAKERS: dict[tuple[Modality, str], str] = {
     **dict.fromkeys(
         ((Modality.IMAGE, kind) for kind in ("blur", "pixelate", "paint", "replace")), "guard.media.image_edit"
     ),
+    **dict.fromkeys(((Modality.AUDIO, kind) for kind in ("mute", "beep")), "guard.media.sound_edit"),
+    **dict.fromkeys(
+        ((Modality.VIDEO, kind) for kind in ("blur", "pixelate", "paint", "mute", "beep")), "guard.media.film_edit"
+    ),
 }
 """The module that makes an edit of a kind in a medium of a modality."""
 

@@ -221,13 +221,16 @@ def _small(frame: Any) -> NDArray[np.float32]:
     return found
 
 
-def _encoded(frame: Any) -> bytes:
+def upright(frame: Any) -> Image.Image:
+    """*frame* as a picture, turned as it is shown."""
     picture: Image.Image = frame.to_image()
     turned = int(getattr(frame, "rotation", 0) or 0)
-    if turned:
-        picture = picture.rotate(turned, expand=True)
+    return picture.rotate(turned, expand=True) if turned else picture
+
+
+def _encoded(frame: Any) -> bytes:
     out = io.BytesIO()
-    picture.save(out, "JPEG", quality=90, subsampling=0)
+    upright(frame).save(out, "JPEG", quality=90, subsampling=0)
     return out.getvalue()
 
 

@@ -68,7 +68,7 @@ def edited(data: bytes, edits: Sequence[MediaEdit]) -> Generator[None, None, byt
         firsts.append(Frame(frame.image if not firsts else _NOTHING, frame.info, frame.mode))
         image = frame.image
         for edit in edits:
-            image = _edited(image, edit)
+            image = changed_frame(image, edit)
         changed.append(image)
     yield
     kind = "MPO" if media_type == "image/jpeg" and len(changed) > 1 else _FORMATS[media_type]
@@ -81,7 +81,8 @@ def edited(data: bytes, edits: Sequence[MediaEdit]) -> Generator[None, None, byt
 _NOTHING = Image.new("RGB", (1, 1))
 
 
-def _edited(image: Image.Image, edit: MediaEdit) -> Image.Image:
+def changed_frame(image: Image.Image, edit: MediaEdit) -> Image.Image:
+    """*image* with *edit* made."""
     if edit.kind == "replace":
         return draw_notice(image.size, edit.text)
     box = _pixels(edit.box, image.size)
