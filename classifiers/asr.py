@@ -97,7 +97,7 @@ class Asr(Reader[list[Voice]]):
     def load(self) -> None:
         """Check the weights, open the model and let it hear silence once."""
         try:
-            from faster_whisper import WhisperModel
+            from classifiers._whisper import Whisper
         except ImportError as error:
             msg = "classifier `asr` needs package faster-whisper: install guard-gateway[audio]"
             raise WeightsError(msg) from error
@@ -108,7 +108,7 @@ class Asr(Reader[list[Voice]]):
             msg = f"classifier `asr`: there is no folder `{self.options.path}`"
             raise WeightsError(msg)
         try:
-            self._model = WhisperModel(
+            self._model = Whisper(
                 **given, device="cpu", compute_type="int8", cpu_threads=self.options.threads, local_files_only=True
             )
         except Exception as error:  # the runtime's exceptions share no base

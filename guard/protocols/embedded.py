@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from guard.content import AudioPart, ImagePart, OpaquePart, Part, Path
+from guard.content import AudioPart, ImagePart, OpaquePart, Part, Path, VideoPart
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -179,15 +179,17 @@ def begins_like_a_file(text: str) -> bool:
 def _decoded(
     declared: str | None, payload: str, pointer: str, path: Path, role: str | None, *, editable: bool = False
 ) -> Part:
-    """The part that *payload* is: by what is declared if that is a picture or sound, else by its first bytes."""
+    """The part that *payload* is: by what is declared if that is a picture, sound or film, else by its first bytes."""
     data = decode_base64(unquote(payload) if "%" in payload else payload)
     if data is None:
         return OpaquePart("a data URL whose base64 is damaged", pointer, path, role)
     media_type = (declared or "").replace("\\", "").lower()
-    if not media_type.startswith(("image/", "audio/")):
+    if not media_type.startswith(("image/", "audio/", "video/")):
         media_type = sniff(data) or media_type
     if media_type.startswith("image/"):
         return ImagePart(data, pointer, path, media_type, role, editable=editable)
     if media_type.startswith("audio/"):
         return AudioPart(data, pointer, path, media_type, role, editable=editable)
+    if media_type.startswith("video/"):
+        return VideoPart(data, pointer, path, media_type, role, editable=editable)
     return OpaquePart("a file of a type no classifier reads", pointer, path, role)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser
 
-from guard.content import AudioPart, ImagePart, OpaquePart, Path, TextPart
+from guard.content import AudioPart, ImagePart, OpaquePart, Path, TextPart, VideoPart
 from guard.errors import RequestError
 from guard.protocols.contract import Field, Walk, refuse, walk_unknown
 from guard.protocols.embedded import sniff
@@ -237,7 +237,7 @@ class FormOf(Field):
 
 
 class Upload(Field):
-    """A file: a picture or sound by its first bytes, or as *modality* says; anything else cannot be read."""
+    """A file: a picture, sound or film by its first bytes, or as *modality* says; anything else cannot be read."""
 
     def __init__(self, modality: str = "") -> None:
         self.modality = modality
@@ -254,6 +254,8 @@ class Upload(Field):
             walk.add(ImagePart(value, pointer, path, media_type or None, role, editable=True))
         elif self.modality == "audio" or media_type.startswith("audio/"):
             walk.add(AudioPart(value, pointer, path, media_type or None, role, editable=True))
+        elif self.modality == "video" or media_type.startswith("video/"):
+            walk.add(VideoPart(value, pointer, path, media_type or None, role, editable=True))
         else:
             walk.add(OpaquePart("a file of a type no classifier reads", pointer, path, role))
 
