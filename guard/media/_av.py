@@ -95,9 +95,7 @@ def opened(data: bytes, what: str) -> Iterator[Any]:
 def check_streams(container: Any, what: str) -> None:
     """Refuse what holds anything beside pictures, sounds and subtitles of known codecs: fonts, files, data."""
     for stream in container.streams:
-        if stream.type == "data" and not len(stream.side_data if hasattr(stream, "side_data") else ()):
-            codec = "data"
-        elif stream.type in ("audio", "video", "subtitle"):
+        if stream.type in ("audio", "video", "subtitle"):
             codec = stream.codec_context.name if stream.codec_context is not None else "unknown"
         else:
             codec = stream.type

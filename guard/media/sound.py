@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _GAP_S = 0.1
 """Seconds by which a sound may be shorter than it says, or than its time stamps: codecs work in frames."""
+_EXACT_S = 0.002
 _OPEN_ENDED = (0, 0xFFFFFFFF, 0xFFFFFF00)
 """What a wav says of its length that was written before its end was known."""
 _PACKETS_A_TURN = 64
@@ -141,7 +142,8 @@ class _Taker:
         gap = self._end - (self._first or 0.0) - self.seconds
         own = self._stream.duration
         wanted = 0.0 if declared is None else float(own * self._stream.time_base) if own else declared
-        if gap > _GAP_S or self.seconds < wanted - _GAP_S or not self._taken:
+        exact = self._stream.codec_context.name in ("flac", "alac")
+        if gap > _GAP_S or self.seconds < wanted - (_EXACT_S if exact else _GAP_S) or not self._taken:
             msg = "the sound is damaged or cut short: some of what it declares is not there"
             raise Unreadable(msg)
         self._pieces += [piece.to_ndarray() for piece in self._resampler.resample(None)]

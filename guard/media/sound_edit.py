@@ -28,6 +28,8 @@ MARGIN_S = 0.15
 _FADE_S = 0.005
 _TONE_HZ, _TONE = 1000.0, 0.2
 _QUIET = 10 ** (-45 / 20)
+_PRIMING = 1024
+"""Samples that an AAC encoder puts before a sound: those that are there are left out for those that will be."""
 _LONGER_S = 0.15
 """How much longer or shorter a sound may become: codecs work in frames."""
 _ENCODERS = {
@@ -165,9 +167,10 @@ def encode(target: Any, stream: Any, track: Track) -> Generator[None, None, None
     import av
 
     layout = stream.codec_context.layout.name
-    for start in range(0, track.samples.shape[1], track.rate):
+    samples = track.samples[:, _PRIMING:] if stream.codec_context.name == "aac" else track.samples
+    for start in range(0, samples.shape[1], track.rate):
         yield
-        piece = np.ascontiguousarray(track.samples[:, start : start + track.rate])
+        piece = np.ascontiguousarray(samples[:, start : start + track.rate])
         frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout=layout)
         frame.sample_rate = track.rate
         frame.pts = start
