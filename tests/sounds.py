@@ -144,8 +144,9 @@ def film(
     codec: str = "libx264",
     container: str = "mp4",
     track: NDArray[np.float32] | None = None,
+    speed: int = 3,
 ) -> bytes:
-    """A film of a bar that moves over green, each frame *paint*ed on, with a sound *track* if one is given."""
+    """A film of a bar that moves over green, *speed* pixels a frame, each *paint*ed on, with a sound *track* if any."""
     out = io.BytesIO()
     with av.open(out, "w", format=container) as target:
         stream: Any = target.add_stream(codec, rate=fps)
@@ -159,7 +160,7 @@ def film(
         for number in range(int(seconds * fps)):
             picture = np.zeros((size[1], size[0], 3), np.uint8)
             picture[:, :, 1] = 120
-            left = (3 * number) % (size[0] - 20)
+            left = (speed * number) % (size[0] - 20)
             picture[40:60, left : left + 20] = 200
             paint(number, picture)
             target.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))

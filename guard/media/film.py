@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _GRID = 32
 _SCENE = 0.06
 """How much of full scale a frame must differ on average from the last one kept, to begin another scene."""
-_FLASH, _SAME = 0.08, 0.04
+_FLASH, _SAME = 0.06, 0.04
 """How far one cell of the grid must be beyond what was there before and is there after; and up to what it is alike."""
 _MOST_HELD = 64
 _LONGEST_SIDE = 1280
@@ -90,6 +90,9 @@ def unfold(data: bytes, *, limits: Limits = LIMITS) -> Generator[None, None, Fil
                 _check_texts(film, limits)
             elif packet.pts is not None:
                 heard_s = max(heard_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        if not (watchers or film.has_sound):
+            msg = "the film shows nothing and says nothing"
+            raise Unreadable(msg)
         film_s = (container.duration or 0) / 1e6
         for watcher in watchers.values():
             film.shots += watcher.shots(film_s)
@@ -180,8 +183,8 @@ class _Seen(NamedTuple):
 def _flashes(small: NDArray[np.float32]) -> list[int]:
     """Which of the frames *small* but the first and last (numbered without them) show what neither of those shows.
 
-    A cell that goes over from what it was to what it will be, as things that move do, is no flash. Of frames that show
-    the same one is enough.
+    A cell that goes over from what it was to what it will be, as most things that move do, is no flash. Of frames that
+    show the same one is enough.
     """
     inner = small[1:-1]
     low, high = np.minimum(small[0], small[-1]), np.maximum(small[0], small[-1])
@@ -190,6 +193,7 @@ def _flashes(small: NDArray[np.float32]) -> list[int]:
     while apart.any():
         best = int(apart.sum(axis=(1, 2)).argmax())
         found.append(best)
+        apart[best] = False
         apart &= np.abs(inner - inner[best]).max(axis=3) > _SAME
     return sorted(found)
 
