@@ -7,9 +7,10 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import batching, gateway, pii, quality, streaming, text as text_cost, views
+from benchmarks import audio, batching, gateway, pii, quality, streaming, text as text_cost, views
 
 QUESTIONS = {
+    "audio": audio,
     "batching": batching,
     "gateway": gateway,
     "pii": pii,
