@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from guard.content import AudioPart, ImagePart, Modality, VideoPart, View
 from guard.errors import RegistryError, did_you_mean
+from guard.finding import READ
 
 if typing.TYPE_CHECKING:
     from guard.finding import Finding
@@ -116,6 +117,22 @@ class Classifier(ABC, Generic[Item]):
         characters, or nothing where sentences are read.
         """
         return len(text) if self.reads == "sentences" else max(0, len(text) - self.horizon)
+
+
+class Reader(Classifier[Item]):
+    """Gives what is said in media, for the classifiers of texts to judge: `guard.finding.Quote` in place of findings.
+
+    It serves the policies that name it, ahead of all classifiers of texts. `classify` gives the lines of an item from
+    the first to the last; that there are none means that nothing is said. The rest is as for any classifier.
+    """
+
+    categories = frozenset({READ})
+    automatic: ClassVar[bool] = False
+
+
+def is_reader(classifier: Classifier[Any]) -> bool:
+    """Whether *classifier* gives what is said in place of findings, wherever its model runs."""
+    return READ in classifier.categories
 
 
 class Unreadable(Exception):  # noqa: N818  a state of the part, answered by the policy's `unscannable`

@@ -17,7 +17,7 @@ from guard import registry, taxonomy
 from guard.batching.batcher import Batcher
 from guard.batching.pool import Pool, PoolClosed
 from guard.batching.terms import ALONE, Bound, Desk, Terms
-from guard.classifier import Classifier
+from guard.classifier import Classifier, is_reader
 from guard.content import Modality, View
 from guard.policy.model import Policy, categories
 
@@ -211,6 +211,8 @@ def _asked(policy: Policy, direction: Direction) -> set[str]:
 
 
 def _serves(classifier: Classifier[Any], asked: set[str]) -> bool:
+    if is_reader(classifier):  # whatever is asked of texts is asked of what is said in media
+        return bool(asked)
     return any(taxonomy.covers(a, c) or taxonomy.covers(c, a) for a in asked for c in classifier.categories)
 
 

@@ -6,7 +6,7 @@ the pipeline fills them in and maps spans back to the original text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from guard.content import Modality
 
@@ -30,3 +30,18 @@ class Finding:
     role: str | None = None
     classifier: str = ""
     evidence: str = ""
+
+
+READ = "read"
+"""The category of a `Quote`: no rule asks about it, and no record lists it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quote(Finding):
+    """What a `guard.classifier.Reader` read or heard in a medium: *text*, and where by its *box* or *time*.
+
+    *score* is how sure the reader is, *evidence* says how it came by it ("read in the picture"). It is judged as text,
+    and goes into no record.
+    """
+
+    text: str = field(default="", repr=False)

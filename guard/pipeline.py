@@ -18,11 +18,14 @@ from guard.asking import Prepared, heard
 from guard.batching.answers import INTERRUPTS
 from guard.batching.pool import PoolClosed
 from guard.batching.terms import Terms
+from guard.classifier import is_reader
 from guard.content import Content, Direction, Modality, TextPart, View
 from guard.decision import Coverage, Decision, Detection, Failure, FailureKind, Judged, Refusal
 from guard.engine import Catalog, Engine, Station
+from guard.finding import Quote
 from guard.media import edits
 from guard.policy.evaluate import decide
+from guard.quoting import Quoted, placed, quoted
 from guard.reading import Reading, Views, locate, media_readings, readings
 from guard.stream.whole import Passage, found_in, passages
 
@@ -86,13 +89,28 @@ class Pipeline:
     async def detect(self, content: Content, policy: Policy, deadline: float) -> Detection:
         """Ask every classifier the policy needs about everything it can read."""
         present = frozenset(part.modality for part in content.parts)
+        plan = self.engine.plan(policy, content.direction)
+        asked = [station for station in plan if not present.isdisjoint(station.classifier.modalities)]
+        readers = [station for station in asked if is_reader(station.classifier)]
+        if not readers:
+            consultations = await self._consult(content, asked, deadline)
+            return self._detected(content, policy, consultations, quoted(content, {}))
+        # What looks at media itself need not wait until they are read out.
+        media = [one for one in asked if one not in readers and Modality.TEXT not in one.classifier.modalities]
+        seen = await self._consult(content, readers + media, deadline)
+        about = quoted(content, _quotes(seen))
+        rest = [one for one in plan if Modality.TEXT in one.classifier.modalities]
+        if not present.isdisjoint({Modality.TEXT}) or about.media:
+            seen += await self._consult(about.content, rest, deadline)
+        return self._detected(content, policy, seen, about)
+
+    async def _consult(self, content: Content, stations: Sequence[Station], deadline: float) -> list[_Consultation]:
+        """Ask *stations*, all of which can read something of *content*, about all of it."""
         large = _is_large(content)
         views = Views(content)
         quick: list[_Consultation] = []
         slow: list[_Consultation] = []
-        for station in self.engine.plan(policy, content.direction):
-            if present.isdisjoint(station.classifier.modalities):
-                continue
+        for station in stations:
             consultation = _Consultation(content, station, views, large=large)
             if large or not consultation.prepare_here():
                 slow.append(consultation)
@@ -104,8 +122,15 @@ class Pipeline:
         else:
             for consultation in slow or quick:
                 await consultation.run(self.engine, deadline)
-        found = _detection(content, present, slow + quick, self.engine.unread(policy, content.direction))
-        unchecked = _unchecked(content, self.engine.plan(policy, content.direction), slow + quick, found.coverage)
+        return slow + quick
+
+    def _detected(
+        self, content: Content, policy: Policy, consultations: Sequence[_Consultation], about: Quoted
+    ) -> Detection:
+        """What *consultations* about *content*, or about what is said in its media too, gave."""
+        plan = self.engine.plan(policy, content.direction)
+        found = _detection(content, consultations, self.engine.unread(policy, content.direction), about)
+        unchecked = _unchecked(content, plan, consultations, found.coverage, about)
         if not unchecked:
             return found
         failures = (*found.failures, Failure("ledger", FailureKind.ERROR, "Unchecked"))
@@ -138,6 +163,7 @@ class _Consultation:
         self.unseen: frozenset[int] | None = None
         self.failures: list[Failure] = []
         self.findings: list[Finding] = []
+        self.quotes: dict[int, list[Quote]] = {}
 
     @property
     def unreadable(self) -> dict[int, str]:
@@ -225,6 +251,10 @@ class _Consultation:
         self.unseen = ledger.unseen(self.content, self.station.classifier.modalities, read)
         said, failures = heard(self.station.name, read, answers)
         self.failures += failures
+        if is_reader(self.station.classifier):
+            for reading, found in zip(read, said, strict=True):
+                self.quotes[reading.part] = [one for one in found if isinstance(one, Quote)]
+            return
         apart = sum(len(passage.window.readings) for passage in self.passages)
         if not apart:
             self.findings = locate(self.content, self.station.name, read, said)
@@ -238,28 +268,36 @@ class _Consultation:
             self.findings += locate(self.content, self.station.name, *others)
 
 
+def _quotes(consultations: Sequence[_Consultation]) -> dict[int, list[Quote]]:
+    """What readers read in each medium, by its number. Several readers of one medium are heard one after the other."""
+    found: dict[int, list[Quote]] = {}
+    for consultation in consultations:
+        for number, quotes in consultation.quotes.items():
+            found.setdefault(number, []).extend(quotes)
+    return found
+
+
 def _detection(
-    content: Content,
-    present: frozenset[Modality],
-    consultations: Sequence[_Consultation],
-    unread: frozenset[Modality],
+    content: Content, consultations: Sequence[_Consultation], unread: frozenset[Modality], about: Quoted
 ) -> Detection:
-    findings = [finding for consultation in consultations for finding in consultation.findings]
+    findings = placed(about, (finding for consultation in consultations for finding in consultation.findings))
     failures = dict.fromkeys(failure for consultation in consultations for failure in consultation.failures)
     return Detection(
         direction=content.direction,
-        modalities=present,
+        modalities=frozenset(part.modality for part in content.parts),
         findings=tuple(findings),
         failures=tuple(failures),
-        coverage=_coverage(content, consultations, unread),
+        coverage=_coverage(content, consultations, unread, about),
     )
 
 
-def _coverage(content: Content, consultations: Sequence[_Consultation], unread: frozenset[Modality]) -> Coverage:
+def _coverage(
+    content: Content, consultations: Sequence[_Consultation], unread: frozenset[Modality], about: Quoted
+) -> Coverage:
     """Count every part once. A part that one classifier could not read is unscannable, whoever else could."""
     unreadable: dict[int, str] = {}
     for consultation in consultations:
-        unreadable.update(consultation.unreadable)
+        unreadable.update((about.part(number), why) for number, why in consultation.unreadable.items())
     read = {modality for consultation in consultations for modality in consultation.station.classifier.modalities}
     exempt = dict(content.exempt)
     checked = 0
@@ -276,6 +314,8 @@ def _coverage(content: Content, consultations: Sequence[_Consultation], unread: 
                 checked += 1
             else:
                 exempt["no_rule"] = exempt.get("no_rule", 0) + 1
+        elif number in about.media and Modality.TEXT in unread:
+            unscannable.append((part.pointer, "the classifiers that read what it says are not loaded"))
         elif part.modality in read and part.modality not in unread:
             checked += 1
         else:
@@ -285,9 +325,16 @@ def _coverage(content: Content, consultations: Sequence[_Consultation], unread: 
 
 
 def _unchecked(
-    content: Content, plan: Sequence[Station], consultations: Sequence[_Consultation], coverage: Coverage
+    content: Content,
+    plan: Sequence[Station],
+    consultations: Sequence[_Consultation],
+    coverage: Coverage,
+    about: Quoted,
 ) -> int:
-    """How many parts were not shown to a classifier of the *plan* that reads such, or are not in the *coverage*."""
+    """How many parts were not shown to a classifier of the *plan* that reads such, or are not in the *coverage*.
+
+    What is said in media counts as parts of their own.
+    """
     asked = {id(consultation.station): consultation for consultation in consultations}
     unseen: set[int] = set()
     for station in plan:
@@ -297,7 +344,7 @@ def _unchecked(
         if consultation is not None and consultation.unseen is not None:
             missing = consultation.unseen
         else:  # nobody was asked: right where there is nothing of the kind to read
-            missing = ledger.unseen(content, station.classifier.modalities, ())
+            missing = ledger.unseen(about.content, station.classifier.modalities, ())
         unseen |= missing
     if unseen:
         unseen -= {number for one in consultations for number in one.unreadable}

@@ -31,7 +31,7 @@ Texts = list[tuple[int, str]]
 Place = tuple[int, tuple[int, int] | None]
 """The number of a part, and the characters of it that are meant; None is all of it."""
 
-PROSE = frozenset({"message", "tool_result", "reasoning", "refusal"})
+PROSE = frozenset({"message", "tool_result", "reasoning", "refusal", "quote"})
 _SMALL = frozenset({"key", "name", "tool_schema", "unknown", "url"})
 """Kinds that come by the hundred and a few words each: read together, a line each, as a person would read a form."""
 _PIECES = frozenset({"content", "parts"})

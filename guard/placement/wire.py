@@ -14,7 +14,7 @@ import orjson
 from guard.batching.answers import Unread
 from guard.content import AudioPart, ImagePart, Modality, VideoPart, View
 from guard.decision import Failure, FailureKind
-from guard.finding import Finding
+from guard.finding import Finding, Quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -120,7 +120,8 @@ def _failure(answer: Failure) -> dict[str, Any]:
 
 
 def _finding(one: Finding) -> list[Any]:
-    return [one.category, one.score, one.span, one.box, one.time, one.modality.value, one.evidence]
+    said = [one.category, one.score, one.span, one.box, one.time, one.modality.value, one.evidence]
+    return [*said, one.text] if isinstance(one, Quote) else said
 
 
 def _answer(line: Any, name: str) -> Answer:
@@ -129,15 +130,14 @@ def _answer(line: Any, name: str) -> Answer:
         if "unread" in line:
             return Unread(name, kind, line["detail"], reason=line["unread"])
         return Failure(name, kind, line["detail"], line["again"])
-    return [
-        Finding(
-            category,
-            score,
-            span and tuple(span),
-            box and tuple(box),
-            time and tuple(time),
-            modality=Modality(modality),
-            evidence=evidence,
-        )
-        for category, score, span, box, time, modality, evidence in line
-    ]
+    return [_found(*one) for one in line]
+
+
+def _found(
+    category: str, score: float, span: Any, box: Any, time: Any, modality: str, evidence: str, *text: str
+) -> Finding:
+    places = (span and tuple(span), box and tuple(box), time and tuple(time))
+    kind = Modality(modality)
+    if text:
+        return Quote(category, score, *places, modality=kind, evidence=evidence, text=text[0])
+    return Finding(category, score, *places, modality=kind, evidence=evidence)

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from guard.content import Modality
 from guard.errors import PolicyError, RegistryError
+from guard.finding import READ
 from guard.policy.evaluate import MARK_SEEN
 from guard.policy.loader import load_policy
 from guard.policy.model import AllOf, AnyOf, CategoryIs, Condition, Missing, Not, Policy, Rule, categories, walk
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from guard.content import Modality
     from guard.decision import Action
     from guard.policy.serving import Catalog
 
@@ -119,14 +120,17 @@ def _asks_absence(condition: Condition, category: str) -> bool:
 def _modalities(category: str, policy: Policy, catalog: Catalog) -> frozenset[Modality] | None:
     """What the classifiers that run for *policy* and give *category* can read; None if that cannot be told."""
     found: frozenset[Modality] = frozenset()
+    aloud: frozenset[Modality] = frozenset()  # what is read out to those that read texts
     for name, options in policy.needs.items():
         try:
             gives, reads = catalog.provides(name, options), catalog.find(name).modalities
         except RegistryError:
             return None
+        if READ in gives:
+            aloud |= reads
         if any(covers(category, one) or covers(one, category) for one in gives):
             found |= reads
-    return found
+    return found | aloud if Modality.TEXT in found else found
 
 
 def _duplicates(policy: Policy) -> list[Problem]:

@@ -278,4 +278,6 @@ def options(name: str) -> dict[str, Any]:
         categories = {"custom.red": ["red things"]}
         neutral = ["green things", "blue things", "grey things"]
         return {"model": str(clip_folder()), "categories": categories, "neutral": neutral, "device": "cpu"}
+    if name == "ocr":
+        return {"max_pixels": 20_000}  # quick; what it reads is for its own tests
     return {}
