@@ -19,7 +19,7 @@ from guard.batching.answers import INTERRUPTS
 from guard.batching.pool import PoolClosed
 from guard.batching.terms import Terms
 from guard.classifier import is_reader
-from guard.content import Content, Direction, Modality, TextPart, View
+from guard.content import Content, Direction, Medium, Modality, TextPart, View
 from guard.decision import Coverage, Decision, Detection, Failure, FailureKind, Judged, Refusal
 from guard.engine import Catalog, Engine, Station
 from guard.finding import Quote
@@ -66,7 +66,9 @@ class Pipeline:
             judged = _conclude(content, policy, detection, decision_id)
         ledger.enter(judged.decision)
         if isinstance(judged.released, Content) and edits.pending(judged.released):
-            return Judged(judged.decision, await self.carry_out(judged.released, judged.decision, deadline))
+            changed = tuple(part.pointer for part in judged.released.parts if isinstance(part, Medium) and part.edits)
+            left = await self.carry_out(judged.released, judged.decision, deadline)
+            return Judged(judged.decision, left, changed if isinstance(left, Content) else ())
         return judged
 
     async def carry_out(self, content: Content, decision: Decision, deadline: float) -> Content | Refusal:
