@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import resource
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
+import anthropic
 import numpy as np
 import openai
 import pytest
@@ -19,7 +21,7 @@ from guard.finding import Finding
 from guard.media import edits
 from guard.media.image import decode, sniff
 from tests.acceptance.conftest import House, house
-from tests.fakes import FakeCatalog, completion
+from tests.fakes import FakeCatalog, completion, events
 
 POLICY = """
 policy: pictures
@@ -331,3 +333,64 @@ def test_a_bomb_is_refused_before_it_is_unpacked(gate: House) -> None:
 
     assert len(file.getvalue()) < 30_000
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 256 * 1024
+
+
+def test_a_picture_for_claude_reaches_the_generator_painted_over(gate: House) -> None:
+    source = {"type": "base64", "media_type": "image/png", "data": base(picture(spot="red"))}
+    gate.upstream.answer = {
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "stub", "stop_reason": "end_turn",
+        "content": [{"type": "text", "text": "fine"}], "stop_sequence": None,
+        "usage": {"input_tokens": 3, "output_tokens": 5},
+    }  # fmt: skip
+
+    with anthropic.Anthropic(base_url=gate.url, api_key="sk-client", max_retries=0) as client:
+        client.messages.create(
+            model="m", max_tokens=9, messages=[{"role": "user", "content": [{"type": "image", "source": source}]}]
+        )
+
+    sent = gate.upstream.last_body["messages"][0]["content"][0]["source"]
+    assert sent["media_type"] == "image/png"
+    assert not _reds(Image.open(io.BytesIO(base64.b64decode(sent["data"]))).convert("RGB"))
+
+
+def responded(*pictures: bytes) -> dict[str, Any]:
+    calls = [
+        {"type": "image_generation_call", "id": f"ig_{n}", "status": "completed", "result": base(one)}
+        for n, one in enumerate(pictures)
+    ]
+    return {
+        "id": "resp_1", "object": "response", "created_at": 1_790_000_000, "model": "stub", "status": "completed",
+        "output": calls, "parallel_tool_calls": True, "tool_choice": "auto", "tools": [],
+    }  # fmt: skip
+
+
+def test_a_picture_made_by_a_tool_arrives_painted_over_or_replaced(gate: House) -> None:
+    gate.upstream.answer = responded(picture(spot="red"), picture("green"))
+
+    with gate.client() as client:
+        made = client.responses.create(model="m", input="a flag")
+
+    first, second = (Image.open(io.BytesIO(base64.b64decode(call.result or ""))) for call in made.output)
+    assert not _reds(first.convert("RGB"))
+    assert second.convert("RGB").getpixel((8, 8)) == (236, 236, 236)
+
+
+def test_pictures_in_a_streamed_answer_are_painted_over_before_they_arrive(gate: House) -> None:
+    url = f"data:image/png;base64,{base(picture(spot='red'))}"
+    images = [{"type": "image_url", "image_url": {"url": url}}]
+    first = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    frames = [
+        {**first, "choices": [{"index": 0, "delta": {"role": "assistant", "content": "look"}, "finish_reason": None}]},
+        {**first, "choices": [{"index": 0, "delta": {"images": images}, "finish_reason": None}]},
+        {**first, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+    ]
+    gate.upstream.answer = events(frames)
+    gate.upstream.headers = {"Content-Type": "text/event-stream"}
+
+    got = gate.chat("draw", stream=True)
+
+    assert got.status == 200
+    assert base(picture(spot="red")).encode() not in got.body
+    sent = re.findall(rb"data:image/png;base64,([A-Za-z0-9+/=]+)", got.body)
+    assert sent, got.body
+    assert not any(_reds(Image.open(io.BytesIO(base64.b64decode(one))).convert("RGB")) for one in sent)
