@@ -200,7 +200,15 @@ class Engine:
             return frozenset()
         asked = _asked(policy, direction)
         left_out = [self._left_out.get(station_key(name, options)) for name, options in policy.needs.items()]
-        return frozenset(m for one in left_out if one is not None and _serves(one, asked) for m in one.modalities)
+        unread = frozenset(m for one in left_out if one is not None and _serves(one, asked) for m in one.modalities)
+        if Modality.TEXT not in unread:
+            return unread
+        keys = (station_key(name, options) for name, options in policy.needs.items())
+        named = [
+            self._left_out.get(key) or (self._stations[key].classifier if key in self._stations else None)
+            for key in keys
+        ]
+        return unread.union(*(one.modalities for one in named if one is not None and one.reader))  # their texts
 
     def stations(self) -> tuple[Station, ...]:
         """Everything loaded, by name."""

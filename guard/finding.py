@@ -6,7 +6,7 @@ the pipeline fills them in and maps spans back to the original text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from guard.content import Modality
 
@@ -46,7 +46,7 @@ class Quote:
     are, so a quote brings its own spaces and line ends. Unlike a finding it is content: it is in no record.
     """
 
-    text: str
+    text: str = field(repr=False)
     box: Box | None = None
     time: Time | None = None
     strand: int = 0

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from guard.media.film import Film
 
 KIND = "transcript"
+SEEN, HEARD = "read in the picture", "heard in the sound"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +34,21 @@ class Origin:
     time: Time | None = None
     quotes: tuple[tuple[int, Quote], ...] = ()
 
-    def place(self, finding: Finding) -> tuple[Box | None, Time | None]:
-        """Where in the medium *finding* lies: the least box and time around all quotes that it touches."""
+    def places(self, finding: Finding) -> list[tuple[Box | None, Time | None, str]]:
+        """Where in the medium *finding* lies, and how that was found: each line that it touches, the time of its words.
+
+        What is about all of a text is around all of it.
+        """
         touched = [quote for start, quote in self.quotes if _touches(finding.span, start, start + len(quote.text))]
-        boxes = [quote.box for quote in touched if quote.box is not None] or ([finding.box] if finding.box else [])
-        times = [quote.time for quote in touched if quote.time is not None] or [
-            time for time in (finding.time or self.time,) if time is not None
-        ]
-        return _around(boxes), (min(t[0] for t in times), max(t[1] for t in times)) if times else None
+        boxes = [quote.box for quote in touched if quote.box is not None]
+        times = [quote.time for quote in touched if quote.time is not None]
+        how = SEEN if boxes else HEARD if times else ""
+        if not times:
+            times = [time for time in (finding.time or self.time,) if time is not None]
+        time = (min(start for start, _ in times), max(end for _, end in times)) if times else None
+        if finding.span is None or not boxes:
+            return [(_around(boxes) if boxes else finding.box, time, how)]
+        return [(box, time, how) for box in boxes]
 
 
 @dataclass(slots=True)
@@ -91,14 +99,20 @@ class Inside:
         best: dict[tuple[str, str, object, object], Finding] = {}
         for finding in findings:
             origin = self.origins[int(finding.part[1:])]
-            box, time = origin.place(finding)
             medium = outside.parts[origin.number]
-            found = replace(
-                finding, span=None, box=box, time=time, part=medium.pointer, modality=medium.modality, role=medium.role
-            )
-            key = (found.category, found.part, box, time)
-            if key not in best or best[key].score < found.score:
-                best[key] = found
+            for box, time, how in origin.places(finding):
+                key = (finding.category, medium.pointer, box, time)
+                if key not in best or best[key].score < finding.score:
+                    best[key] = replace(
+                        finding,
+                        span=None,
+                        box=box,
+                        time=time,
+                        part=medium.pointer,
+                        modality=medium.modality,
+                        role=medium.role,
+                        evidence=", ".join(filter(None, (finding.evidence, how))),
+                    )
         return list(best.values())
 
 
@@ -106,8 +120,6 @@ def _touches(span: tuple[int, int] | None, start: int, end: int) -> bool:
     return span is None or (span[0] < end and start < span[1])
 
 
-def _around(boxes: Sequence[Box]) -> Box | None:
-    if not boxes:
-        return None
+def _around(boxes: Sequence[Box]) -> Box:
     lefts, tops, rights, bottoms = zip(*boxes, strict=True)
     return min(lefts), min(tops), max(rights), max(bottoms)

@@ -19,17 +19,19 @@ from guard.batching.answers import INTERRUPTS
 from guard.batching.terms import Terms
 from guard.classifier import Unreadable
 from guard.consulting import MOST_TEXT_HERE, Consultation
-from guard.content import AudioPart, Content, Modality, TextPart, VideoPart
+from guard.content import AudioPart, Content, ImagePart, Medium, Modality, OpaquePart, TextPart, VideoPart
 from guard.decision import Coverage, Decision, Detection, Failure, FailureKind, Judged, Refusal
 from guard.engine import Catalog, Engine, Station
 from guard.inside import Inside
-from guard.media import edits, film
+from guard.media import edits, envelope, film, image
 from guard.policy.evaluate import decide
+from guard.policy.model import Trailing
 from guard.reading import Views
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from guard.content import Part
     from guard.policy.model import Policy
 
 __all__ = ["Catalog", "Engine", "Pipeline"]
@@ -37,6 +39,8 @@ __all__ = ["Catalog", "Engine", "Pipeline"]
 log = logging.getLogger(__name__)
 
 _MOST_PARTS_HERE = 256
+_MOST_BYTES_HERE = 200_000
+"""Of pictures: finding the end of more takes longer than handing it to a thread."""
 _MOST_FINDINGS_HERE = 256
 
 
@@ -53,15 +57,20 @@ class Pipeline:
 
     async def judge(self, content: Content, policy: Policy, *, decision_id: str, deadline: float) -> Judged:
         """Detect, decide, enforce. *deadline* is a `time.monotonic` time after which silence is a time-out."""
-        detection = await self.detect(content, policy, deadline)
+        given = content
+        content, changed = await self._examined(content, policy, strip=True)
+        detection = await self._detect(content, policy, deadline, None)
         if len(detection.findings) > _MOST_FINDINGS_HERE or len(content.parts) > _MOST_PARTS_HERE:
             judged = await self.engine.aside(_conclude, content, policy, detection, decision_id)
         else:
             judged = _conclude(content, policy, detection, decision_id)
         ledger.enter(judged.decision)
+        if not judged.decision.enforced:
+            return replace(judged, released=given)
         if isinstance(judged.released, Content) and edits.pending(judged.released):
-            return Judged(judged.decision, await self.carry_out(judged.released, judged.decision, deadline))
-        return judged
+            changed += tuple(part.pointer for part in judged.released.parts if isinstance(part, Medium) and part.edits)
+            judged = replace(judged, released=await self.carry_out(judged.released, judged.decision, deadline))
+        return replace(judged, changed=changed) if changed and isinstance(judged.released, Content) else judged
 
     async def carry_out(self, content: Content, decision: Decision, deadline: float) -> Content | Refusal:
         """*content* with the changes to its media made that *decision* asked for, or a refusal where that fails.
@@ -81,8 +90,22 @@ class Pipeline:
             return unchanged(decision, content.locale)
 
     async def detect(self, content: Content, policy: Policy, deadline: float) -> Detection:
-        """Ask every classifier the policy needs about everything it can read."""
-        return await self._detect(content, policy, deadline, None)
+        """Ask every classifier the policy needs about everything it can read; bytes nobody sees are unscannable."""
+        return await self._detect((await self._examined(content, policy, strip=False))[0], policy, deadline, None)
+
+    async def _examined(self, content: Content, policy: Policy, *, strip: bool) -> tuple[Content, tuple[str, ...]]:
+        """*content* with its pictures as they may be judged, and the pointers of those that were cut at their end.
+
+        One that claims to be of another type, or that goes on behind its end where that may be neither stripped nor
+        let through, cannot be read.
+        """
+        pictures = sum(len(part.data) for part in content.parts if isinstance(part, ImagePart))
+        if not pictures:
+            return content, ()
+        trailing = Trailing.REFUSE if policy.trailing is Trailing.STRIP and not strip else policy.trailing
+        if pictures > _MOST_BYTES_HERE:
+            return await self.engine.aside(_examined, content, trailing)
+        return _examined(content, trailing)
 
     async def _detect(self, content: Content, policy: Policy, deadline: float, outside: Modality | None) -> Detection:
         """`detect`, of what is inside of a medium of modality *outside* if that is not None."""
@@ -203,6 +226,30 @@ class _Within(NamedTuple):
 
 def _failed(inside: Inside, content: Content, kind: FailureKind, detail: str) -> _Within:
     return _Within(inside, Detection(content.direction, failures=(Failure("film", kind, detail),)))
+
+
+def _examined(content: Content, trailing: Trailing) -> tuple[Content, tuple[str, ...]]:
+    parts: list[Part] = []
+    cut: list[str] = []
+    for part in content.parts:
+        new: Part = part
+        if isinstance(part, ImagePart):
+            end = len(part.data) if trailing is Trailing.ALLOW else envelope.end_of(part.data)
+            if envelope.lies(part.media_type, part.data):
+                new = _unread(part, f"it is no {part.media_type} but {image.sniff(part.data)}")
+            elif end < len(part.data) and trailing is Trailing.STRIP and part.editable:
+                new = replace(part, data=part.data[:end])
+                cut.append(part.pointer)
+            elif end < len(part.data):
+                new = _unread(part, f"{len(part.data) - end} bytes stand behind the end of the picture")
+        parts.append(new)
+    if all(new is old for new, old in zip(parts, content.parts, strict=True)):
+        return content, ()
+    return replace(content, parts=tuple(parts)), tuple(cut)
+
+
+def _unread(part: ImagePart, reason: str) -> OpaquePart:
+    return OpaquePart(reason, part.pointer, part.path, part.role)
 
 
 def _conclude(content: Content, policy: Policy, detection: Detection, decision_id: str) -> Judged:

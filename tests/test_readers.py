@@ -186,10 +186,13 @@ def test_a_finding_comes_back_where_the_quotes_it_touches_are(some: list[Quote],
         start = data.draw(st.integers(0, len(part.text) - 1))
         end = data.draw(st.integers(start + 1, len(part.text)))
         finding = Finding("custom.bad", 1.0, (start, end), part=part.pointer)
-        (found,) = inside.put_back([finding], outside)
-        assert (found.part, found.modality, found.span, found.role) == ("/medium", Modality.AUDIO, None, "user")
         known = [quote.time for quote in some if quote.time is not None]
-        assert found.time is None or (found.time[0] in [a for a, _ in known] and found.time[1] in [b for _, b in known])
+        put_back = inside.put_back([finding], outside)
+        assert put_back
+        for one in put_back:
+            assert (one.part, one.modality, one.span, one.role) == ("/medium", Modality.AUDIO, None, "user")
+            assert one.time is None or (one.time[0] in [a for a, _ in known] and one.time[1] in [b for _, b in known])
+            assert one.box is None or one.box in [quote.box for quote in some]
 
 
 def test_of_findings_at_one_place_the_strongest_counts() -> None:
@@ -201,3 +204,25 @@ def test_of_findings_at_one_place_the_strongest_counts() -> None:
         Content(Direction.INPUT, tuple(outside)),
     )
     assert [finding.score for finding in found] == [0.9]
+
+
+def test_what_goes_over_two_lines_is_found_on_both_and_what_is_about_all_around_all() -> None:
+    top, low = (0.1, 0.1, 0.9, 0.2), (0.1, 0.3, 0.9, 0.4)
+    inside = Inside()
+    inside.add_texts(0, [Quote("very\n", top), Quote("bad\n", low)], None)
+    outside = Content(Direction.INPUT, (ImagePart(b"x", "/0"),))
+    across = inside.put_back([Finding("custom.bad", 1.0, (2, 8), part="/0", evidence="luhn")], outside)
+    assert [finding.box for finding in across] == [top, low]
+    assert {finding.evidence for finding in across} == {"luhn, read in the picture"}
+    (whole,) = inside.put_back([Finding("custom.bad", 1.0, part="/0")], outside)
+    assert whole.box == (0.1, 0.1, 0.9, 0.4)
+
+
+def test_without_the_classifiers_of_texts_what_would_be_read_is_unscannable() -> None:
+    bench = Room(BLOCK, "words: {}, ears: {}", modalities=frozenset({Modality.AUDIO, Modality.IMAGE}))
+    assert bench.detect(sound("this is bad")).coverage.unscannable
+    bench.engine.close()
+
+
+def test_what_was_read_is_in_no_representation() -> None:
+    assert "secret" not in repr(Quote("secret"))

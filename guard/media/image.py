@@ -11,7 +11,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image
+from PIL import ExifTags, Image, ImageChops, ImageStat
 
 from guard.classifier import Unreadable
 
@@ -61,6 +61,10 @@ _UPRIGHT = {
     8: (Image.Transpose.ROTATE_90,),
 }
 _STRIP_PIXELS = 4_000_000
+_LARGEST_THUMBNAIL = 1_000_000
+_POSTAGE = (16, 16)
+_ALIKE = 12.0
+"""Mean difference of samples between a picture and its preview, both as small as a stamp."""
 _ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
 
 
@@ -114,14 +118,23 @@ def decode(
 ) -> Iterator[Image.Image]:
     """Every frame of the picture *data* as upright 8-bit RGB; a frame with transparency comes on white, then on black.
 
+    A preview in its metadata that shows something else comes last.
+
     One frame is held at a time. With *target* a frame is shrunk, by averaging, to about twice that many pixels on its
     shorter side, which also lets a JPEG be decoded at a fraction of its size.
 
     Raises:
         Unreadable: empty, of no type in `MEDIA_TYPES`, damaged or cut short, or over a limit.
     """
+    first: Image.Image | None = None
+    exif: Any = b""
     for frame in frames(data, limits=(max_pixels, max_frames, max_total_pixels), target=target):
+        if first is None:
+            first, exif = frame.image, frame.info.get("exif", b"")
         yield from _shown(frame.image)
+    small = _thumbnail(exif) if exif else None
+    if small is not None and first is not None and not _is_of(small, first):
+        yield small
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +200,30 @@ def _frames(picture: Image.Image, data: bytes, limits: tuple[int, int, int], tar
         picture.load()
         info, mode = dict(picture.info), picture.mode
         yield Frame(_upright(_plain(picture, target), picture), info, mode)
+
+
+def _thumbnail(exif: Any) -> Image.Image | None:
+    """The preview that the metadata *exif* holds, if it does and some viewer could show it (Exif 3.0, 4.5.7)."""
+    try:
+        known = Image.Exif()
+        known.load(exif)
+        place = known.get_ifd(ExifTags.IFD.IFD1)
+        start, size = int(place[0x0201]), int(place[0x0202])
+        body = exif[6:] if exif[:6] == b"Exif\0\0" else exif
+        with Image.open(io.BytesIO(body[start : start + size])) as small:
+            _check_size(small, _LARGEST_THUMBNAIL)
+            return small.convert("RGB")
+    except Exception:  # noqa: BLE001  what cannot be read here is shown nowhere
+        return None
+
+
+def _is_of(small: Image.Image, whole: Image.Image) -> bool:
+    """Whether *small* shows the same as *whole*, upright or as it is stored: then it need not be looked at."""
+    page = next(_shown(whole)).resize(_POSTAGE)
+    return any(
+        max(ImageStat.Stat(ImageChops.difference(page, turned.resize(_POSTAGE))).mean) <= _ALIKE
+        for turned in (small, *(small.transpose(way) for ways in _UPRIGHT.values() for way in ways))
+    )
 
 
 def _check_size(picture: Image.Image, max_pixels: int) -> None:
