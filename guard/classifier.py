@@ -17,7 +17,7 @@ from guard.content import AudioPart, ImagePart, Modality, VideoPart, View
 from guard.errors import RegistryError, did_you_mean
 
 if typing.TYPE_CHECKING:
-    from guard.finding import Finding
+    from guard.finding import Finding, Quote
 
 Item = TypeVar("Item")
 Readable = View | ImagePart | AudioPart | VideoPart
@@ -55,6 +55,9 @@ class Classifier(ABC, Generic[Item]):
     their categories; others only the policies that name them. Importing the module must be cheap: heavy libraries
     are imported in `load`.
 
+    A classifier that *vouches* for what it read judges content: what it read counts as checked. One that looks at other
+    things only (whether a sound clips, a mark is there) does not. A *reader* gives texts: see `Reader`.
+
     *reads* says how an answer is read while it is streamed, and what is held back for that:
 
     - ``stretches``: findings have spans, and one depends on its own characters and up to *lookbehind* before it. The
@@ -79,6 +82,8 @@ class Classifier(ABC, Generic[Item]):
     pads: bool = False
     inline_cost: int = 0
     automatic: ClassVar[bool] = True
+    reader: bool = False
+    vouches: bool = True
     version: str = "1"
     license: str = "Apache-2.0"
 
@@ -116,6 +121,31 @@ class Classifier(ABC, Generic[Item]):
         characters, or nothing where sentences are read.
         """
         return len(text) if self.reads == "sentences" else max(0, len(text) - self.horizon)
+
+
+class Reader(Classifier[Item]):
+    """Reads texts off media: a recogniser of speech, of letters in pictures.
+
+    Where a `Classifier` gives findings it gives `Quote`s (`read`, which is called as `classify` is): **one list per
+    item, same length, same order**, in the order in which a person would read or hear them. The gateway makes texts of
+    them, which all text classifiers of the policy judge; what they see comes back on the medium, with the boxes and
+    times of the quotes that it was seen in. A rule needs no other words for that than ``modalities: [audio]``.
+
+    It has no categories, and runs where the policy names it and has a rule on what text classifiers see that looks at
+    such media. What it cannot read it refuses with `Unreadable`; "no text" is an empty list.
+    """
+
+    automatic = False
+    reader = True
+    reads: Reads = "whole"
+
+    @abstractmethod
+    def read(self, items: Sequence[Item]) -> list[list[Quote]]:
+        """One list of quotes per item, same length, same order."""
+
+    def classify(self, items: Sequence[Item]) -> Any:
+        """What was read, for whoever asks classifiers."""
+        return self.read(items)
 
 
 class Unreadable(Exception):  # noqa: N818  a state of the part, answered by the policy's `unscannable`

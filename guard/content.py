@@ -37,6 +37,23 @@ class Modality(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class MediaEdit:
+    """A change to a medium, asked for by an action and not made yet: actions know no pixels and no samples.
+
+    *kind* is what to do: ``blur``, ``pixelate`` or ``paint`` over the *box* of a picture or film (left, top, right,
+    bottom as fractions of it), ``mute`` or ``beep`` for the *time* of a sound or film (seconds from, to), ``replace``
+    all of it by something neutral that says *text*, ``stamp`` a mark into it. Without a box or time: all of it.
+    *options* are the kind's own. `guard.media.edits` makes them; ADR 0025 is the contract.
+    """
+
+    kind: str
+    box: tuple[float, float, float, float] | None = None
+    time: tuple[float, float] | None = None
+    text: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TextPart:
     """One string of the body.
 
@@ -57,7 +74,11 @@ class TextPart:
 
 @dataclass(frozen=True, slots=True)
 class ImagePart:
-    """One encoded picture, undecoded. *media_type* is what the sender claims, or None."""
+    """One encoded picture, undecoded. *media_type* is what the sender claims, or None.
+
+    *edits* are changes that were decided and are still to be made to *data*, in order; a part that has some is never
+    released. *editable* is true where changed bytes can be written back.
+    """
 
     data: bytes
     pointer: str = ""
@@ -66,12 +87,13 @@ class ImagePart:
     role: str | None = None
     kind: str = "image"
     editable: bool = False
+    edits: tuple[MediaEdit, ...] = ()
     modality: Modality = field(default=Modality.IMAGE, init=False)
 
 
 @dataclass(frozen=True, slots=True)
 class AudioPart:
-    """One encoded sound, undecoded."""
+    """One encoded sound, undecoded; see `ImagePart`."""
 
     data: bytes
     pointer: str = ""
@@ -80,12 +102,13 @@ class AudioPart:
     role: str | None = None
     kind: str = "audio"
     editable: bool = False
+    edits: tuple[MediaEdit, ...] = ()
     modality: Modality = field(default=Modality.AUDIO, init=False)
 
 
 @dataclass(frozen=True, slots=True)
 class VideoPart:
-    """One encoded film, undecoded."""
+    """One encoded film, undecoded; see `ImagePart`."""
 
     data: bytes
     pointer: str = ""
@@ -94,6 +117,7 @@ class VideoPart:
     role: str | None = None
     kind: str = "video"
     editable: bool = False
+    edits: tuple[MediaEdit, ...] = ()
     modality: Modality = field(default=Modality.VIDEO, init=False)
 
 
@@ -110,7 +134,8 @@ class OpaquePart:
     modality: Modality = field(default=Modality.OPAQUE, init=False)
 
 
-Part = TextPart | ImagePart | AudioPart | VideoPart | OpaquePart
+Medium = ImagePart | AudioPart | VideoPart
+Part = TextPart | Medium | OpaquePart
 
 
 @dataclass(frozen=True, slots=True)

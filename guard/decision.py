@@ -126,6 +126,8 @@ class Judged:
 
     decision: Decision
     released: Content | Refusal
+    changed: tuple[str, ...] = ()
+    """The pointers of the media whose bytes were changed."""
 
 
 class Action(ABC):

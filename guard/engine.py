@@ -163,6 +163,11 @@ class Engine:
         """About how many seconds the classifier with the most to do needs for what waits for it."""
         return max((station.batcher.backlog_s for station in self._stations.values()), default=0.0)
 
+    def looking(self, policy: Policy, direction: Direction, modality: Modality) -> tuple[Station, ...]:
+        """Those of `plan` whose categories rules ask about that look at *modality*."""
+        asked = _asked(policy, direction, modality)
+        return tuple(one for one in self.plan(policy, direction) if _serves(one.classifier, asked))
+
     def plan(self, policy: Policy, direction: Direction) -> tuple[Station, ...]:
         """The stations whose categories some rule of *policy* asks about in *direction*."""
         known = self._plans.get((policy.revision, direction, self.terms))
@@ -177,13 +182,33 @@ class Engine:
             self._plans[policy.revision, direction, self.terms] = known
         return known
 
+    def readers(self, policy: Policy, direction: Direction, modality: Modality) -> tuple[Station, ...]:
+        """The readers that *policy* names, if a rule that looks at *modality* in *direction* asks what texts say."""
+        looking = self.looking(policy, direction, modality)
+        if not any(Modality.TEXT in one.classifier.modalities for one in looking):
+            return ()
+        keys = (station_key(name, options) for name, options in policy.needs.items())
+        return tuple(
+            station if self.terms is ALONE else replace(station, batcher=Bound(station.batcher, self.terms))
+            for key in keys
+            if (station := self._stations.get(key)) is not None and station.classifier.reader
+        )
+
     def unread(self, policy: Policy, direction: Direction) -> frozenset[Modality]:
         """The modalities that rules of *policy* ask about and whose classifiers were not to be loaded."""
         if not self._left_out:
             return frozenset()
         asked = _asked(policy, direction)
         left_out = [self._left_out.get(station_key(name, options)) for name, options in policy.needs.items()]
-        return frozenset(m for one in left_out if one is not None and _serves(one, asked) for m in one.modalities)
+        unread = frozenset(m for one in left_out if one is not None and _serves(one, asked) for m in one.modalities)
+        if Modality.TEXT not in unread:
+            return unread
+        keys = (station_key(name, options) for name, options in policy.needs.items())
+        named = [
+            self._left_out.get(key) or (self._stations[key].classifier if key in self._stations else None)
+            for key in keys
+        ]
+        return unread.union(*(one.modalities for one in named if one is not None and one.reader))  # their texts
 
     def stations(self) -> tuple[Station, ...]:
         """Everything loaded, by name."""
@@ -206,8 +231,14 @@ class Engine:
         self._placement.close()
 
 
-def _asked(policy: Policy, direction: Direction) -> set[str]:
-    return {c for rule in policy.rules if direction in rule.directions for c in categories(rule.when)}
+def _asked(policy: Policy, direction: Direction, modality: Modality | None = None) -> set[str]:
+    """The categories that rules ask about in *direction*; if *modality* is given, rules that look there."""
+    return {
+        category
+        for rule in policy.rules
+        if direction in rule.directions and (modality is None or modality in rule.modalities)
+        for category in categories(rule.when)
+    }
 
 
 def _serves(classifier: Classifier[Any], asked: set[str]) -> bool:

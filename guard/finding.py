@@ -1,4 +1,4 @@
-"""What a classifier saw: one category in one part.
+"""What a classifier saw: one category in one part. And what a reader read: a piece of text in one medium.
 
 A classifier gives spans in the view it read and leaves *part*, *modality*, *role* and *classifier* alone;
 the pipeline fills them in and maps spans back to the original text.
@@ -6,7 +6,7 @@ the pipeline fills them in and maps spans back to the original text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from guard.content import Modality
 
@@ -30,3 +30,23 @@ class Finding:
     role: str | None = None
     classifier: str = ""
     evidence: str = ""
+
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom, as fractions of the picture."""
+Time = tuple[float, float]
+"""Seconds from, to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A piece of text that was read off a medium: a word that was heard, a line that was seen, and where.
+
+    Quotes of one *strand* (a channel, a page, another way to read the same picture) stand one behind the other as they
+    are, so a quote brings its own spaces and line ends. Unlike a finding it is content: it is in no record.
+    """
+
+    text: str = field(repr=False)
+    box: Box | None = None
+    time: Time | None = None
+    strand: int = 0

@@ -24,9 +24,10 @@ from guard.actions import ACTIONS
 from guard.audit import AuditRecord, State, summarise, timestamp
 from guard.audit.sqlite import SqliteSink
 from guard.config import policy_path
-from guard.content import Content, Direction, ImagePart, Modality
+from guard.content import AudioPart, Content, Direction, ImagePart, Medium, Modality, VideoPart
 from guard.decision import Coverage, Decision, Failure, Judged, Refusal
 from guard.errors import GuardError
+from guard.media.kind import sniff
 from guard.pipeline import Engine, Pipeline
 from guard.placement import Cluster, Keeper, Link
 from guard.placement.shared import Shared
@@ -34,10 +35,10 @@ from guard.policy.loader import load_policy
 from guard.protocols.contract import Each, OneOf, Walk, apply_parts, walk_unknown
 from guard.protocols.native import text_content
 from guard.protocols.openai_chat import MESSAGES
-from guard.report import describe, released_text
+from guard.report import describe, released_media, released_text
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from guard.audit import AuditSink
     from guard.engine import Placement
@@ -99,9 +100,16 @@ class Checked:
         return not isinstance(self.judged.released, Refusal)
 
     @property
-    def released(self) -> str | list[str] | None:
-        """The text that may be used (a list where several were checked); None if it was refused or is no text."""
-        return released_text(self.judged)
+    def released(self) -> str | list[str] | bytes | None:
+        """What may be used: the text (a list where several were checked), or the bytes of the one medium; else None."""
+        media = released_media(self.judged)
+        text = released_text(self.judged)
+        return media[0].data if text is None and len(media) == 1 else text
+
+    @property
+    def changed(self) -> bool:
+        """Whether a picture, sound or film that may be used is another than the one that was checked."""
+        return bool(self.judged.changed)
 
     @property
     def refusal(self) -> Refusal | None:
@@ -152,6 +160,8 @@ class Guard:
         self.policy: Policy = load_policy(policy_path(policy), actions=ACTIONS, catalog=catalog)
         self._keeper = Keeper().start() if placement == "process" else None
         wanted = frozenset(Modality(name) for name in modalities) if modalities is not None else None
+        if wanted is not None and any(registry.find(name).reader for name in self.policy.needs):
+            wanted |= {Modality.TEXT}  # what is said in media is judged as text
         if self._keeper is not None:
             where: Placement = Link(self._keeper.path)
         else:
@@ -182,24 +192,33 @@ class Guard:
         text: str | None = None,
         *,
         image: bytes | str | Path | None = None,
+        audio: bytes | str | Path | None = None,
+        video: bytes | str | Path | None = None,
         messages: Sequence[dict[str, Any]] | None = None,
         direction: str = "input",
         locale: str = "en",
     ) -> Checked:
-        """Judge one text, one picture (bytes or a path), or one conversation. Works inside a running loop too."""
-        return waited(self.acheck(text, image=image, messages=messages, direction=direction, locale=locale))
+        """Judge one text, picture, sound or film (bytes or a path), or one conversation.
+
+        Works inside a running loop too.
+        """
+        media = {"image": image, "audio": audio, "video": video}
+        return waited(self.acheck(text, **media, messages=messages, direction=direction, locale=locale))
 
     async def acheck(
         self,
         text: str | None = None,
         *,
         image: bytes | str | Path | None = None,
+        audio: bytes | str | Path | None = None,
+        video: bytes | str | Path | None = None,
         messages: Sequence[dict[str, Any]] | None = None,
         direction: str = "input",
         locale: str = "en",
     ) -> Checked:
         """`check`, to await."""
-        content = await _content(text, image, messages, Direction(direction))
+        media = {Modality.IMAGE: image, Modality.AUDIO: audio, Modality.VIDEO: video}
+        content = await _content(text, media, messages, Direction(direction))
         return await self._judge(replace(content, locale=locale))
 
     def guarded(self, function: Callable[P, R]) -> Callable[P, R]:
@@ -268,12 +287,22 @@ class Guard:
         return Checked(judged)
 
 
+_PARTS: dict[Modality, type[Medium]] = {
+    Modality.IMAGE: ImagePart,
+    Modality.AUDIO: AudioPart,
+    Modality.VIDEO: VideoPart,
+}
+
+
 async def _content(
-    text: object, image: bytes | str | Path | None, messages: Sequence[dict[str, Any]] | None, direction: Direction
+    text: object,
+    media: Mapping[Modality, bytes | str | Path | None],
+    messages: Sequence[dict[str, Any]] | None,
+    direction: Direction,
 ) -> Content:
-    given = [value for value in (text, image, messages) if value is not None]
+    given = [value for value in (text, *media.values(), messages) if value is not None]
     if len(given) != 1:
-        msg = "check exactly one of a text, image=… or messages=…"
+        msg = "check exactly one of a text, image=…, audio=…, video=… or messages=…"
         raise TypeError(msg)
     if text is not None:
         if not isinstance(text, str):  # bytes have no text to look at, and would be let through as such
@@ -284,8 +313,9 @@ async def _content(
         walk = Walk()
         Each(OneOf(MESSAGES, tag="role"), nullable=False).walk(list(messages), walk, (), "", None)
         return walk.content(direction)
-    data = image if isinstance(image, bytes) else await asyncio.to_thread(Path(cast("str", image)).read_bytes)
-    return Content(direction, (ImagePart(data),))
+    (modality, source) = next((kind, one) for kind, one in media.items() if one is not None)
+    data = source if isinstance(source, bytes) else await asyncio.to_thread(Path(cast("str", source)).read_bytes)
+    return Content(direction, (_PARTS[modality](data, media_type=sniff(data), editable=True),))
 
 
 def _is_method(function: Callable[..., Any]) -> bool:

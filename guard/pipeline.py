@@ -8,33 +8,39 @@ would hold up the event loop (much text, many parts, media, many findings) is wo
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from guard import ledger
-from guard.actions import enforce
-from guard.asking import Prepared, heard
-from guard.batching.pool import PoolClosed
+from guard.actions import enforce, unchanged
+from guard.batching.answers import INTERRUPTS
 from guard.batching.terms import Terms
-from guard.content import Content, Direction, Modality, TextPart, View
-from guard.decision import Coverage, Detection, Failure, FailureKind, Judged
+from guard.classifier import Unreadable
+from guard.consulting import MOST_TEXT_HERE, Consultation
+from guard.content import AudioPart, Content, ImagePart, Medium, Modality, OpaquePart, TextPart, VideoPart
+from guard.decision import Coverage, Decision, Detection, Failure, FailureKind, Judged, Refusal
 from guard.engine import Catalog, Engine, Station
+from guard.inside import Inside
+from guard.media import edits, envelope, film, image
 from guard.policy.evaluate import decide
-from guard.reading import Reading, Views, locate, media_readings, readings
-from guard.stream.whole import Passage, found_in, passages
+from guard.policy.model import Trailing
+from guard.reading import Views
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from guard.batching.answers import Answer
-    from guard.finding import Finding
+    from guard.content import Part
     from guard.policy.model import Policy
 
 __all__ = ["Catalog", "Engine", "Pipeline"]
 
-_MOST_TEXT_HERE = 20_000
-"""Characters up to which reading and preparing text is quicker than handing it to a thread."""
+log = logging.getLogger(__name__)
+
 _MOST_PARTS_HERE = 256
+_MOST_BYTES_HERE = 200_000
+"""Of pictures: finding the end of more takes longer than handing it to a thread."""
 _MOST_FINDINGS_HERE = 256
 
 
@@ -51,41 +57,199 @@ class Pipeline:
 
     async def judge(self, content: Content, policy: Policy, *, decision_id: str, deadline: float) -> Judged:
         """Detect, decide, enforce. *deadline* is a `time.monotonic` time after which silence is a time-out."""
-        detection = await self.detect(content, policy, deadline)
+        given = content
+        content, changed = await self._examined(content, policy, strip=True)
+        detection = await self._detect(content, policy, deadline, None)
         if len(detection.findings) > _MOST_FINDINGS_HERE or len(content.parts) > _MOST_PARTS_HERE:
             judged = await self.engine.aside(_conclude, content, policy, detection, decision_id)
         else:
             judged = _conclude(content, policy, detection, decision_id)
         ledger.enter(judged.decision)
-        return judged
+        if not judged.decision.enforced:
+            return replace(judged, released=given)
+        if isinstance(judged.released, Content) and edits.pending(judged.released):
+            changed += tuple(part.pointer for part in judged.released.parts if isinstance(part, Medium) and part.edits)
+            judged = replace(judged, released=await self.carry_out(judged.released, judged.decision, deadline))
+        return replace(judged, changed=changed) if changed and isinstance(judged.released, Content) else judged
+
+    async def carry_out(self, content: Content, decision: Decision, deadline: float) -> Content | Refusal:
+        """*content* with the changes to its media made that *decision* asked for, or a refusal where that fails.
+
+        Its own copy of the policy's strictness: what cannot be hidden is not released. Raises nothing but cancellation.
+        """
+        if not edits.pending(content):
+            return content
+        try:
+            return await self.engine.media.run(edits.made(content), deadline)
+        except TimeoutError:
+            return unchanged(decision, content.locale, late=True)
+        except INTERRUPTS:
+            raise
+        except Exception as error:  # noqa: BLE001  encoders raise anything, memory may be short: never a pass
+            log.warning("media unchanged id=%s policy=%s error=%s", decision.id, decision.policy, type(error).__name__)
+            return unchanged(decision, content.locale)
 
     async def detect(self, content: Content, policy: Policy, deadline: float) -> Detection:
-        """Ask every classifier the policy needs about everything it can read."""
-        present = frozenset(part.modality for part in content.parts)
-        large = _is_large(content)
-        views = Views(content)
-        quick: list[_Consultation] = []
-        slow: list[_Consultation] = []
-        for station in self.engine.plan(policy, content.direction):
-            if present.isdisjoint(station.classifier.modalities):
-                continue
-            consultation = _Consultation(content, station, views, large=large)
-            if large or not consultation.prepare_here():
-                slow.append(consultation)
-            elif consultation.read:
-                quick.append(consultation)
+        """Ask every classifier the policy needs about everything it can read; bytes nobody sees are unscannable."""
+        return await self._detect((await self._examined(content, policy, strip=False))[0], policy, deadline, None)
+
+    async def _examined(self, content: Content, policy: Policy, *, strip: bool) -> tuple[Content, tuple[str, ...]]:
+        """*content* with its pictures as they may be judged, and the pointers of those that were cut at their end.
+
+        One that claims to be of another type, or that goes on behind its end where that may be neither stripped nor
+        let through, cannot be read.
+        """
+        pictures = sum(len(part.data) for part in content.parts if isinstance(part, ImagePart))
+        if not pictures:
+            return content, ()
+        trailing = Trailing.REFUSE if policy.trailing is Trailing.STRIP and not strip else policy.trailing
+        if pictures > _MOST_BYTES_HERE:
+            return await self.engine.aside(_examined, content, trailing)
+        return _examined(content, trailing)
+
+    async def _detect(self, content: Content, policy: Policy, deadline: float, outside: Modality | None) -> Detection:
+        """`detect`, of what is inside of a medium of modality *outside* if that is not None."""
+        direction = content.direction
+        plan = (
+            self.engine.plan(policy, direction) if outside is None else self.engine.looking(policy, direction, outside)
+        )
+        own = _consultations(content, plan)
+        readers = self._readers(content, policy, outside)
+        films = self._films(content, policy, own + readers) if outside is None else []
+        within: list[_Within] = []
+        if readers or films:
+            _, *inner = await asyncio.gather(
+                self._ask(own, deadline),
+                self._read(content, policy, deadline, readers, outside),
+                *(self._watch(content, policy, deadline, number) for number in films),
+            )
+            within = [one for one in inner if one is not None]
+        else:
+            await self._ask(own, deadline)
+        found = _detection(content, own + readers, within, self.engine.unread(policy, content.direction))
+        stations = [*plan, *(reader.station for reader in readers)]
+        unchecked = _unchecked(content, stations, own + readers, found.coverage)
+        unchecked += sum(one.detection.coverage.unchecked for one in within)
+        if not unchecked:
+            return found
+        failures = (*found.failures, Failure("ledger", FailureKind.ERROR, "Unchecked"))
+        return replace(found, failures=failures, coverage=replace(found.coverage, unchecked=unchecked))
+
+    async def _ask(self, consultations: Sequence[Consultation], deadline: float) -> None:
+        """Have all *consultations* answered."""
         # The slow ones start first and run on their threads while the quick ones are answered here.
+        slow = [one for one in consultations if one.prepared is None]
+        quick = [one for one in consultations if one.prepared is not None]
         if len(slow) + len(quick) > 1 and (slow or not all(consultation.is_inline() for consultation in quick)):
             await asyncio.gather(*(consultation.run(self.engine, deadline) for consultation in slow + quick))
         else:
             for consultation in slow or quick:
                 await consultation.run(self.engine, deadline)
-        found = _detection(content, present, slow + quick, self.engine.unread(policy, content.direction))
-        unchecked = _unchecked(content, self.engine.plan(policy, content.direction), slow + quick, found.coverage)
-        if not unchecked:
-            return found
-        failures = (*found.failures, Failure("ledger", FailureKind.ERROR, "Unchecked"))
-        return replace(found, failures=failures, coverage=replace(found.coverage, unchecked=unchecked))
+
+    def _readers(self, content: Content, policy: Policy, outside: Modality | None) -> list[Consultation]:
+        """Those who read texts off the media of *content*, for rules that look at media of their modality."""
+        found: dict[int, Station] = {}
+        for modality in {part.modality for part in content.parts} - {Modality.TEXT, Modality.OPAQUE}:
+            for station in self.engine.readers(policy, content.direction, outside or modality):
+                if modality in station.classifier.modalities:
+                    found[id(station.classifier)] = station
+        return [Consultation(content, station, Views(content), large=True) for station in found.values()]
+
+    async def _read(
+        self,
+        content: Content,
+        policy: Policy,
+        deadline: float,
+        readers: Sequence[Consultation],
+        outside: Modality | None,
+    ) -> _Within | None:
+        """What classifiers of texts see in what *readers* read."""
+        await self._ask(readers, deadline)
+        inside = Inside()
+        for reader in readers:
+            for number, quotes in reader.quotes.items():
+                inside.add_texts(number, quotes, content.parts[number].role)
+        if not inside.parts:
+            return None
+        return _Within(inside, await self._detect(inside.content(content), policy, deadline, outside))
+
+    def _films(self, content: Content, policy: Policy, asked: Sequence[Consultation]) -> list[int]:
+        """The numbers of the parts that are to be unfolded: films that a rule looks at, and sounds that are heard."""
+        heard = any(Modality.AUDIO in one.station.classifier.modalities for one in asked)
+        seen = any(isinstance(part, VideoPart) for part in content.parts) and bool(
+            self.engine.looking(policy, content.direction, Modality.VIDEO)
+        )
+        return [
+            number
+            for number, part in enumerate(content.parts)
+            if (isinstance(part, VideoPart) and seen) or (isinstance(part, AudioPart) and heard)
+        ]
+
+    async def _watch(self, content: Content, policy: Policy, deadline: float, number: int) -> _Within | None:
+        """What is seen in film or sound *number* of *content*: in its frames, its sound and its texts."""
+        medium = content.parts[number]
+        if not isinstance(medium, AudioPart | VideoPart):
+            return None
+        inside = Inside()
+        try:
+            inside.add_film(number, medium, await self.engine.media.run(film.unfold(medium.data), deadline))
+        except Unreadable as error:
+            if isinstance(medium, AudioPart):  # who hears it says so, or knows more formats
+                return None
+            return _Within(inside, Detection(content.direction), {number: str(error)})
+        except TimeoutError:
+            return _failed(inside, content, FailureKind.TIMEOUT, "decode")
+        except Exception as error:  # noqa: BLE001  no thread to be had, or not enough memory: a failure, never a pass
+            return _failed(inside, content, FailureKind.ERROR, type(error).__name__)
+        if not inside.parts:
+            return None
+        return _Within(inside, await self._detect(inside.content(content), policy, deadline, medium.modality))
+
+
+class _Within(NamedTuple):
+    """What was seen inside of media; *unread* says why some could not be looked into, by their numbers."""
+
+    inside: Inside
+    detection: Detection
+    unread: Mapping[int, str] = MappingProxyType({})
+
+    @property
+    def numbers(self) -> set[int]:
+        """The parts that were looked into."""
+        return {origin.number for origin in self.inside.origins}
+
+    def unscannable(self) -> dict[int, str]:
+        """Why media could not be read, by their numbers."""
+        found = {self.inside.number_of(pointer): why for pointer, why in self.detection.coverage.unscannable}
+        return {**found, **self.unread}
+
+
+def _failed(inside: Inside, content: Content, kind: FailureKind, detail: str) -> _Within:
+    return _Within(inside, Detection(content.direction, failures=(Failure("film", kind, detail),)))
+
+
+def _examined(content: Content, trailing: Trailing) -> tuple[Content, tuple[str, ...]]:
+    parts: list[Part] = []
+    cut: list[str] = []
+    for part in content.parts:
+        new: Part = part
+        if isinstance(part, ImagePart):
+            end = len(part.data) if trailing is Trailing.ALLOW else envelope.end_of(part.data)
+            if envelope.lies(part.media_type, part.data):
+                new = _unread(part, f"it is no {part.media_type} but {image.sniff(part.data)}")
+            elif end < len(part.data) and trailing is Trailing.STRIP and part.editable:
+                new = replace(part, data=part.data[:end])
+                cut.append(part.pointer)
+            elif end < len(part.data):
+                new = _unread(part, f"{len(part.data) - end} bytes stand behind the end of the picture")
+        parts.append(new)
+    if all(new is old for new, old in zip(parts, content.parts, strict=True)):
+        return content, ()
+    return replace(content, parts=tuple(parts)), tuple(cut)
+
+
+def _unread(part: ImagePart, reason: str) -> OpaquePart:
+    return OpaquePart(reason, part.pointer, part.path, part.role)
 
 
 def _conclude(content: Content, policy: Policy, detection: Detection, decision_id: str) -> Judged:
@@ -97,146 +261,52 @@ def _is_large(content: Content) -> bool:
     """Whether so much is to be read that other requests should not wait for it."""
     if len(content.parts) > _MOST_PARTS_HERE:
         return True
-    return sum(len(part.text) for part in content.parts if isinstance(part, TextPart)) > _MOST_TEXT_HERE
+    return sum(len(part.text) for part in content.parts if isinstance(part, TextPart)) > MOST_TEXT_HERE
 
 
-class _Consultation:
-    """One classifier asked about one content; all of it off the event loop where the content is *large*."""
-
-    def __init__(self, content: Content, station: Station, views: Views, *, large: bool) -> None:
-        self.content = content
-        self.station = station
-        self.views = views
-        self.large = large
-        self.read: list[Reading] | None = None
-        self.prepared: Prepared | None = None
-        self.passages: list[Passage] = []
-        self.unseen: frozenset[int] | None = None
-        self.failures: list[Failure] = []
-        self.findings: list[Finding] = []
-
-    @property
-    def unreadable(self) -> dict[int, str]:
-        """Why parts could not be read, by their numbers."""
-        unread = self.prepared.unreadable if self.prepared is not None else {}
-        return {**self.views.incomplete, **unread} if self.views.incomplete else unread
-
-    def prepare_here(self) -> bool:
-        """Read and prepare now, on this thread, if that is quick. Media and much to read are for another thread."""
-        total = 0
-        self.read = self._readings()
-        for reading in self.read:
-            if not isinstance(reading.source, View):
-                return False
-            total += len(reading.source.text)
-        if total > _MOST_TEXT_HERE:
-            return False
-        prepared = Prepared()
-        prepared.take_all(self.station, self.read)
-        self._take(prepared)
-        return True
-
-    def _readings(self) -> list[Reading]:
-        """All that the classifier reads of the content; of an answer's texts the same sentences as in a stream."""
-        content, classifier = self.content, self.station.classifier
-        if content.direction is Direction.INPUT or classifier.reads != "sentences":
-            return readings(content, classifier, self.views)
-        self.passages = passages(content, classifier, self.views.incomplete)
-        read = [reading for passage in self.passages for reading in passage.window.readings]
-        return read + media_readings(content, classifier)
-
-    def is_inline(self) -> bool:
-        """Whether the answer comes without waiting for the model thread."""
-        classifier = self.station.classifier
-        if not classifier.inline_cost or self.prepared is None:
-            return False
-        try:
-            return sum(map(classifier.cost, self.prepared.items)) <= classifier.inline_cost
-        except Exception:  # noqa: BLE001  the batcher asks again and turns it into a failure
-            return False
-
-    async def run(self, engine: Engine, deadline: float) -> None:
-        """Prepare if need be, ask, and put the findings in their places."""
-        if self.prepared is None:
-            await self._prepare_aside(engine, deadline)
-        if self.prepared is None or not self.prepared.items:
-            return
-        answers = self.prepared.sorted_out(await self.station.batcher.submit(self.prepared.items, deadline))
-        if self.large:
-            await engine.aside(self._hear, self.prepared.read, answers)
-        else:
-            self._hear(self.prepared.read, answers)
-
-    async def _prepare_aside(self, engine: Engine, deadline: float) -> None:
-        media = any(
-            part.modality in self.station.classifier.modalities
-            for part in self.content.parts
-            if not isinstance(part, TextPart)
-        )
-        try:
-            prepared = await (engine.media if media else engine.text).run(self._steps(), deadline)
-        except TimeoutError:
-            self.failures.append(Failure(self.station.name, FailureKind.TIMEOUT, "prepare"))
-        except PoolClosed:
-            self.failures.append(Failure(self.station.name, FailureKind.ERROR, "closed"))
-        except Exception as error:  # noqa: BLE001  no thread to be had, or not enough memory: a failure, never a pass
-            self.failures.append(Failure(self.station.name, FailureKind.ERROR, type(error).__name__))
-        else:
-            self._take(prepared)
-
-    def _steps(self) -> Generator[None, None, Prepared]:
-        """Read and prepare on another thread, with a pause after each reading; touches nothing that this one reads."""
-        read = self._readings() if self.read is None else self.read
-        prepared = Prepared()
-        for reading in read:
-            yield
-            prepared.take(self.station, reading)
-        return prepared
-
-    def _take(self, prepared: Prepared) -> None:
-        self.prepared = prepared
-        self.failures += prepared.failures
-
-    def _hear(self, read: Sequence[Reading], answers: Sequence[Answer]) -> None:
-        self.unseen = ledger.unseen(self.content, self.station.classifier.modalities, read)
-        said, failures = heard(self.station.name, read, answers)
-        self.failures += failures
-        apart = sum(len(passage.window.readings) for passage in self.passages)
-        if not apart:
-            self.findings = locate(self.content, self.station.name, read, said)
-            return
-        texts = [number for number, reading in enumerate(read) if isinstance(reading.source, View)]
-        media = [number for number in range(len(read)) if number not in texts]
-        own = [read[number] for number in texts], [said[number] for number in texts]
-        self.findings = found_in(self.passages, self.station.name, *own)
-        if media:
-            others = [read[number] for number in media], [said[number] for number in media]
-            self.findings += locate(self.content, self.station.name, *others)
+def _consultations(content: Content, plan: Sequence[Station]) -> list[Consultation]:
+    """Every station of the *plan* that can read some of *content*; what is quick is prepared."""
+    present = frozenset(part.modality for part in content.parts)
+    large = _is_large(content)
+    views = Views(content)
+    found: list[Consultation] = []
+    for station in plan:
+        if present.isdisjoint(station.classifier.modalities):
+            continue
+        consultation = Consultation(content, station, views, large=large)
+        if large or not consultation.prepare_here() or consultation.read:
+            found.append(consultation)
+    return found
 
 
 def _detection(
-    content: Content,
-    present: frozenset[Modality],
-    consultations: Sequence[_Consultation],
-    unread: frozenset[Modality],
+    content: Content, consultations: Sequence[Consultation], within: Sequence[_Within], unread: frozenset[Modality]
 ) -> Detection:
     findings = [finding for consultation in consultations for finding in consultation.findings]
+    findings += [one for inner in within for one in inner.inside.put_back(inner.detection.findings, content)]
     failures = dict.fromkeys(failure for consultation in consultations for failure in consultation.failures)
+    failures |= dict.fromkeys(failure for inner in within for failure in inner.detection.failures)
     return Detection(
         direction=content.direction,
-        modalities=present,
+        modalities=frozenset(part.modality for part in content.parts),
         findings=tuple(findings),
         failures=tuple(failures),
-        coverage=_coverage(content, consultations, unread),
+        coverage=_coverage(content, consultations, within, unread),
     )
 
 
-def _coverage(content: Content, consultations: Sequence[_Consultation], unread: frozenset[Modality]) -> Coverage:
+def _coverage(
+    content: Content, consultations: Sequence[Consultation], within: Sequence[_Within], unread: frozenset[Modality]
+) -> Coverage:
     """Count every part once. A part that one classifier could not read is unscannable, whoever else could."""
     unreadable: dict[int, str] = {}
+    for inner in within:
+        unreadable.update(inner.unscannable())
     for consultation in consultations:
         unreadable.update(consultation.unreadable)
-    read = {modality for consultation in consultations for modality in consultation.station.classifier.modalities}
+    judges = [one.station.classifier for one in consultations if one.station.classifier.vouches]
+    read = {modality for classifier in judges for modality in classifier.modalities}
+    seen = {n for inner in within for n in inner.numbers if isinstance(content.parts[n], VideoPart)}
     exempt = dict(content.exempt)
     checked = 0
     unscannable: list[tuple[str, str]] = []
@@ -252,7 +322,7 @@ def _coverage(content: Content, consultations: Sequence[_Consultation], unread: 
                 checked += 1
             else:
                 exempt["no_rule"] = exempt.get("no_rule", 0) + 1
-        elif part.modality in read and part.modality not in unread:
+        elif number in seen or (part.modality in read and part.modality not in unread):
             checked += 1
         else:
             reason = getattr(part, "reason", f"no classifier of the policy reads {part.modality.value}")
@@ -261,7 +331,7 @@ def _coverage(content: Content, consultations: Sequence[_Consultation], unread: 
 
 
 def _unchecked(
-    content: Content, plan: Sequence[Station], consultations: Sequence[_Consultation], coverage: Coverage
+    content: Content, plan: Sequence[Station], consultations: Sequence[Consultation], coverage: Coverage
 ) -> int:
     """How many parts were not shown to a classifier of the *plan* that reads such, or are not in the *coverage*."""
     asked = {id(consultation.station): consultation for consultation in consultations}

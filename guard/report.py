@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
-from guard.content import TextPart
+from guard.content import Medium, TextPart
 from guard.decision import Refusal
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ def describe(judged: Judged, most: int = MOST_LISTED) -> dict[str, Any]:
     """The contract of design and docs: id, action, rules, findings, failures, coverage, policy, released.
 
     *released* is the one text that may be used, a list where there are several, and null where nothing is released or
-    what is released is no text. Of more than *most* findings the strongest are listed, those that rules fired on
-    first among them, and ``findings_left_out`` counts the others.
+    what is released is no text; media that were changed are listed in ``released_media``. Of more than *most* findings
+    the strongest are listed, those that rules fired on first among them, and ``findings_left_out`` counts the others.
     """
     decision = judged.decision
     findings = shown(decision)
@@ -39,6 +40,9 @@ def describe(judged: Judged, most: int = MOST_LISTED) -> dict[str, Any]:
         "enforced": decision.enforced,
         "released": released_text(judged),
     }
+    media = [part for part in released_media(judged) if part.pointer in judged.changed]
+    if media:
+        report["released_media"] = [describe_medium(part) for part in media]
     if len(listed) < len(findings):
         report["findings_left_out"] = len(findings) - len(listed)
     if isinstance(judged.released, Refusal):
@@ -84,6 +88,19 @@ def describe_coverage(coverage: Coverage) -> dict[str, Any]:
         "unscannable": [{"part": pointer, "reason": reason} for pointer, reason in coverage.unscannable],
         "unchecked": coverage.unchecked,
     }
+
+
+def released_media(judged: Judged) -> list[Medium]:
+    """The pictures, sounds and films that may be used."""
+    if isinstance(judged.released, Refusal):
+        return []
+    return [part for part in judged.released.parts if isinstance(part, Medium)]
+
+
+def describe_medium(part: Medium) -> dict[str, Any]:
+    """A medium that was changed, by what it is; its bytes are for whoever can take them."""
+    digest = hashlib.sha256(part.data).hexdigest()
+    return {"part": part.pointer, "modality": part.modality.value, "bytes": len(part.data), "sha256": digest}
 
 
 def released_text(judged: Judged) -> str | list[str] | None:

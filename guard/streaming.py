@@ -224,7 +224,7 @@ class AnswerJudge:
         if self.refusal is None:  # what other findings could have made of what is held, they no longer can
             self._joint.clear()
             for marked, detection in self._late:
-                self._settle(marked, detection)
+                await self._settle(marked, detection, deadline)
             effects = self._decided_all().effects if self._needs.labels else ()
             for growing in self._gate.threads.values():
                 await self._reconsider(growing)
@@ -306,7 +306,10 @@ class AnswerJudge:
         outcome = _Outcome(decide(self._policy, detection, self._id), _affected(entries), spots, detections)
         for marked, seen in detections:
             if marked.event.content is not None:
-                outcome.judged[marked] = self._enforced(marked.event.content, seen, self._evidence.enough)
+                left = self._enforced(marked.event.content, seen, self._evidence.enough)
+                if isinstance(left, Content):
+                    left = await self._pipeline.carry_out(left, outcome.decision, deadline)
+                outcome.judged[marked] = left
         return outcome
 
     def _enforced(self, content: Content, seen: Detection, evidence: Sequence[Finding]) -> Content | Refusal:
@@ -377,11 +380,13 @@ class AnswerJudge:
 
     # Act
 
-    def _settle(self, marked: Marked, detection: Detection) -> None:
+    async def _settle(self, marked: Marked, detection: Detection, deadline: float) -> None:
         """Decide an event again that rules on several findings could still change: nothing more will be found."""
         content = marked.event.content
         if content is not None and self.refusal is None:
             left = self._enforced(content, detection, self._evidence.all)
+            if isinstance(left, Content):
+                left = await self._pipeline.carry_out(left, decide(self._policy, detection, self._id), deadline)
             self.refusal = left if isinstance(left, Refusal) else None
             marked.after = left if isinstance(left, Content) else None
         marked.decided = True

@@ -124,7 +124,7 @@ def test_a_reading_that_is_dropped_is_counted_whatever_the_coverage_says(
     pipeline: Pipeline, dropped: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = counted("guard_parts_unchecked_total")
-    monkeypatch.setattr("guard.pipeline.readings", DROPS[dropped])
+    monkeypatch.setattr("guard.consulting.readings", DROPS[dropped])
     with caplog.at_level(logging.ERROR, "guard"):
         decision = judged(pipeline, text(f"so it is {CANARY} " * 100))
     assert decision.coverage.unchecked == 1
@@ -138,7 +138,7 @@ def test_a_classifier_that_is_not_asked_is_counted(pipeline: Pipeline, monkeypat
     async def forgets(*_: Any) -> None:
         return None
 
-    monkeypatch.setattr("guard.pipeline._Consultation.run", forgets)
+    monkeypatch.setattr("guard.pipeline.Consultation.run", forgets)
     assert judged(pipeline, text("fine"), text("", "/1"), text("also", "/2")).coverage.unchecked == 2
 
 

@@ -112,8 +112,10 @@ class Shelf:
 class Bench:
     """A policy, its engine and its pipeline."""
 
+    catalog: ClassVar[type[Shelf]] = Shelf
+
     def __init__(self, rules: str, classifiers: str, more: str = "", **options: Any) -> None:
-        self.shelf = Shelf()
+        self.shelf = self.catalog()
         self.policy = policy(self.shelf, rules, classifiers, more)
         self.engine = Engine(self.shelf)
         self.engine.ensure([self.policy], **options)

@@ -11,7 +11,7 @@ import pkgutil
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from guard.actions._wording import refusal, unread
+from guard.actions._wording import in_locale, refusal, unmade, unread
 from guard.decision import Action, Cause, Refusal
 from guard.errors import RegistryError
 
@@ -89,3 +89,13 @@ def enforce(content: Content, decision: Decision) -> Content | Refusal:
     message = unread(*unscannable[0], content.locale) if unscannable else None
     again = max((failure.retry_after_s for failure in decision.failures), default=0.0)
     return refusal(content.locale, cause=decision.cause, message=message, retry_after_s=again)
+
+
+def unchanged(decision: Decision, locale: str, *, late: bool = False) -> Refusal:
+    """What is sent where a medium could not be changed as *decision* asked: by its rules, or if *late* a time-out."""
+    if late:
+        return refusal(locale, cause=Cause.TIMEOUT)
+    changing = [effect for effect in decision.effects if effect.action.name not in _PASSIVE]
+    message = next((text for effect in changing if (text := in_locale(effect.message, locale))), None)
+    rules = tuple(dict.fromkeys(effect.rule for effect in changing))
+    return refusal(locale, rules=rules, message=message or unmade(locale))

@@ -90,5 +90,14 @@ def unread(pointer: str, reason: str, locale: str) -> str:
     return in_english_or_chinese(texts, locale)
 
 
+def unmade(locale: str) -> str:
+    """Says that something could not be changed as the policy asks."""
+    texts = {
+        "en": "Part of this content was to be changed by the content policy and could not be; it was not let through.",
+        "zh": "按内容策略须修改部分内容，但未能完成修改，因此未予放行。",
+    }
+    return in_english_or_chinese(texts, locale)
+
+
 def _tag(locale: str) -> str:
     return locale.strip().lower().replace("_", "-")

@@ -1,4 +1,4 @@
-"""Redact: cut what was found out of the text, character by character, and leave the rest as it was."""
+"""Redact: cut what was found out of the text, character by character, or hide it in the medium; the rest stays."""
 
 from __future__ import annotations
 
@@ -13,27 +13,38 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 from guard.actions._document import holds, is_document, split
 from guard.actions._editing import pointed_at, rewritten, rules_of
 from guard.actions._wording import refusal
-from guard.content import Direction, TextPart
+from guard.content import Direction, ImagePart, MediaEdit, TextPart, VideoPart
 from guard.decision import Action
 from guard.errors import did_you_mean
 from guard.placeholders import Mint
+from guard.taxonomy import covers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from guard.content import Content
+    from guard.content import Content, Medium
     from guard.decision import Effect, Refusal
+    from guard.finding import Finding
 
-Style = Literal["mask", "pseudonym", "label", "remove"]
-_STYLES: tuple[Style, ...] = get_args(Style)
-"""From the style that gives most away (length and punctuation) to the one that gives nothing away."""
+TextStyle = Literal["mask", "pseudonym", "label", "remove"]
+PictureStyle = Literal["blur", "pixelate", "paint"]
+SoundStyle = Literal["beep", "mute"]
+Style = Literal["mask", "pseudonym", "label", "remove", "blur", "pixelate", "paint", "beep", "mute"]
+_STYLES: tuple[TextStyle, ...] = get_args(TextStyle)
+_PICTURE_STYLES: tuple[PictureStyle, ...] = get_args(PictureStyle)
+_SOUND_STYLES: tuple[SoundStyle, ...] = get_args(SoundStyle)
+"""Each from the style that gives most away (of texts length and punctuation) to the one that gives nothing away."""
+_WRITTEN = ("pii", "secret")
+"""What is found in a picture by being read in it: of letters, a blur may leave enough to guess them."""
 _NUMBERED = re.compile(r"([A-Za-z][A-Za-z0-9_]{0,63})_([0-9]{1,9})")
 _JSON_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Redact(Action):
-    """Cuts out the spans of findings, which count characters of the original text.
+    """Cuts out the spans of findings, which count characters of the original text; hides boxes and times in media.
+
+    *style* is one for texts, pictures or sounds; the other two kinds are redacted as they are without it.
 
     ``pseudonym`` writes ``<EMAIL_1>``, the same number for the same value all through a request, and through each text
     of an answer; ``label`` writes
@@ -42,6 +53,10 @@ class Redact(Action):
     styles the one that gives least away is used. A part that is a JSON document stays one: only what strings hold is
     cut, and a number becomes a string. Where a part cannot be written back, or its JSON would be broken, the whole
     content becomes a refusal.
+
+    In pictures ``blur`` (the default, but for personal data and secrets), ``pixelate`` and ``paint`` (theirs) hide
+    the box of a finding, or all of the picture where it has none; in sounds ``mute`` (the default) and ``beep`` the
+    time of a finding. A film is hidden as both.
 
     With *restore*, a content that has a key gets pseudonyms such as ``<EMAIL_k3f9qa>`` (`guard.placeholders`), and the
     values they stand for in its `masked`; a place that another rule redacts too, without *restore*, does not.
@@ -54,12 +69,17 @@ class Redact(Action):
     restore: bool = False
 
     def __post_init__(self) -> None:
-        if self.style not in _STYLES:
-            msg = f"no such style of redaction: `{self.style}`; {did_you_mean(str(self.style), _STYLES)}"
+        if self.style not in get_args(Style):
+            msg = f"no such style of redaction: `{self.style}`; {did_you_mean(str(self.style), get_args(Style))}"
             raise ValueError(msg)
-        if self.restore and self.style != "pseudonym":
+        if self.restore and self.text_style != "pseudonym":
             msg = f"`restore: true` goes with `style: pseudonym`; nothing of a `{self.style}` says what it stood for"
             raise ValueError(msg)
+
+    @property
+    def text_style(self) -> TextStyle:
+        """How texts are redacted."""
+        return next((style for style in _STYLES if style == self.style), "pseudonym")
 
     @property
     def directions(self) -> frozenset[Direction]:
@@ -70,8 +90,9 @@ class Redact(Action):
     def apply(cls, content: Content, effects: Sequence[Effect]) -> Content | Refusal:
         """Content without what was found, or a refusal where that cannot be done."""
         changed = None
-        parts = pointed_at(content, effects)
-        if parts is not None:
+        pointed = pointed_at(content, effects)
+        if pointed is not None:
+            parts = pointed.texts
             stretches = _stretches(parts, effects)
             shared = _Pseudonyms()
             if content.direction is Direction.INPUT:
@@ -87,10 +108,41 @@ class Redact(Action):
                 for pointer, part in parts.items()
             }
             kept = {pointer: text for pointer, text in edits.items() if text is not None}
-            changed = rewritten(content, kept) if len(kept) == len(edits) else None
+            hidden = _hidden(pointed.media, effects)
+            changed = rewritten(content, kept, hidden) if len(kept) == len(edits) else None
             if changed is not None and shared.mint is not None:
                 changed = replace(changed, masked=shared.mint.masked)
         return changed if changed is not None else refusal(content.locale, rules=rules_of(effects))
+
+
+def _hidden(media: dict[str, Medium], effects: Sequence[Effect]) -> dict[str, list[MediaEdit]]:
+    """What is to be hidden in each medium: each place once, of several styles by the one that gives least away."""
+    found: dict[str, dict[tuple[object, ...], MediaEdit]] = {pointer: {} for pointer in media}
+    for effect in effects:
+        style = effect.action.style if isinstance(effect.action, Redact) else "remove"
+        for finding in effect.findings:
+            if finding.part not in media:
+                continue
+            for edit in _hiding(media[finding.part], finding, style):
+                place = (edit.kind in _SOUND_STYLES, edit.box, edit.time)
+                other = found[finding.part].get(place)
+                if other is None or _secrecy(other) < _secrecy(edit):
+                    found[finding.part][place] = edit
+    return {pointer: list(edits.values()) for pointer, edits in found.items()}
+
+
+def _hiding(part: Medium, finding: Finding, style: str) -> Iterator[MediaEdit]:
+    if isinstance(part, ImagePart | VideoPart):
+        written = any(covers(category, finding.category) for category in _WRITTEN)
+        usual = "paint" if written else "blur"
+        time = finding.time if isinstance(part, VideoPart) else None
+        yield MediaEdit(style if style in _PICTURE_STYLES else usual, finding.box, time)
+    if not isinstance(part, ImagePart) and finding.box is None:
+        yield MediaEdit(style if style in _SOUND_STYLES else "mute", time=finding.time)
+
+
+def _secrecy(edit: MediaEdit) -> int:
+    return (*_PICTURE_STYLES, *_SOUND_STYLES).index(edit.kind)
 
 
 class _Stretch(NamedTuple):
@@ -111,8 +163,10 @@ def _stretches(parts: dict[str, TextPart], effects: Sequence[Effect]) -> dict[st
         action = effect.action
         style, restore = len(_STYLES) - 1, False
         if isinstance(action, Redact):
-            style, restore = _STYLES.index(action.style), action.restore
+            style, restore = _STYLES.index(action.text_style), action.restore
         for finding in effect.findings:
+            if finding.part not in parts:
+                continue
             start, end = _bounds(finding.span, len(parts[finding.part].text))
             found[finding.part].append(_Stretch(start, end, finding.category, finding.score, style, restore))
     return {pointer: _merged(stretches) for pointer, stretches in found.items()}
@@ -245,7 +299,7 @@ class Cutter:
     def add(self, effects: Iterable[Effect]) -> None:
         """Take in what rules fired on; every finding has its span in this text."""
         for effect in effects:
-            style = _STYLES.index(effect.action.style) if isinstance(effect.action, Redact) else len(_STYLES) - 1
+            style = _STYLES.index(effect.action.text_style) if isinstance(effect.action, Redact) else len(_STYLES) - 1
             for finding in effect.findings:
                 start, end = finding.span or (0, 0)
                 insort(self._stretches, _Stretch(start, end, finding.category, finding.score, style))

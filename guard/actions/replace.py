@@ -1,4 +1,4 @@
-"""Replace: put a notice in the place of every text that a rule fired on."""
+"""Replace: put a notice in the place of every text, picture, sound and film that a rule fired on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from guard.actions._editing import pointed_at, rewritten, rules_of
 from guard.actions._wording import in_english_or_chinese, in_locale, refusal
+from guard.content import MediaEdit
 from guard.decision import Action
 
 if TYPE_CHECKING:
@@ -21,10 +22,11 @@ _NOTICE = {"en": "[Removed by the content policy]", "zh": "【内容已按策略
 
 @dataclass(frozen=True)
 class Replace(Action):
-    """Replaces whole text parts. *text* is the notice, one for all or by locale.
+    """Replaces whole parts. *text* is the notice, one for all or by locale.
 
-    Where two rules replace the same part, the notice of the first one stands. A part that cannot be written back,
-    or whose JSON a notice would break, makes the whole content a refusal.
+    A picture becomes a neutral one of the same size and type that says so in the words of the rule's message, or else
+    of the notice. Where two rules replace the same part, the notice of the first one stands. A part that cannot be
+    written back, or whose JSON a notice would break, makes the whole content a refusal.
     """
 
     name = "replace"
@@ -36,14 +38,25 @@ class Replace(Action):
     def apply(cls, content: Content, effects: Sequence[Effect]) -> Content | Refusal:
         """Content with notices in it, or a refusal where that cannot be done."""
         changed = None
-        if pointed_at(content, effects) is not None:
+        pointed = pointed_at(content, effects)
+        if pointed is not None:
             notices: dict[str, str] = {}
+            drawn: dict[str, list[MediaEdit]] = {}
             for effect in effects:
                 notice = _notice(effect.action, content.locale)
                 for finding in effect.findings:
-                    notices.setdefault(finding.part, notice)
-            changed = rewritten(content, notices)
+                    if finding.part in pointed.media:
+                        drawn.setdefault(finding.part, [MediaEdit("replace", text=_shown(effect, content.locale))])
+                    else:
+                        notices.setdefault(finding.part, notice)
+            changed = rewritten(content, notices, drawn)
         return changed if changed is not None else refusal(content.locale, rules=rules_of(effects))
+
+
+def _shown(effect: Effect, locale: str) -> str:
+    """What a picture says in place of the one that was there."""
+    own = isinstance(effect.action, Replace) and effect.action.text == _NOTICE
+    return (own and in_locale(effect.message, locale)) or _notice(effect.action, locale)
 
 
 def _notice(action: Action, locale: str) -> str:

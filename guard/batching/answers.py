@@ -8,7 +8,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from guard.decision import Failure, FailureKind
-from guard.finding import Finding
+from guard.finding import Finding, Quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -76,7 +76,9 @@ def _attempt(
             return Failure(name, FailureKind.ERROR, NONSENSE)
         categories = classifier.categories
         return [
-            list(found) if _is_sound(found, categories) else Failure(name, FailureKind.ERROR, NONSENSE)
+            list(found)
+            if (_are_quotes(found) if classifier.reader else _is_sound(found, categories))
+            else Failure(name, FailureKind.ERROR, NONSENSE)
             for found in given
         ]
     except passing:
@@ -101,6 +103,13 @@ def _is_sound(found: Any, categories: frozenset[str]) -> bool:
         if not ((span is None and box is None and time is None) or _is_placed(span, box, time)):
             return False
     return True
+
+
+def _are_quotes(found: Any) -> bool:
+    """Whether *found* is what a reader gives: texts, each where it stands."""
+    return isinstance(found, list | tuple) and all(
+        isinstance(one, Quote) and type(one.text) is str and _is_placed(None, one.box, one.time) for one in found
+    )
 
 
 def _is_placed(span: Any, box: Any, time: Any) -> bool:

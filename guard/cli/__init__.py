@@ -51,7 +51,10 @@ def build_parser() -> argparse.ArgumentParser:
         description="Judge texts or files. Exit code: 0 released, 1 changed, 2 refused, 3 error; the worst of several.",
     )
     check.add_argument("text", nargs="?", metavar="TEXT", help="the text, or - for standard input")
-    check.add_argument("--file", nargs="+", metavar="F", default=[], help="files to judge: UTF-8 texts or pictures")
+    check.add_argument(
+        "--file", nargs="+", metavar="F", default=[], help="files to judge: UTF-8 texts, pictures, sounds, films"
+    )
+    check.add_argument("--out", metavar="DIR", help="write what may be used, changed or not, into this folder")
     check.add_argument("--policy", default="default", metavar="P", help="policy file or name (default: default)")
     check.add_argument("--direction", choices=("input", "output"), default="input", help="to the generator, or from it")
     check.add_argument("--locale", default="en", metavar="TAG", help="language of messages, such as zh")

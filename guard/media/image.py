@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import io
 import warnings
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from PIL import Image
+from PIL import ExifTags, Image, ImageChops, ImageStat
 
 from guard.classifier import Unreadable
 
@@ -60,6 +61,10 @@ _UPRIGHT = {
     8: (Image.Transpose.ROTATE_90,),
 }
 _STRIP_PIXELS = 4_000_000
+_LARGEST_THUMBNAIL = 1_000_000
+_POSTAGE = (16, 16)
+_ALIKE = 12.0
+"""Mean difference of samples between a picture and its preview, both as small as a stamp."""
 _ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
 
 
@@ -113,12 +118,42 @@ def decode(
 ) -> Iterator[Image.Image]:
     """Every frame of the picture *data* as upright 8-bit RGB; a frame with transparency comes on white, then on black.
 
+    A preview in its metadata that shows something else comes last.
+
     One frame is held at a time. With *target* a frame is shrunk, by averaging, to about twice that many pixels on its
     shorter side, which also lets a JPEG be decoded at a fraction of its size.
 
     Raises:
         Unreadable: empty, of no type in `MEDIA_TYPES`, damaged or cut short, or over a limit.
     """
+    first: Image.Image | None = None
+    exif: Any = b""
+    for frame in frames(data, limits=(max_pixels, max_frames, max_total_pixels), target=target):
+        if first is None:
+            first, exif = frame.image, frame.info.get("exif", b"")
+        yield from _shown(frame.image)
+    small = _thumbnail(exif) if exif else None
+    if small is not None and first is not None and not _is_of(small, first):
+        yield small
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame, upright, in 8-bit RGB or RGBA, and what the file says of it."""
+
+    image: Image.Image
+    info: dict[Any, Any]
+    mode: str
+
+
+def frames(
+    data: bytes,
+    *,
+    limits: tuple[int, int, int] = (MAX_PIXELS, MAX_FRAMES, MAX_TOTAL_PIXELS),
+    target: int | None = None,
+) -> Iterator[Frame]:
+    """Every frame of the picture *data* with its transparency; *limits* and the rest as in `decode`."""
+    max_pixels, _, _ = limits
     media_type = sniff(data)
     if not data:
         msg = "the picture is empty"
@@ -130,7 +165,7 @@ def decode(
     _quiet()
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS[media_type]) as picture:
-            yield from _frames(picture, data, (max_pixels, max_frames, max_total_pixels), target)
+            yield from _frames(picture, data, limits, target)
     except (Unreadable, GeneratorExit):
         raise
     except Image.DecompressionBombError as error:
@@ -141,9 +176,7 @@ def decode(
         raise Unreadable(msg) from error
 
 
-def _frames(
-    picture: Image.Image, data: bytes, limits: tuple[int, int, int], target: int | None
-) -> Iterator[Image.Image]:
+def _frames(picture: Image.Image, data: bytes, limits: tuple[int, int, int], target: int | None) -> Iterator[Frame]:
     max_pixels, max_frames, max_total_pixels = limits
     _check_size(picture, max_pixels)
     count = getattr(picture, "n_frames", 1)
@@ -165,7 +198,32 @@ def _frames(
             msg = f"the frames of the picture have more than {max_total_pixels} pixels together"
             raise Unreadable(msg)
         picture.load()
-        yield from _shown(_upright(_plain(picture, target), picture))
+        info, mode = dict(picture.info), picture.mode
+        yield Frame(_upright(_plain(picture, target), picture), info, mode)
+
+
+def _thumbnail(exif: Any) -> Image.Image | None:
+    """The preview that the metadata *exif* holds, if it does and some viewer could show it (Exif 3.0, 4.5.7)."""
+    try:
+        known = Image.Exif()
+        known.load(exif)
+        place = known.get_ifd(ExifTags.IFD.IFD1)
+        start, size = int(place[0x0201]), int(place[0x0202])
+        body = exif[6:] if exif[:6] == b"Exif\0\0" else exif
+        with Image.open(io.BytesIO(body[start : start + size])) as small:
+            _check_size(small, _LARGEST_THUMBNAIL)
+            return small.convert("RGB")
+    except Exception:  # noqa: BLE001  what cannot be read here is shown nowhere
+        return None
+
+
+def _is_of(small: Image.Image, whole: Image.Image) -> bool:
+    """Whether *small* shows the same as *whole*, upright or as it is stored: then it need not be looked at."""
+    page = next(_shown(whole)).resize(_POSTAGE)
+    return any(
+        max(ImageStat.Stat(ImageChops.difference(page, turned.resize(_POSTAGE))).mean) <= _ALIKE
+        for turned in (small, *(small.transpose(way) for ways in _UPRIGHT.values() for way in ways))
+    )
 
 
 def _check_size(picture: Image.Image, max_pixels: int) -> None:

@@ -14,7 +14,7 @@ import orjson
 from guard.batching.answers import Unread
 from guard.content import AudioPart, ImagePart, Modality, VideoPart, View
 from guard.decision import Failure, FailureKind
-from guard.finding import Finding
+from guard.finding import Finding, Quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -119,7 +119,9 @@ def _failure(answer: Failure) -> dict[str, Any]:
     return {**said, "unread": answer.reason} if isinstance(answer, Unread) else said
 
 
-def _finding(one: Finding) -> list[Any]:
+def _finding(one: Finding | Quote) -> list[Any] | dict[str, Any]:
+    if isinstance(one, Quote):
+        return {"text": one.text, "box": one.box, "time": one.time, "strand": one.strand}
     return [one.category, one.score, one.span, one.box, one.time, one.modality.value, one.evidence]
 
 
@@ -129,6 +131,8 @@ def _answer(line: Any, name: str) -> Answer:
         if "unread" in line:
             return Unread(name, kind, line["detail"], reason=line["unread"])
         return Failure(name, kind, line["detail"], line["again"])
+    if line and isinstance(line[0], dict):
+        return [_quote(one) for one in line]  # type: ignore[misc]  # a reader's answer
     return [
         Finding(
             category,
@@ -141,3 +145,8 @@ def _answer(line: Any, name: str) -> Answer:
         )
         for category, score, span, box, time, modality, evidence in line
     ]
+
+
+def _quote(one: dict[str, Any]) -> Quote:
+    box, time = one["box"], one["time"]
+    return Quote(one["text"], box and tuple(box), time and tuple(time), one["strand"])

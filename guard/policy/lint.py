@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from guard.content import Modality
 from guard.errors import PolicyError, RegistryError
 from guard.policy.evaluate import MARK_SEEN
 from guard.policy.loader import load_policy
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from guard.content import Modality
     from guard.decision import Action
     from guard.policy.serving import Catalog
 
@@ -119,14 +119,17 @@ def _asks_absence(condition: Condition, category: str) -> bool:
 def _modalities(category: str, policy: Policy, catalog: Catalog) -> frozenset[Modality] | None:
     """What the classifiers that run for *policy* and give *category* can read; None if that cannot be told."""
     found: frozenset[Modality] = frozenset()
+    aloud: frozenset[Modality] = frozenset()  # what is read out to those that read texts
     for name, options in policy.needs.items():
         try:
-            gives, reads = catalog.provides(name, options), catalog.find(name).modalities
+            gives, kind = catalog.provides(name, options), catalog.find(name)
         except RegistryError:
             return None
+        if kind.reader:
+            aloud |= kind.modalities | {Modality.VIDEO}
         if any(covers(category, one) or covers(one, category) for one in gives):
-            found |= reads
-    return found
+            found |= kind.modalities
+    return found | aloud if Modality.TEXT in found else found
 
 
 def _duplicates(policy: Policy) -> list[Problem]:

@@ -29,6 +29,7 @@ from guard.policy.model import (
     Policy,
     Remember,
     Rule,
+    Trailing,
     UnknownFields,
 )
 from guard.policy.options import build
@@ -44,7 +45,7 @@ ON_FAILURE = ("block", "allow", "flag")
 """What a policy may ask for when something could not be judged; the first is the default."""
 POLICY_KEYS = (
     "policy", "description", "match", "mode", "on_error", "on_timeout", "on_overload", "unknown_fields", "unscannable",
-    "race_input", "release_below", "remember", "classifiers", "rules",
+    "race_input", "release_below", "remember", "trailing", "classifiers", "rules",
 )  # fmt: skip
 RULE_KEYS = ("id", "message", "description", "directions", "modalities", "roles", "when", "then")
 OPERATORS: Mapping[str, tuple[str, ...]] = {
@@ -111,6 +112,7 @@ class _Loader:
             unscannable=self._on_failure(top.get("unscannable")),
             race_input=_races(top.get("race_input"), rules),
             release_below=optional(top.get("release_below"), threshold, None),
+            trailing=Trailing(optional(top.get("trailing"), lambda f: f.one_of(Trailing), Trailing.STRIP)),
             remember=Remember(optional(top.get("remember"), lambda f: f.one_of(Remember), Remember.TENANT)),
             classifiers=options,
             needs=needs(self._categories, options, offers),

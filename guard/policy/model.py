@@ -50,6 +50,14 @@ class Remember(StrEnum):
         return f"tenant {tenant or ''}" if self is Remember.TENANT else "all"
 
 
+class Trailing(StrEnum):
+    """What becomes of bytes behind the end of a picture, which nobody sees."""
+
+    STRIP = "strip"
+    REFUSE = "refuse"
+    ALLOW = "allow"
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """Which requests a policy is for: patterns in which `*` stands for any characters, none included."""
@@ -143,6 +151,7 @@ class Policy:
     race_input: bool = False
     release_below: float | None = None
     remember: Remember = Remember.TENANT
+    trailing: Trailing = Trailing.STRIP
     classifiers: Mapping[str, Mapping[str, object]] = field(default_factory=dict, hash=False)
     needs: Mapping[str, Mapping[str, object]] = field(default_factory=dict, hash=False)
     path: str = field(default="", compare=False)

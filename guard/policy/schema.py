@@ -15,7 +15,7 @@ from typing import Any
 from guard.content import Direction
 from guard.errors import RegistryError
 from guard.policy.loader import KEBAB, LOCALE, ON_FAILURE, POLICY_KEYS, READABLE, RULE_KEYS
-from guard.policy.model import ROLES, Mode, Remember, UnknownFields
+from guard.policy.model import ROLES, Mode, Remember, Trailing, UnknownFields
 from guard.policy.options import option_types
 from guard.taxonomy import CATEGORIES, OPEN_PARENTS
 
@@ -37,6 +37,7 @@ _SAID = {
     "on_overload": "What to do when there is no capacity.",
     "unknown_fields": "Text in fields that no protocol names: scan it, or refuse the request.",
     "race_input": "Ask the generator while the request is still being judged; nothing is released before.",
+    "trailing": "What becomes of bytes behind the end of a picture: stripped, refused as unscannable, or let through.",
     "remember": "Who may be answered with findings of identical contents: the same tenant, all, or none.",
     "release_below": "Send sentences of a stream before they are scored, while all scores so far are below this.",
     "unscannable": "What to do with content that no classifier could read.",
@@ -68,6 +69,7 @@ def json_schema(actions: Mapping[str, type[Action]], catalog: Catalog) -> Schema
         "race_input": {"type": "boolean"},
         "release_below": _SCORE,
         "remember": _one_of(Remember),
+        "trailing": _one_of(Trailing),
         "classifiers": _object({name: _classifier(name, catalog) for name in catalog.names()}),
         "rules": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/rule"}},
     }

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from guard.content import AudioPart, ImagePart, OpaquePart, Path, TextPart
+from guard.content import AudioPart, ImagePart, OpaquePart, Path, TextPart, VideoPart
 from guard.protocols.contract import Field, add_data_url, refuse, walk_unknown
 from guard.protocols.embedded import decode_base64, sniff
 from guard.protocols.posture import Posture, exempt, guarded, unscannable
@@ -87,7 +87,7 @@ class Blob(Field):
     @property
     def posture(self) -> Posture:
         """See `Posture`."""
-        known = self.modality in {"audio", "image"}
+        known = self.modality in {"audio", "image", "video"}
         return guarded(self.modality) if known else unscannable(f"no classifier reads a {self.modality}")
 
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
@@ -103,9 +103,11 @@ class Blob(Field):
         if data is None:
             walk.add(OpaquePart("not base64", pointer, path, role))
         elif self.modality == "audio":
-            walk.add(AudioPart(data, pointer, path, None, role))
+            walk.add(AudioPart(data, pointer, path, None, role, editable=True))
         elif self.modality == "image":
-            walk.add(ImagePart(data, pointer, path, None, role))
+            walk.add(ImagePart(data, pointer, path, None, role, editable=True))
+        elif self.modality == "video":
+            walk.add(VideoPart(data, pointer, path, None, role, editable=True))
         else:
             walk.add(OpaquePart(f"no reader for {self.modality}", pointer, path, role))
 

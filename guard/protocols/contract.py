@@ -21,9 +21,17 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from guard.content import Content, Direction, Part, Path, TextPart
+from guard.content import Content, Direction, Medium, OpaquePart, Part, Path, TextPart
 from guard.errors import RequestError
-from guard.protocols.embedded import decode_data_url, decode_file, is_base64_file, is_data_url, media_inside, says_more
+from guard.protocols.embedded import (
+    decode_data_url,
+    decode_file,
+    encode_medium,
+    is_base64_file,
+    is_data_url,
+    media_inside,
+    says_more,
+)
 from guard.protocols.posture import Posture, exempt, guarded
 
 if TYPE_CHECKING:
@@ -404,20 +412,29 @@ def refuse(code: str, pointer: str, why: str) -> RequestError:
 
 
 def apply_parts(document: Any, before: Sequence[Part], after: Sequence[Part], *, below: Path = ()) -> Any:
-    """Write the texts that changed between *before* and *after* into *document*, in place, and return it.
+    """Write the texts and media that changed between *before* and *after* into *document*, in place, and return it.
 
-    *below* is the path at which the document itself stands.
+    *below* is the path at which the document itself stands. A medium is written as it stood there: bytes as bytes, a
+    data URL as one, base64 as base64.
     Token lists are dropped rather than rewritten: their numbers would no longer belong to the text.
+
+    Raises:
+        ValueError: a medium has edits that nobody made. A defect, and nothing is released.
     """
     for old, new in zip(before, after, strict=True):
-        if new is old or not isinstance(new, TextPart):
+        if isinstance(new, Medium) and new.edits:
+            msg = "a medium is to be released before it was changed"
+            raise ValueError(msg)
+        if new is old or isinstance(new, OpaquePart):
             continue
         path = new.path[len(below) :]
         if not path:
-            return new.text
-        text = None if new.kind == "logprobs" else new.text
+            return new.text if isinstance(new, TextPart) else encode_medium(new, document)
         holder = document
         for step in path[:-1]:
             holder = holder[step]
-        holder[path[-1]] = text
+        if isinstance(new, TextPart):
+            holder[path[-1]] = None if new.kind == "logprobs" else new.text
+        else:
+            holder[path[-1]] = encode_medium(new, holder[path[-1]])
     return document

@@ -10,13 +10,15 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from guard.content import AudioPart, ImagePart, OpaquePart, Part, Path
+from guard.content import AudioPart, ImagePart, OpaquePart, Part, Path, VideoPart
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from guard.content import Medium
 
 SHORTEST = 64
 """Characters of base64 below which a string is no medium: the smallest pictures are longer."""
@@ -119,7 +121,7 @@ def decode_data_url(value: str, pointer: str, path: Path, role: str | None) -> P
     match = _DATA_URL.match(value)
     if match is None:
         return OpaquePart("a data URL that is not base64", pointer, path, role)
-    return _decoded(match.group(1), value[match.end() :], pointer, path, role)
+    return _decoded(match.group(1), value[match.end() :], pointer, path, role, editable=True)
 
 
 def is_base64_file(text: str) -> bool:
@@ -129,7 +131,17 @@ def is_base64_file(text: str) -> bool:
 
 def decode_file(text: str, pointer: str, path: Path, role: str | None) -> Part:
     """The medium that bare base64 holds."""
-    return _decoded(None, text, pointer, path, role)
+    return _decoded(None, text, pointer, path, role, editable=True)
+
+
+def encode_medium(part: Medium, before: Any) -> Any:
+    """*part* as it is written in the place of *before*: as bytes, as a data URL, or as base64."""
+    if isinstance(before, bytes):
+        return part.data
+    digits = base64.b64encode(part.data).decode()
+    if isinstance(before, str) and before[:5].lower() == "data:":
+        return f"data:{sniff(part.data) or part.media_type or 'application/octet-stream'};base64,{digits}"
+    return digits
 
 
 def media_inside(text: str, pointer: str, path: Path, role: str | None) -> Iterable[Part]:
@@ -141,7 +153,7 @@ def media_inside(text: str, pointer: str, path: Path, role: str | None) -> Itera
 
 def _media_inside(text: str, pointer: str, path: Path, role: str | None) -> Iterator[Part]:
     if begins_like_a_file(text) and (run := _RUN.match(text)) is not None:
-        yield decode_file(run.group(1), f"{pointer}#", path, role)
+        yield _decoded(None, run.group(1), f"{pointer}#", path, role)
     if ";base64," not in text.lower():
         return
     for number, match in enumerate(_INSIDE.finditer(text)):
@@ -164,16 +176,20 @@ def begins_like_a_file(text: str) -> bool:
         return False
 
 
-def _decoded(declared: str | None, payload: str, pointer: str, path: Path, role: str | None) -> Part:
-    """The part that *payload* is: by what is declared if that is a picture or sound, else by its first bytes."""
+def _decoded(
+    declared: str | None, payload: str, pointer: str, path: Path, role: str | None, *, editable: bool = False
+) -> Part:
+    """The part that *payload* is: by what is declared if that is a picture, sound or film, else by its first bytes."""
     data = decode_base64(unquote(payload) if "%" in payload else payload)
     if data is None:
         return OpaquePart("a data URL whose base64 is damaged", pointer, path, role)
     media_type = (declared or "").replace("\\", "").lower()
-    if not media_type.startswith(("image/", "audio/")):
+    if not media_type.startswith(("image/", "audio/", "video/")):
         media_type = sniff(data) or media_type
     if media_type.startswith("image/"):
-        return ImagePart(data, pointer, path, media_type, role)
+        return ImagePart(data, pointer, path, media_type, role, editable=editable)
     if media_type.startswith("audio/"):
-        return AudioPart(data, pointer, path, media_type, role)
+        return AudioPart(data, pointer, path, media_type, role, editable=editable)
+    if media_type.startswith("video/"):
+        return VideoPart(data, pointer, path, media_type, role, editable=editable)
     return OpaquePart("a file of a type no classifier reads", pointer, path, role)

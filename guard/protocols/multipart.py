@@ -11,13 +11,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser
 
-from guard.content import AudioPart, ImagePart, OpaquePart, Path, TextPart
+from guard.content import AudioPart, ImagePart, OpaquePart, Part, Path, TextPart, VideoPart
 from guard.errors import RequestError
 from guard.protocols.contract import Field, Walk, refuse, walk_unknown
 from guard.protocols.embedded import sniff
@@ -200,6 +200,13 @@ def walk_form(form: Form, contract: Mapping[str, Field], walk: Walk, *, lists: f
             wanted = "a file, with a file name" if isinstance(known, Upload) else "a text, without a file name"
             raise refuse("invalid_type", pointer, f"it should be {wanted}")
         known.walk(field["value"], walk, (index, "value"), pointer, "user")
+        if isinstance(known, Upload) and (field["media_type"] or "").startswith("image/"):
+            walk.parts[-1] = _claimed(walk.parts[-1], field["media_type"])
+
+
+def _claimed(part: Part, media_type: str) -> Part:
+    """A picture with the type that its sender claims: a lie is found out where it is judged."""
+    return replace(part, media_type=media_type) if isinstance(part, ImagePart) else part
 
 
 class _Unknown(Field):
@@ -237,7 +244,7 @@ class FormOf(Field):
 
 
 class Upload(Field):
-    """A file: a picture or sound by its first bytes, or as *modality* says; anything else cannot be read."""
+    """A file: a picture, sound or film by its first bytes, or as *modality* says; anything else cannot be read."""
 
     def __init__(self, modality: str = "") -> None:
         self.modality = modality
@@ -251,9 +258,11 @@ class Upload(Field):
         """One part."""
         media_type = sniff(value) or ""
         if self.modality == "image" or media_type.startswith("image/"):
-            walk.add(ImagePart(value, pointer, path, media_type or None, role))
+            walk.add(ImagePart(value, pointer, path, media_type or None, role, editable=True))
         elif self.modality == "audio" or media_type.startswith("audio/"):
-            walk.add(AudioPart(value, pointer, path, media_type or None, role))
+            walk.add(AudioPart(value, pointer, path, media_type or None, role, editable=True))
+        elif self.modality == "video" or media_type.startswith("video/"):
+            walk.add(VideoPart(value, pointer, path, media_type or None, role, editable=True))
         else:
             walk.add(OpaquePart("a file of a type no classifier reads", pointer, path, role))
 

@@ -7,6 +7,7 @@ is the object that ``guard check --json`` prints, or ``{"results": […]}`` for 
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,7 +18,7 @@ from guard.protocols.contract import Each, Guarded, Object, OneOf, Walk, check_c
 from guard.protocols.openai_chat import MESSAGES
 from guard.protocols.openai_common import error_body
 from guard.protocols.strict_json import dump, parse
-from guard.report import MOST_LISTED, describe
+from guard.report import MOST_LISTED, describe, released_media
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +70,11 @@ class NativeCheck(JudgeAdapter):
         if "texts" in exchange.document:
             most = MOST_LISTED // len(judged)  # together they list no more than one would
             return dump({"results": [describe(item, most) for item in judged]})
-        return dump(describe(judged[0]))
+        report = describe(judged[0])
+        media = {part.pointer: part for part in released_media(judged[0])}
+        for line in report.get("released_media", ()):
+            line["data"] = base64.b64encode(media[line["part"]].data).decode()
+        return dump(report)
 
     def encode_error(self, code: str, message: str, param: str | None = None) -> bytes:
         """The same error object as everywhere."""

@@ -104,7 +104,7 @@ class Sound(Field):
 
     def walk(self, value: Any, walk: Walk, path: Path, pointer: str, role: str | None) -> None:
         """One part."""
-        walk.add(AudioPart(value, pointer, path, self.media_type, role))
+        walk.add(AudioPart(value, pointer, path, self.media_type, role, editable=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import sqlite3
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -167,12 +167,13 @@ def house(
     protocols: tuple[str, ...] = (),
     drop_ins: Mapping[str, str | None] | None = None,
     envoy: Address | None = None,
+    catalog: Callable[[CanaryClassifier], FakeCatalog] = FakeCatalog,
     **limits: Any,
 ) -> Iterator[House]:
     """A whole gateway under *policy* (the acceptance policy, if None; several by their names) in front of a stub.
 
     *timeout_s* is the upstream's, *calls* the rest of its configuration. Without *inline* the canary classifier answers
-    on its model thread alone.
+    on its model thread alone. *catalog* makes more classifiers known.
     """
     file = POLICY
     if isinstance(policy, str):
@@ -200,7 +201,7 @@ def house(
             tenants=tenants,
             vault=VaultConfig(vault),
         )
-        gateway = create_gateway(config, catalog=FakeCatalog(canary))
+        gateway = create_gateway(config, catalog=catalog(canary))
         with running(config, gateway) as ports:
             yield House(gateway, ports, stub, canary, log)
 

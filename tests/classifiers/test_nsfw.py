@@ -143,3 +143,18 @@ def test_a_file_that_is_no_model_stops_the_start(tmp_path: Path) -> None:
 
     with pytest.raises(WeightsError, match="not a model"):
         _onnx.session(path, hashlib.sha256(b"no model").hexdigest())
+
+
+def test_thorough_it_looks_at_edges_quarters_and_single_pixels(classifier: Nsfw) -> None:
+    thorough = Nsfw(parse_options("nsfw", Nsfw, {"thorough": True}))
+    rng = np.random.default_rng(0)
+    tricky = np.full((896, 896, 3), 255, dtype=np.uint8)
+    tricky[2::4, 2::4] = rng.integers(0, 255, (224, 224, 3))  # what a reader that picks every fourth pixel sees
+
+    plain = thorough.prepare(part(drawing(size=(640, 480))))
+    hidden = thorough.prepare(part(Image.fromarray(tricky)))
+
+    assert len(plain) == 6  # as trained, to its edges, and four quarters
+    assert len(hidden) > 6
+    assert any(np.array_equal(view, tricky[2::4, 2::4]) for view in hidden)
+    assert len(classifier.prepare(part(drawing(size=(640, 480))))) == 1

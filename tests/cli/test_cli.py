@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from guard import registry
 from guard.cli import build_parser, main
@@ -299,3 +299,29 @@ def test_classifiers_are_listed_with_what_matters_of_each(run: Run) -> None:
     assert lines["pii"]["categories"] == sorted(registry.provides("pii"))
     assert run("classifiers", "--no-speed") == 0
     assert all(f"{name}  " in run.out for name in lines)
+
+
+PICTURES = """
+policy: pictures
+classifiers: {ocr: {}, keywords: {patterns: {mail: ['\\S+@\\S+']}, builtin: []}}
+rules:
+  - {id: hide-mail, when: {category: custom.mail}, then: {redact: {style: paint}}}
+"""
+
+
+def test_an_address_in_a_picture_is_painted_over_and_written_where_asked(run: Run, tmp_path: Path) -> None:
+    policy, picture, out = tmp_path / "pictures.yaml", tmp_path / "a.png", tmp_path / "out"
+    policy.write_text(PICTURES)
+    image = Image.new("RGB", (420, 120), "white")
+    ImageDraw.Draw(image).text((20, 40), "write to ana@example.org", "black", font_size=28)
+    image.save(picture)
+
+    assert run("check", "--policy", str(policy), "--file", str(picture), "--out", str(out), "--json") == 1
+    report = run.json
+    assert (report["action"], report["released"]) == ("redact", None)
+    assert report["released_media"][0]["modality"] == "image"
+    assert report["findings"][0]["box"]
+    assert Image.open(out / "a.png").convert("RGB").getpixel((200, 58)) == (68, 68, 68)
+    assert run("check", "--policy", str(policy), "--file", str(out / "a.png")) == 0
+    assert run("check", "--policy", str(policy), "--file", str(picture)) == 1
+    assert "bytes; --out DIR writes them" in run.out

@@ -9,7 +9,7 @@ from guard.batching.answers import Answer, Unread
 from guard.classifier import Readable
 from guard.content import AudioPart, ImagePart, Modality, VideoPart, View
 from guard.decision import Failure, FailureKind
-from guard.finding import Finding
+from guard.finding import Finding, Quote
 from guard.placement.wire import (
     LENGTHS,
     WireError,
@@ -40,6 +40,13 @@ findings = st.builds(
     evidence=st.text(st.characters(codec="utf-8"), max_size=9),
 )
 words = st.text(st.characters(codec="utf-8"), max_size=9)
+quotes = st.builds(
+    Quote,
+    words,
+    st.one_of(st.none(), st.tuples(scores, scores, scores, scores)),
+    st.one_of(st.none(), st.tuples(scores, scores)),
+    st.integers(0, 9),
+)
 failures = st.builds(Failure, st.just("it"), st.sampled_from(FailureKind), words, st.floats(0, 99))
 unread = st.builds(Unread, st.just("it"), st.sampled_from(FailureKind), words, reason=words)
 
@@ -58,7 +65,7 @@ def test_what_is_asked_about_comes_out_as_it_went_in(given_sources: list[Readabl
     assert sources_in(asked["of"], body) == given_sources
 
 
-@given(st.lists(st.one_of(st.lists(findings, max_size=3), failures, unread), max_size=6))
+@given(st.lists(st.one_of(st.lists(findings, max_size=3), st.lists(quotes, max_size=3), failures, unread), max_size=6))
 def test_answers_come_out_as_they_went_in_to_the_last_digit(answers: list[Answer]):
     said, _ = parted(frame({"answers": answers_out(answers)}))
     came = answers_in(said["answers"], "it")

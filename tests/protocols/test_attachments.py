@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from guard.content import AudioPart, ImagePart, OpaquePart, Part, TextPart
+from guard.content import AudioPart, ImagePart, OpaquePart, Part, TextPart, VideoPart
 from guard.errors import RequestError
 from guard.protocols.attachments import Blob, MediaUrl, StoredFile
 from guard.protocols.contract import Field, Walk
@@ -38,7 +38,7 @@ def test_a_medium_is_its_bytes_or_cannot_be_read(url: str, kinds: list[type]):
 def test_base64_is_bytes_or_cannot_be_read():
     assert [type(part) for part in walked(Blob("audio"), "AAAA")] == [AudioPart]
     assert [type(part) for part in walked(Blob("image"), "AAAA")] == [ImagePart]
-    assert [type(part) for part in walked(Blob("video"), "AAAA")] == [OpaquePart]
+    assert [type(part) for part in walked(Blob("video"), "AAAA")] == [VideoPart]
     assert [type(part) for part in walked(Blob(), "not base64, but words")] == [TextPart, OpaquePart]
     assert [type(part) for part in walked(Blob(), "words that are base64")] == [TextPart, AudioPart]
     assert walked(Blob(), None) == []

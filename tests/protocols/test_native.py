@@ -47,7 +47,7 @@ def test_texts_are_judged_apart():
 def test_a_picture_is_judged():
     (content,) = decoded({"image": "data:image/png;base64,AAAA"})
 
-    assert content.parts == (ImagePart(b"\0\0\0", "/image", ("image",), "image/png"),)
+    assert content.parts == (ImagePart(b"\0\0\0", "/image", ("image",), "image/png", editable=True),)
 
 
 def test_a_conversation_is_judged_as_it_would_be_on_its_way():
