@@ -206,6 +206,13 @@ class Engine:
         self._placement.close()
 
 
+def looks_at(policy: Policy, direction: Direction, classifier: Classifier[Any]) -> frozenset[Modality]:
+    """The modalities that rules of *policy* on what *classifier* gives look at: in others its answers mean nothing."""
+    asking = [rule for rule in policy.rules if direction in rule.directions]
+    looked = [rule.modalities for rule in asking if _serves(classifier, set(categories(rule.when)))]
+    return frozenset[Modality]().union(*looked)
+
+
 def _asked(policy: Policy, direction: Direction) -> set[str]:
     return {c for rule in policy.rules if direction in rule.directions for c in categories(rule.when)}
 

@@ -18,7 +18,7 @@ from guard.batching.pool import PoolClosed
 from guard.batching.terms import Terms
 from guard.content import Content, Direction, Modality, TextPart, View
 from guard.decision import Coverage, Detection, Failure, FailureKind, Judged
-from guard.engine import Catalog, Engine, Station
+from guard.engine import Catalog, Engine, Station, looks_at
 from guard.policy.evaluate import decide
 from guard.reading import Reading, Views, locate, media_readings, readings
 from guard.stream.whole import Passage, found_in, passages
@@ -80,7 +80,7 @@ class Pipeline:
         else:
             for consultation in slow or quick:
                 await consultation.run(self.engine, deadline)
-        found = _detection(content, present, slow + quick, self.engine.unread(policy, content.direction))
+        found = _detection(content, present, slow + quick, policy, self.engine.unread(policy, content.direction))
         unchecked = _unchecked(content, self.engine.plan(policy, content.direction), slow + quick, found.coverage)
         if not unchecked:
             return found
@@ -218,6 +218,7 @@ def _detection(
     content: Content,
     present: frozenset[Modality],
     consultations: Sequence[_Consultation],
+    policy: Policy,
     unread: frozenset[Modality],
 ) -> Detection:
     findings = [finding for consultation in consultations for finding in consultation.findings]
@@ -227,16 +228,27 @@ def _detection(
         modalities=present,
         findings=tuple(findings),
         failures=tuple(failures),
-        coverage=_coverage(content, consultations, unread),
+        coverage=_coverage(content, consultations, policy, unread),
     )
 
 
-def _coverage(content: Content, consultations: Sequence[_Consultation], unread: frozenset[Modality]) -> Coverage:
-    """Count every part once. A part that one classifier could not read is unscannable, whoever else could."""
+def _coverage(
+    content: Content, consultations: Sequence[_Consultation], policy: Policy, unread: frozenset[Modality]
+) -> Coverage:
+    """Count every part once. A part that one classifier could not read is unscannable, whoever else could.
+
+    So is a picture, sound or film that was read only for rules that do not look there: a rule on marks of pictures
+    is no reason to let sound through.
+    """
     unreadable: dict[int, str] = {}
     for consultation in consultations:
         unreadable.update(consultation.unreadable)
     read = {modality for consultation in consultations for modality in consultation.station.classifier.modalities}
+    if any(not isinstance(part, TextPart) for part in content.parts):
+        looked = [looks_at(policy, content.direction, one.station.classifier) for one in consultations]
+        pairs = zip(consultations, looked, strict=True)
+        media = {m for one, modalities in pairs for m in modalities & one.station.classifier.modalities}
+        read &= media | {Modality.TEXT}
     exempt = dict(content.exempt)
     checked = 0
     unscannable: list[tuple[str, str]] = []
