@@ -164,15 +164,14 @@ class Engine:
         return max((station.batcher.backlog_s for station in self._stations.values()), default=0.0)
 
     def plan(self, policy: Policy, direction: Direction) -> tuple[Station, ...]:
-        """The stations whose categories some rule of *policy* asks about in *direction*."""
+        """The stations whose categories some rule of *policy* asks about in *direction*, where they can be found."""
         known = self._plans.get((policy.revision, direction, self.terms))
         if known is None:
-            asked = _asked(policy, direction)
             known = tuple(
                 station if self.terms is ALONE else replace(station, batcher=Bound(station.batcher, self.terms))
                 for name, options in policy.needs.items()
                 if (station := self._stations.get(station_key(name, options))) is not None
-                and _serves(station.classifier, asked)
+                and looks_at(policy, direction, station.classifier) & station.classifier.modalities
             )
             self._plans[policy.revision, direction, self.terms] = known
         return known

@@ -13,11 +13,15 @@ import functools
 import importlib.util
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from guard.media.marks.iptc import last_word, source_type
 from guard.media.marks.model import Asserts, Mark, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DATA = Path(__file__).parent / "data"
 FAMILY, INGREDIENT = "c2pa", "c2pa_ingredient"
@@ -30,6 +34,7 @@ _CHANGED = frozenset({
 _CREATING = frozenset({"c2pa.created", "c2pa.converted", "c2pa.published"})
 _UNSUPPORTED = frozenset({"algorithm.unsupported", "assertion.timestamp.malformed", "general.error"})
 _MOST_MANIFESTS = 200
+_UNBOUND = "assertion.dataHash.mismatch"
 
 
 def is_installed() -> bool:
@@ -62,18 +67,43 @@ def check(anchors: tuple[str, ...] = ()) -> None:
     _context(anchors)
 
 
-def read(data: bytes, media_type: str, anchors: tuple[str, ...] = (), *, carrier: str = "") -> list[Mark]:
-    """What the manifests in *data* say; nothing where there are none. Hostile bytes make a mark, never an error."""
+def read(
+    data: bytes,
+    media_type: str,
+    anchors: tuple[str, ...] = (),
+    *,
+    carrier: str = "",
+    location: tuple[int, int] | None = None,
+    is_bound: Callable[[dict[str, Any]], bool] | None = None,
+) -> list[Mark]:
+    """What the manifests in *data* say; nothing where there are none. Hostile bytes make a mark, never an error.
+
+    Of a manifest that stands alone the library cannot know what it was made for: *is_bound* says whether its
+    assertions are about the content at hand.
+    """
     import c2pa
 
     try:
         with c2pa.Reader(media_type, io.BytesIO(data), context=_context(anchors)) as reader:
             store = json.loads(reader.json())
-        return _marks(store, carrier)
+            if is_bound is not None:
+                _bind(store, json.loads(reader.detailed_json()), is_bound)
+        marks = _marks(store, carrier)
+        return [replace(mark, location=location) for mark in marks] if location is not None else marks
     except c2pa.C2paError as error:
         return _failed(str(error), carrier)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return [Mark(FAMILY, Status.INCONCLUSIVE, carrier=carrier, code="an unknown form of manifest")]
+
+
+def _bind(store: dict[str, Any], detailed: dict[str, Any], is_bound: Callable[[dict[str, Any]], bool]) -> None:
+    """Put what *is_bound* says in the place of the library's own opinion, which had no content to look at."""
+    results = store["validation_results"]["activeManifest"]
+    assertions = detailed["manifests"][store["active_manifest"]]["assertion_store"]
+    failed = [entry for entry in results["failure"] if entry["code"] != _UNBOUND]
+    results["failure"] = failed if is_bound(assertions) else [*failed, {"code": _UNBOUND}]
+    trusted = any(entry["code"] == "signingCredential.trusted" for entry in results.get("success", []))
+    store["validation_state"] = "Trusted" if trusted else "Valid"
 
 
 def _failed(message: str, carrier: str) -> list[Mark]:
