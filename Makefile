@@ -19,7 +19,7 @@ $(VENV)/.run: pyproject.toml
 
 # The same environment with every extra.
 $(VENV)/.dev: $(VENV)/.run
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[hf,guard-llm,toxicity,zero-shot,train,bench,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[hf,guard-llm,toxicity,zero-shot,provenance,train,bench,dev]"
 	@touch $@
 
 run: $(VENV)/.run

@@ -63,7 +63,7 @@ def chains(text: str) -> list[Chain]:
 
 def _named(chain: Chain, text: str) -> Chain:
     """A chain that begins as a C2PA manifest in text does, is called that: what it holds is another's to judge."""
-    begins = chain.kind == "selectors" and text.startswith(_MANIFEST, chain.start)
+    begins = chain.kind == "selectors" and _MANIFEST in text[max(0, chain.start - 1) : chain.start + 8]
     return chain._replace(kind="c2pa") if begins else chain
 
 

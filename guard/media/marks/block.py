@@ -58,6 +58,10 @@ class Walk:
         self.total += len(data)
         self.blocks.append(Block(kind, bytes(data), place, key, offset))
 
+    def manifest(self, data: bytes, place: str, offset: int) -> None:
+        """Keep (a piece of) a C2PA manifest. Its library reads it from the file: what is too much here is left out."""
+        self.add(Kind.C2PA, data if len(data) <= MOST_BYTES else b"", place, offset=offset)
+
     def tell(self, trouble: str) -> None:
         """Note that something was there and could not be read."""
         if trouble not in self.trouble and len(self.trouble) < 32:

@@ -13,6 +13,7 @@ import functools
 import importlib.util
 import io
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ _CHANGED = frozenset({
 _CREATING = frozenset({"c2pa.created", "c2pa.converted", "c2pa.published"})
 _UNSUPPORTED = frozenset({"algorithm.unsupported", "assertion.timestamp.malformed", "general.error"})
 _MOST_MANIFESTS = 200
+_PADDING = re.compile(rb"\x63pad(\x58.|\x59..|\x5a....)", re.DOTALL)
 _UNBOUND = "assertion.dataHash.mismatch"
 
 
@@ -104,6 +106,15 @@ def _bind(store: dict[str, Any], detailed: dict[str, Any], is_bound: Callable[[d
     results["failure"] = failed if is_bound(assertions) else [*failed, {"code": _UNBOUND}]
     trusted = any(entry["code"] == "signingCredential.trusted" for entry in results.get("success", []))
     store["validation_state"] = "Trusted" if trusted else "Valid"
+
+
+def has_used_padding(manifest: bytes) -> bool:
+    """Whether anything is in the padding of *manifest*: no signature covers it, and it should be zeros."""
+    for pad in _PADDING.finditer(manifest):
+        size = int.from_bytes(pad[1][1:])
+        if any(manifest[pad.end() : pad.end() + size]):
+            return True
+    return False
 
 
 def _failed(message: str, carrier: str) -> list[Mark]:

@@ -89,11 +89,12 @@ def office(data: bytes, walk: Walk) -> None:
     except XmlError as error:
         walk.tell(f"office properties: {error}")
         return
-    name = ""
+    text = ""  # of the value, which ends before the property that it stands in
     for element in found:
-        name = element.attributes.get("name", name)
-        if name == "AIGC" and element.text.strip():
-            walk.add(Kind.TEXT, element.text.encode("utf-8", "replace"), "office property", key="AIGC")
+        if element.leaf and element.local != "property":
+            text = element.text
+        elif element.attributes.get("name") == "AIGC":
+            walk.add(Kind.TEXT, text.encode("utf-8", "replace"), "office property", key="AIGC")
 
 
 def svg(data: bytes, walk: Walk) -> None:

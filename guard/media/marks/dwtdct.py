@@ -165,7 +165,9 @@ def read(rgb: NDArray[np.uint8], messages: Mapping[str, str]) -> list[Sighting]:
             z = aligned(said, weights)
             if kind not in best or z > best[kind].z:
                 best[kind] = Sighting(kind, z, order)
-    return list(best.values())
+    # A message that is there has likenesses among the others.
+    top = max(sighting.z for sighting in best.values())
+    return [sighting for sighting in best.values() if top < ALIGNED or sighting.z > top / 2]
 
 
 def anywhere(rgb: NDArray[np.uint8], messages: Mapping[str, str]) -> Sighting | None:

@@ -61,7 +61,7 @@ class _Boxes:
         elif kind == b"keys":
             self.named(at, end)
         elif kind == b"uuid" and data[at : at + 16] == _C2PA:
-            walk.add(Kind.C2PA, b"", f"{self.name} uuid", offset=at)
+            walk.manifest(data[at + 16 : end], f"{self.name} uuid", at)
         elif kind == b"uuid" and data[at : at + 16] == _XMP:
             self.keep(Kind.XMP, (at + 16, end), f"{self.name} uuid XMP")
         elif kind == b"XMP_":
@@ -69,7 +69,7 @@ class _Boxes:
         elif kind in {b"xml ", b"Exif"} and self.name == "jxl":
             self.keep(Kind.XMP if kind == b"xml " else Kind.EXIF, (at + 4 * (kind == b"Exif"), end), f"jxl {kind!r}")
         elif kind == b"jumb":
-            walk.add(Kind.C2PA, b"", f"{self.name} jumb", offset=at)
+            walk.manifest(data[at:end], f"{self.name} jumb", at)
         elif kind == b"brob":
             walk.tell(f"{self.name}: a compressed box")
         elif kind == b"AIGC":

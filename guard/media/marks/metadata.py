@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from guard.media import image
 from guard.media.marks import aigc, c2pa, documents, films, generators, iptc, sounds, stills, xmp
 from guard.media.marks.block import Block, Broken, Kind, Walk
@@ -9,6 +11,14 @@ from guard.media.marks.model import Asserts, Mark, Report, Status
 from guard.media.marks.xml import XmlError
 
 MOST_BYTES = 512 << 20
+_SIGNED = frozenset({
+    "image/jpeg", "image/png", "image/webp", "image/gif", "image/tiff", "image/avif", "image/heic", "image/heif",
+    "image/jxl", "image/svg+xml", "audio/wav", "audio/mpeg", "audio/flac", "audio/mp4", "video/mp4", "video/quicktime",
+    "video/x-msvideo", "application/pdf", "application/zip",
+})  # fmt: skip
+"""What c2pa-python reads."""
+_NAMES = {"application/zip": "application/x-zip"}
+"""Its name for a type, where that is another."""
 _SAYS = {"1": Asserts.AI, "2": Asserts.MAYBE, "3": Asserts.SUSPECTED}
 _TOOLS = ("CreatorTool", "Credit", "Software", "UserComment", "description", "ImageDescription")
 _SOUND_BRANDS = {b"M4A ", b"M4B ", b"M4P "}
@@ -123,10 +133,15 @@ def read(data: bytes, anchors: tuple[str, ...] = ()) -> Report:
 
 def _c2pa(data: bytes, media_type: str, found: Walk, anchors: tuple[str, ...]) -> list[Mark]:
     carrier = next((block.place for block in found.blocks if block.kind is Kind.C2PA), "")
-    if c2pa.is_installed() and media_type != "image/bmp":
-        return c2pa.read(data, media_type, anchors, carrier=carrier)
+    if c2pa.is_installed() and media_type in _SIGNED:
+        marks = c2pa.read(data, _NAMES.get(media_type, media_type), anchors, carrier=carrier)
+        manifest = b"".join(block.data for block in found.blocks if block.kind is Kind.C2PA)
+        if marks and marks[0].is_sound and c2pa.has_used_padding(manifest):
+            marks[0] = replace(marks[0], status=Status.MALFORMED, kind="", code="padding that is not empty")
+        return marks
     if carrier or (b"jumb" in data and b"c2pa" in data):
-        return [Mark(c2pa.FAMILY, Status.INCONCLUSIVE, carrier=carrier, code="c2pa-python is not installed")]
+        code = "unsupported" if c2pa.is_installed() else "c2pa-python is not installed"
+        return [Mark(c2pa.FAMILY, Status.INCONCLUSIVE, carrier=carrier, code=code)]
     return []
 
 

@@ -57,7 +57,7 @@ def _riff_chunk(kind: bytes, body: bytes, name: str, walk: Walk, at: int) -> Non
     elif kind == b"EXIF":
         walk.add(Kind.EXIF, body.removeprefix(b"Exif\0\0"), place, offset=at)
     elif kind == b"C2PA":
-        walk.add(Kind.C2PA, b"", place, offset=at)
+        walk.manifest(body, place, at)
     elif kind in {b"id3 ", b"ID3 "}:
         id3(body, walk, name)
     else:

@@ -52,8 +52,9 @@ def _segment(marker: int, body: bytes, walk: Walk, at: int, more: dict[bytes, li
         head = body[len(_XMP_MORE) :]
         if len(head) >= 40 and (len(more) < 4 or head[:32] in more):
             more.setdefault(head[:32], []).append((int.from_bytes(head[36:40]), head[40:]))
-    elif marker == 0xEB and b"jumb" in body[:32]:
-        walk.add(Kind.C2PA, b"", "jpeg APP11", offset=at)
+    elif marker == 0xEB and body[:2] == b"JP" and b"jumb" in body[:32]:
+        first = int.from_bytes(body[4:8]) == 1  # later segments repeat the head of the box
+        walk.manifest(body[8 if first else 16 :], "jpeg APP11", at)
     elif marker == 0xFE:
         walk.add(Kind.TEXT, body, "jpeg comment", key="Comment", offset=at)
     elif 0xE0 <= marker <= 0xEF and (found := body.find(b"AIGC{")) >= 0:
@@ -86,7 +87,7 @@ def png(data: bytes, walk: Walk) -> None:
 
 def _chunk(name: bytes, body: bytes, place: str, walk: Walk, at: int) -> None:
     if name == b"caBX":
-        walk.add(Kind.C2PA, b"", place, offset=at)
+        walk.manifest(body, place, at)
     elif name == b"eXIf":
         walk.add(Kind.EXIF, body, place, offset=at)
     else:
@@ -211,7 +212,7 @@ def _value(tag: int, body: bytes, order: str, walk: Walk, where: tuple[str, int]
     if tag == 0x02BC:
         walk.add(Kind.XMP, body, f"{place} XMP", offset=offset)
     elif tag == 0xCD41:
-        walk.add(Kind.C2PA, b"", f"{place} C2PA", offset=offset)
+        walk.manifest(body, f"{place} C2PA", offset)
     else:
         name = TAGS[tag]
         if name == "UserComment":
