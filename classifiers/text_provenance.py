@@ -1,4 +1,7 @@
-"""C2PA manifests in plain text. The whole text is what was signed, so an answer is held back to its end."""
+"""C2PA manifests in plain text, and China's AIGC label in the front matter of Markdown.
+
+The whole text is what was signed, so an answer is held back to its end.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,9 @@ class TextProvenance(Classifier[Report]):
     """Items are reports; reading them is the work, and `classify` only gives it."""
 
     Options: ClassVar[type[Any]] = TextProvenanceOptions
-    categories = categories_of({c2pa.FAMILY: c2pa.KINDS, c2pa.INGREDIENT: ("expired", "revoked", "invalid")})
+    categories = categories_of(
+        {c2pa.FAMILY: c2pa.KINDS, c2pa.INGREDIENT: ("expired", "revoked", "invalid"), "aigc_label": ()}
+    )
     modalities = frozenset({Modality.TEXT})
     reads: Reads = "whole"
     batch_cost = 1_000
@@ -47,12 +52,13 @@ class TextProvenance(Classifier[Report]):
 
     def prepare(self, part: Readable) -> Report:
         """Read the manifest in *part*, if there is one."""
-        from guard.media.marks import c2pa_text
+        from guard.media.marks import c2pa_text, metadata
 
         if not isinstance(part, View):
             msg = "text_provenance reads text only"
             raise Unreadable(msg)
-        return Report(None, tuple(c2pa_text.read(part.text, self._anchors)))
+        marks = c2pa_text.read(part.text, self._anchors)
+        return Report(None, (*marks, *metadata.read_text(part.text)))
 
     def inspect(self, part: Readable) -> Report:
         """The same."""

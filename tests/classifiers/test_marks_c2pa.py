@@ -183,6 +183,20 @@ def test_another_form_of_the_same_letters_is_the_same_text():
     assert of_text(text)[0].status is Status.INTACT
 
 
+@pytest.mark.parametrize(
+    "front",
+    [
+        f"AIGC: {marked.TEXT}",
+        "title: x\nAIGC:\n" + "\n".join(f"  {key}: '{value}'" for key, value in marked.LABEL.items()) + "\ntags: y",
+    ],
+)
+def test_a_label_in_the_front_matter_of_markdown_is_read(front: str):
+    (mark,) = of_text(f"---\n{front}\n---\n# A page\n")
+
+    assert (mark.category, mark.issuer) == ("mark.aigc_label", marked.LABEL["ContentProducer"])
+    assert of_text(f"# A page\n\n{front}\n") == []
+
+
 def test_a_damaged_wrapper_is_inconclusive_and_two_are_a_conflict():
     assert of_text(TEXT[:-200])[0].status is Status.INCONCLUSIVE
     assert of_text(TEXT + TEXT)[0].status is Status.CONFLICT

@@ -13,7 +13,8 @@ import zlib
 from guard.media.marks.block import MOST_BYTES, Broken, Kind, Walk
 from guard.media.marks.xml import XmlError, elements
 
-_PACKET = re.compile(rb"<x:xmpmeta.{0,1000000}?</x:xmpmeta>", re.DOTALL)
+_PACKET_END = b"</x:xmpmeta>"
+_MOST_LABEL = 64 << 10
 _INFO = re.compile(rb"/AIGC\s*([(<])")
 _ESCAPE = re.compile(rb"\\([nrtbf()\\]|[0-7]{1,3}|\r?\n)")
 _PLAIN = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f", b"(": b"(", b")": b")", b"\\": b"\\"}
@@ -22,13 +23,19 @@ _FRONT = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.{0,65536}?)\r?\n---[ \t]*(\r?\n|\
 
 def pdf(data: bytes, walk: Walk) -> None:
     """XMP packets, and ``/AIGC`` of the Info dictionary. What is encrypted or in object streams is not looked into."""
-    for number, found in enumerate(_PACKET.finditer(data)):
-        if number >= 64:
-            walk.tell("pdf XMP: more than is read")
+    at = 0
+    for _ in range(64):
+        at = data.find(b"<x:xmpmeta", at)
+        end = data.find(_PACKET_END, at) + len(_PACKET_END) if at >= 0 else 0
+        if end < len(_PACKET_END):
             break
-        walk.add(Kind.XMP, found.group(), "pdf XMP", offset=found.start())
+        walk.add(Kind.XMP, data[at:end], "pdf XMP", offset=at)
+        at = end
+    if at >= 0:
+        walk.tell("pdf XMP: more than is read, or cut short")
     for number, found in enumerate(_INFO.finditer(data)):
-        if number >= 64:
+        if number >= 16:
+            walk.tell("pdf Info: more than is read")
             break
         text = _literal(data, found.end()) if found[1] == b"(" else _hexadecimal(data, found.end())
         walk.add(Kind.TEXT, text, "pdf Info", key="AIGC", offset=found.start())
@@ -42,7 +49,7 @@ def pdf(data: bytes, walk: Walk) -> None:
 
 def _literal(data: bytes, at: int) -> bytes:
     depth, end = 1, at
-    limit = min(len(data), at + MOST_BYTES)
+    limit = min(len(data), at + _MOST_LABEL)
     while end < limit and depth:
         byte = data[end]
         if byte == 0x5C:
@@ -58,7 +65,7 @@ def _literal(data: bytes, at: int) -> bytes:
 
 
 def _hexadecimal(data: bytes, at: int) -> bytes:
-    digits = re.sub(rb"[^0-9A-Fa-f]", b"", data[at : data.find(b">", at, at + 2 * MOST_BYTES)])
+    digits = re.sub(rb"[^0-9A-Fa-f]", b"", data[at : max(at, data.find(b">", at, at + 4 * _MOST_LABEL))])
     return _pdf_text(bytes.fromhex((digits + b"0" * (len(digits) & 1)).decode()))
 
 

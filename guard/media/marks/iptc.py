@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from guard.media.marks.model import Asserts
 
-NAMESPACES = ("http://iptc.org/std/Iptc4xmpExt/2008-02-29/", "http://ns.google.com/photos/1.0/")
+NAMESPACE = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 FIELD = "DigitalSourceType"
 SYSTEM_FIELDS = ("AISystemUsed", "AISystemVersionUsed")
 

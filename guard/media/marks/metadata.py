@@ -131,6 +131,13 @@ def read(data: bytes, anchors: tuple[str, ...] = ()) -> Report:
     return Report(media_type, tuple(marks))
 
 
+def read_text(text: str) -> list[Mark]:
+    """What the front matter of a Markdown text says."""
+    found = Walk()
+    documents.markdown(text, found)
+    return _declared(found)
+
+
 def _c2pa(data: bytes, media_type: str, found: Walk, anchors: tuple[str, ...]) -> list[Mark]:
     carrier = next((block.place for block in found.blocks if block.kind is Kind.C2PA), "")
     if c2pa.is_installed() and media_type in _SIGNED:
