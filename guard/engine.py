@@ -164,23 +164,30 @@ class Engine:
         return max((station.batcher.backlog_s for station in self._stations.values()), default=0.0)
 
     def looking(self, policy: Policy, direction: Direction, modality: Modality) -> tuple[Station, ...]:
-        """Those of `plan` whose categories rules ask about that look at *modality*."""
+        """The stations whose categories rules of *policy* ask about that look at *modality* in *direction*."""
         asked = _asked(policy, direction, modality)
-        return tuple(one for one in self.plan(policy, direction) if _serves(one.classifier, asked))
+        return tuple(one for one in self._serving(policy, direction) if _serves(one.classifier, asked))
 
     def plan(self, policy: Policy, direction: Direction) -> tuple[Station, ...]:
-        """The stations whose categories some rule of *policy* asks about in *direction*."""
+        """The stations whose categories some rule of *policy* asks about in *direction*, where they can be found."""
         known = self._plans.get((policy.revision, direction, self.terms))
         if known is None:
-            asked = _asked(policy, direction)
-            known = tuple(
-                station if self.terms is ALONE else replace(station, batcher=Bound(station.batcher, self.terms))
-                for name, options in policy.needs.items()
-                if (station := self._stations.get(station_key(name, options))) is not None
-                and _serves(station.classifier, asked)
+            known = self._plans[policy.revision, direction, self.terms] = tuple(
+                station
+                for station in self._serving(policy, direction)
+                if looks_at(policy, direction, station.classifier) & station.classifier.modalities
             )
-            self._plans[policy.revision, direction, self.terms] = known
         return known
+
+    def _serving(self, policy: Policy, direction: Direction) -> tuple[Station, ...]:
+        """The stations whose categories some rule of *policy* asks about in *direction*, wherever it looks."""
+        asked = _asked(policy, direction)
+        return tuple(
+            station if self.terms is ALONE else replace(station, batcher=Bound(station.batcher, self.terms))
+            for name, options in policy.needs.items()
+            if (station := self._stations.get(station_key(name, options))) is not None
+            and _serves(station.classifier, asked)
+        )
 
     def readers(self, policy: Policy, direction: Direction, modality: Modality) -> tuple[Station, ...]:
         """The readers that *policy* names, if a rule that looks at *modality* in *direction* asks what texts say."""
@@ -229,6 +236,13 @@ class Engine:
         for close in closers:
             close(max(0.0, end - time.monotonic()))
         self._placement.close()
+
+
+def looks_at(policy: Policy, direction: Direction, classifier: Classifier[Any]) -> frozenset[Modality]:
+    """The modalities that rules of *policy* on what *classifier* gives look at: in others its answers mean nothing."""
+    asking = [rule for rule in policy.rules if direction in rule.directions]
+    looked = [rule.modalities for rule in asking if _serves(classifier, set(categories(rule.when)))]
+    return frozenset[Modality]().union(*looked)
 
 
 def _asked(policy: Policy, direction: Direction, modality: Modality | None = None) -> set[str]:

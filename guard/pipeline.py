@@ -21,7 +21,7 @@ from guard.classifier import Unreadable
 from guard.consulting import MOST_TEXT_HERE, Consultation
 from guard.content import AudioPart, Content, ImagePart, Medium, Modality, OpaquePart, TextPart, VideoPart
 from guard.decision import Coverage, Decision, Detection, Failure, FailureKind, Judged, Refusal
-from guard.engine import Catalog, Engine, Station
+from guard.engine import Catalog, Engine, Station, looks_at
 from guard.inside import Inside
 from guard.media import edits, envelope, film, image
 from guard.policy.evaluate import decide
@@ -126,7 +126,9 @@ class Pipeline:
             within = [one for one in inner if one is not None]
         else:
             await self._ask(own, deadline)
-        found = _detection(content, own + readers, within, self.engine.unread(policy, content.direction))
+        looked_for = policy if outside is None else None  # of what is inside, the plan says all
+        unread = self.engine.unread(policy, direction)
+        found = _detection(content, own + readers, within, looked_for, unread)
         stations = [*plan, *(reader.station for reader in readers)]
         unchecked = _unchecked(content, stations, own + readers, found.coverage)
         unchecked += sum(one.detection.coverage.unchecked for one in within)
@@ -280,7 +282,11 @@ def _consultations(content: Content, plan: Sequence[Station]) -> list[Consultati
 
 
 def _detection(
-    content: Content, consultations: Sequence[Consultation], within: Sequence[_Within], unread: frozenset[Modality]
+    content: Content,
+    consultations: Sequence[Consultation],
+    within: Sequence[_Within],
+    looked_for: Policy | None,
+    unread: frozenset[Modality],
 ) -> Detection:
     findings = [finding for consultation in consultations for finding in consultation.findings]
     findings += [one for inner in within for one in inner.inside.put_back(inner.detection.findings, content)]
@@ -291,14 +297,22 @@ def _detection(
         modalities=frozenset(part.modality for part in content.parts),
         findings=tuple(findings),
         failures=tuple(failures),
-        coverage=_coverage(content, consultations, within, unread),
+        coverage=_coverage(content, consultations, within, looked_for, unread),
     )
 
 
 def _coverage(
-    content: Content, consultations: Sequence[Consultation], within: Sequence[_Within], unread: frozenset[Modality]
+    content: Content,
+    consultations: Sequence[Consultation],
+    within: Sequence[_Within],
+    looked_for: Policy | None,
+    unread: frozenset[Modality],
 ) -> Coverage:
-    """Count every part once. A part that one classifier could not read is unscannable, whoever else could."""
+    """Count every part once. A part that one classifier could not read is unscannable, whoever else could.
+
+    So is a picture, sound or film that was read only for rules of *looked_for* that do not look there: a rule on marks
+    of pictures is no reason to let sound through.
+    """
     unreadable: dict[int, str] = {}
     for inner in within:
         unreadable.update(inner.unscannable())
@@ -306,6 +320,9 @@ def _coverage(
         unreadable.update(consultation.unreadable)
     judges = [one.station.classifier for one in consultations if one.station.classifier.vouches]
     read = {modality for classifier in judges for modality in classifier.modalities}
+    if looked_for is not None:
+        media = {m for one in judges for m in looks_at(looked_for, content.direction, one) & one.modalities}
+        read &= media | {Modality.TEXT}
     seen = {n for inner in within for n in inner.numbers if isinstance(content.parts[n], VideoPart)}
     exempt = dict(content.exempt)
     checked = 0

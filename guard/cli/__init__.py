@@ -62,6 +62,20 @@ def build_parser() -> argparse.ArgumentParser:
     _log_level(check)
 
     _audit(commands)
+    inspect = commands.add_parser(
+        "inspect",
+        help="report on watermarks, provenance and AI labels in files",
+        description="Report on watermarks, provenance and AI labels in files. Exit code: 0 marks or none, "
+        "1 marks that are not sound, 2 cannot be told, 3 error; the worst of several.",
+    )
+    inspect.add_argument(
+        "files", nargs="+", metavar="FILE", help="pictures, sound, film, documents, texts; - for stdin"
+    )
+    inspect.add_argument("--trust", nargs="+", metavar="PEM", default=[], help="certificates to trust besides C2PA's")
+    inspect.add_argument("--policy", metavar="P", help="policy whose classifier options hold (keys, lists, trust)")
+    inspect.add_argument("--locale", default="en", metavar="TAG", help="en or zh")
+    inspect.add_argument("--json", action="store_true", help="one JSON object per file")
+    _log_level(inspect)
 
     policy = commands.add_parser("policy", help="lint, test and explain policies")
     tools = policy.add_subparsers(dest="tool", required=True, metavar="TOOL", parser_class=_Parser)
@@ -167,6 +181,10 @@ def _run(options: argparse.Namespace) -> int:
         from guard.cli.audit import audit
 
         return audit(options)
+    if options.command == "inspect":
+        from guard.cli.inspect import inspect
+
+        return inspect(options)
     if options.command == "policy":
         from guard.cli.policy import policy
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from guard.decision import Action, Cause, Decision, Detection, Effect, Failure, FailureKind
-from guard.policy.model import AnyOf, CategoryIs, Condition, Missing, Mode, Not, Policy, Rule
+from guard.policy.model import AnyOf, CategoryIs, Condition, Inconclusive, Missing, Mode, Not, Policy, Rule
 from guard.taxonomy import covers
 
 if TYPE_CHECKING:
@@ -23,6 +23,11 @@ ALLOW = "allow"
 """What is decided when nothing asks for anything."""
 MARK_SEEN = 0.5
 """The score from which a provenance mark counts as present."""
+
+INCONCLUSIVE = "mark.inconclusive"
+"""Category of what is neither there nor absent; below it stands the name of the mark that this is said of."""
+_UNSOUND = ("mark.tampered", "mark.malformed", "mark.conflict")
+_MARK, _METADATA = "mark", "metadata"
 
 _PRECEDENCE = {
     Cause.RULES: 4, Cause.UNSCANNABLE: 3, Cause.OVERLOAD: 2, Cause.TIMEOUT: 1, Cause.ERROR: 0,
@@ -100,14 +105,36 @@ def _seen(condition: Condition, scene: _Scene) -> frozenset[int] | None:
     if isinstance(condition, CategoryIs):
         return _seen_category(condition, scene)
     if isinstance(condition, Missing):
-        mark = CategoryIs(condition.mark, at_least=MARK_SEEN)
-        return frozenset() if scene.present and _seen_category(mark, scene) is None else None
+        return frozenset() if scene.present and _is_missing(condition, scene) else None
     if isinstance(condition, Not):
         return frozenset() if scene.present and _seen(condition.condition, scene) is None else None
     inner = [_seen(one, scene) for one in condition.conditions]
     true = [seen for seen in inner if seen is not None]
     enough = 1 if isinstance(condition, AnyOf) else len(inner)
     return frozenset[int]().union(*true) if len(true) >= enough else None
+
+
+def _is_missing(condition: Missing, scene: _Scene) -> bool:
+    seen = [f for f in scene.findings if f.score >= MARK_SEEN]
+    if any(covers(condition.mark, f.category) and not _is_unsound(f.category, condition.mark) for f in seen):
+        return False
+    if condition.inconclusive is Inconclusive.MISSING or not covers(_MARK, condition.mark):
+        return True
+    return not any(_leaves_open(finding, condition.mark) for finding in seen)
+
+
+def _is_unsound(category: str, mark: str) -> bool:
+    """Whether *category* is of a mark that was tampered with, say, and so is not what is asked for by *mark*."""
+    return mark == _MARK and any(covers(state, category) for state in (*_UNSOUND, INCONCLUSIVE))
+
+
+def _leaves_open(finding: Finding, mark: str) -> bool:
+    """Whether *finding* says that it cannot be told whether *mark* is there."""
+    if not covers(INCONCLUSIVE, finding.category):
+        return False
+    family = finding.category.removeprefix(INCONCLUSIVE).lstrip(".")
+    named = f"{_MARK}.{family}" if family and family != _METADATA else _MARK
+    return covers(named, mark) or covers(mark, named)
 
 
 def _seen_category(condition: CategoryIs, scene: _Scene) -> frozenset[int] | None:

@@ -13,6 +13,7 @@ from guard.policy.model import (
     AnyOf,
     CategoryIs,
     Condition,
+    Inconclusive,
     Missing,
     Mode,
     Not,
@@ -47,7 +48,9 @@ _EN: Mapping[str, str] = {
     "category": "{category} scores {low} or more",
     "band": "{category} scores from {low} to {high}",
     "count": "{base}, in {count} places or more",
-    "missing": "no {category} scores {low} or more", "not": "it is not so that {inner}",
+    "missing": "no {category} scores {low} or more",
+    "missing_or_in_doubt": "no {category} scores {low} or more, or that cannot be made out",
+    "not": "it is not so that {inner}",
     "any": ", or ", "all": ", and ", "and": ", ", "inner": "({inner})", "category_name": "“{label}” (`{name}`)",
     "with": "{action} ({options})",
     "allow": "let it pass", "flag": "let it pass and flag it", "label": "label it", "redact": "mask what was found",
@@ -85,7 +88,9 @@ _ZH: Mapping[str, str] = {
     "category": "{category}的分数不低于 {low}",
     "band": "{category}的分数在 {low} 到 {high} 之间",
     "count": "{base}，且不少于 {count} 处",
-    "missing": "没有分数不低于 {low} 的{category}", "not": "并非{inner}",
+    "missing": "没有分数不低于 {low} 的{category}",
+    "missing_or_in_doubt": "没有分数不低于 {low} 的{category}，或无法判定",
+    "not": "并非{inner}",
     "any": "，或", "all": "，且", "and": "、", "inner": "（{inner}）", "category_name": "“{label}”（`{name}`）",
     "with": "{action}（{options}）",
     "allow": "放行", "flag": "放行并标记", "label": "添加标识", "redact": "遮盖所发现的内容",
@@ -194,7 +199,8 @@ def _condition(condition: Condition, words: Mapping[str, str]) -> str:
     if isinstance(condition, CategoryIs):
         return _category_is(condition, words)
     if isinstance(condition, Missing):
-        return words["missing"].format(category=_category(condition.mark, words), low=MARK_SEEN)
+        name = "missing" if condition.inconclusive is Inconclusive.PRESENT else "missing_or_in_doubt"
+        return words[name].format(category=_category(condition.mark, words), low=MARK_SEEN)
     if isinstance(condition, Not):
         return words["not"].format(inner=_inner(condition.condition, words))
     joint = words["any" if isinstance(condition, AnyOf) else "all"]

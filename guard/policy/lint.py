@@ -11,9 +11,21 @@ from typing import TYPE_CHECKING
 
 from guard.content import Modality
 from guard.errors import PolicyError, RegistryError
-from guard.policy.evaluate import MARK_SEEN
+from guard.policy.evaluate import INCONCLUSIVE, MARK_SEEN
 from guard.policy.loader import load_policy
-from guard.policy.model import AllOf, AnyOf, CategoryIs, Condition, Missing, Not, Policy, Rule, categories, walk
+from guard.policy.model import (
+    AllOf,
+    AnyOf,
+    CategoryIs,
+    Condition,
+    Inconclusive,
+    Missing,
+    Not,
+    Policy,
+    Rule,
+    categories,
+    walk,
+)
 from guard.policy.testing import Case, load_tests, tests_of
 from guard.taxonomy import covers
 
@@ -77,6 +89,11 @@ def _rule(rule: Rule, policy: Policy, catalog: Catalog) -> Iterator[str]:
         if readable is not None and readable.isdisjoint(rule.modalities) and not _asks_absence(rule.when, category):
             seen = ", ".join(sorted(readable)) or "nothing"
             yield f"{name} cannot fire on `{category}`: its classifiers read {seen}, and the rule does not look there"
+    if rule.then.name == "block" and _is_evaded(rule.when, policy):
+        yield (
+            f"{name} does not fire where a mark cannot be made out; add a rule on `mark.inconclusive`, or write "
+            "`inconclusive: missing`"
+        )
     if rule.then.name == "redact" and not any(isinstance(c, CategoryIs) for c in _asserted(rule.when)):
         yield f"{name} redacts, but its condition points at nothing that could be masked"
     if rule.then.name == "allow":
@@ -85,6 +102,13 @@ def _rule(rule: Rule, policy: Policy, catalog: Catalog) -> Iterator[str]:
         yield f"{name} has no `message`: people are told nothing of why"
     elif rule.message and "zh" not in rule.message:
         yield f"{name} has no `zh` message"
+
+
+def _is_evaded(condition: Condition, policy: Policy) -> bool:
+    """Whether *condition* asks for a mark's absence, and damage that hides the mark would pass every rule."""
+    asks = [c for c in walk(condition) if isinstance(c, Missing) and c.inconclusive is Inconclusive.PRESENT]
+    named = [category for rule in policy.rules for category in categories(rule.when)]
+    return any(covers("mark", c.mark) for c in asks) and not any(covers(INCONCLUSIVE, one) for one in named)
 
 
 def _contradicts(condition: AllOf) -> bool:

@@ -22,6 +22,7 @@ from guard.policy.model import (
     AnyOf,
     CategoryIs,
     Condition,
+    Inconclusive,
     Match,
     Missing,
     Mode,
@@ -49,7 +50,7 @@ POLICY_KEYS = (
 )  # fmt: skip
 RULE_KEYS = ("id", "message", "description", "directions", "modalities", "roles", "when", "then")
 OPERATORS: Mapping[str, tuple[str, ...]] = {
-    "category": ("at_least", "at_most", "count"), "missing": (), "any": (), "all": (), "not": (),
+    "category": ("at_least", "at_most", "count"), "missing": ("inconclusive",), "any": (), "all": (), "not": (),
 }  # fmt: skip
 """The operators of conditions, each with what may stand beside it."""
 _EDITS = frozenset({"redact", "replace", "label"})
@@ -186,7 +187,8 @@ class _Loader:
         if operator == "category":
             return self._category_is(parts)
         if operator == "missing":
-            return Missing(self._category(parts["missing"]))
+            doubt = optional(parts.get("inconclusive"), lambda f: f.one_of(Inconclusive), Inconclusive.PRESENT)
+            return Missing(self._category(parts["missing"]), Inconclusive(doubt))
         if operator == "not":
             return Not(self._condition(parts["not"]))
         inner = tuple(self._condition(item) for item in parts[operator].items())

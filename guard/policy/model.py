@@ -36,6 +36,13 @@ class UnknownFields(StrEnum):
     REFUSE = "refuse"
 
 
+class Inconclusive(StrEnum):
+    """What a mark counts as of which a classifier could not make out whether it is there."""
+
+    PRESENT = "present"
+    MISSING = "missing"
+
+
 class Remember(StrEnum):
     """Among whom findings are used again for a content that was judged before, or is just being judged."""
 
@@ -80,9 +87,14 @@ class CategoryIs:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """True when there is content that the rule looks at, and no finding of *mark* at 0.5 or above in it."""
+    """True when there is content that the rule looks at, and no finding of *mark* at 0.5 or above in it.
+
+    Where a classifier could not make out whether the mark is there (``mark.inconclusive`` with the mark's name), it is
+    not missing; with *inconclusive* ``missing`` it is.
+    """
 
     mark: str
+    inconclusive: Inconclusive = Inconclusive.PRESENT
 
 
 @dataclass(frozen=True, slots=True)

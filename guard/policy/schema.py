@@ -15,7 +15,7 @@ from typing import Any
 from guard.content import Direction
 from guard.errors import RegistryError
 from guard.policy.loader import KEBAB, LOCALE, ON_FAILURE, POLICY_KEYS, READABLE, RULE_KEYS
-from guard.policy.model import ROLES, Mode, Remember, Trailing, UnknownFields
+from guard.policy.model import ROLES, Inconclusive, Mode, Remember, Trailing, UnknownFields
 from guard.policy.options import option_types
 from guard.taxonomy import CATEGORIES, OPEN_PARENTS
 
@@ -115,7 +115,8 @@ def _condition() -> Schema:
     count = {"type": "integer", "minimum": 1}
     leaf = {"category": category, "at_least": _SCORE, "at_most": _SCORE, "count": count}
     operators: tuple[Schema, ...] = (
-        leaf, {"missing": category}, {"any": several}, {"all": several}, {"not": inner},
+        leaf, {"missing": category, "inconclusive": _one_of(Inconclusive)},
+        {"any": several}, {"all": several}, {"not": inner},
     )  # fmt: skip
     return {"oneOf": [_object(parts, required=(next(iter(parts)),)) for parts in operators]}
 

@@ -299,6 +299,34 @@ def detector() -> Path:
     return path
 
 
+@functools.cache
+def key_record() -> Path:
+    """A key of the green-list scheme, with the tokenizer of the models here."""
+    import json
+
+    tokenizer().backend_tokenizer.save(str(root() / "tokenizer.json"))
+    record = {"name": "test", "scheme": "kgw", "tokenizer": "tokenizer.json", "device": "cpu", "vocab_size": 200}
+    place = root() / "key.json"
+    place.write_text(json.dumps(record))
+    return place
+
+
+@functools.cache
+def fingerprints() -> Path:
+    """A list of one picture: all its bits are ones."""
+    place = root() / "known.txt"
+    place.write_text("f" * 64 + "\n" + "f" * 16 + "\n")
+    return place
+
+
+@functools.cache
+def protected() -> Path:
+    """A text that is somebody's."""
+    place = root() / "protected.txt"
+    place.write_text("Of the heron, who stood all night in the reeds and counted the lamps of the boats. " * 4)
+    return place
+
+
 def options(name: str) -> dict[str, Any]:
     """What classifier *name* has to be told to be of any use; nothing, of those that bring their models along."""
     if name == "hf":
@@ -308,6 +336,12 @@ def options(name: str) -> dict[str, Any]:
         return {"checkpoint": str(checkpoint), "config": str(config), "device": "cpu"}
     if name == "guard_llm":
         return {"model": str(guard_folder()), "dtype": "float32", "device": "cpu"}
+    if name == "text_watermark":
+        return {"keys": [str(key_record())]}
+    if name == "match":
+        return {"lists": {str(fingerprints()): "custom.known"}}
+    if name == "text_match":
+        return {"texts": {str(protected()): "intellectual_property"}}
     if name == "zero_shot":
         categories = {"custom.red": ["red things"]}
         neutral = ["green things", "blue things", "grey things"]

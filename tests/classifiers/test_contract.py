@@ -329,7 +329,9 @@ def test_every_item_costs_at_least_one(name: str):
 
 @every_classifier
 def test_a_part_of_another_modality_cannot_be_read(name: str):
-    other = AudioPart(b"RIFF") if Modality.AUDIO not in registry.find(name).modalities else ImagePart(b"")
+    readable = registry.find(name).modalities
+    others = {Modality.AUDIO: AudioPart(b"RIFF"), Modality.IMAGE: ImagePart(b""), Modality.TEXT: View.of("text")}
+    other = next(part for modality, part in others.items() if modality not in readable)
 
     with pytest.raises(Unreadable):
         loaded(name).prepare(other)

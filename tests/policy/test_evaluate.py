@@ -307,3 +307,34 @@ ODD = st.none() | st.integers() | st.floats() | st.text(max_size=3) | st.lists(s
 @given(policies(ANY_CONDITION), st.lists(st.builds(Finding, st.text(), ODD, ODD, ODD, ODD, part=st.text()), max_size=4))
 def test_deciding_never_raises_whatever_a_classifier_gave(policy: Policy, findings: list[Finding]) -> None:
     assert decided(policy, *findings).action in ACTIONS
+
+
+def marks(*categories: str) -> Detection:
+    found = tuple(Finding(category, 1.0, modality=Modality.IMAGE) for category in categories)
+    return Detection(Direction.INPUT, frozenset({Modality.IMAGE}), found)
+
+
+@pytest.mark.parametrize(
+    ("seen", "asked", "fires"),
+    [
+        ((), "missing: mark.c2pa", True),
+        (("mark.c2pa.trusted",), "missing: mark.c2pa", False),
+        (("mark.tampered.c2pa",), "missing: mark.c2pa", True),
+        (("mark.tampered.c2pa",), "missing: mark", True),
+        (("mark.inconclusive.c2pa",), "missing: mark.c2pa", False),
+        (("mark.inconclusive.c2pa",), "missing: mark.c2pa.trusted", False),
+        (("mark.inconclusive.c2pa",), "missing: mark", False),
+        (("mark.inconclusive.pixel.dwtdct",), "missing: mark.c2pa", True),
+        (("mark.inconclusive.pixel.dwtdct",), "missing: mark.pixel", False),
+        (("mark.inconclusive.metadata",), "missing: mark.aigc_label", False),
+        (("mark.inconclusive.c2pa",), "missing: mark.c2pa, inconclusive: present", False),
+        (("mark.inconclusive.c2pa",), "missing: mark.c2pa, inconclusive: missing", True),
+        (("mark.inconclusive.c2pa",), "missing: hate", True),
+    ],
+)
+def test_what_cannot_be_made_out_is_not_missing_unless_the_policy_says_so(
+    seen: tuple[str, ...], asked: str, *, fires: bool
+) -> None:
+    policy = rules(f"when: {{{asked}}}, then: flag")
+
+    assert bool(decide(policy, marks(*seen), "d").rules) is fires

@@ -1,0 +1,139 @@
+"""Metadata of PDF, Office documents, SVG and Markdown.
+
+Sources: ISO 32000-1 (Info dictionary, strings); ECMA-376 part 2 and 4 (custom properties); SVG 2; TC260-PG-20258A.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+import zlib
+
+from guard.media.marks.block import MOST_BYTES, Broken, Kind, Walk
+from guard.media.marks.xml import XmlError, elements
+
+_PACKET_END = b"</x:xmpmeta>"
+_MOST_LABEL = 64 << 10
+_INFO = re.compile(rb"/AIGC\s*([(<])")
+_ESCAPE = re.compile(rb"\\([nrtbf()\\]|[0-7]{1,3}|\r?\n)")
+_PLAIN = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f", b"(": b"(", b")": b")", b"\\": b"\\"}
+_FRONT = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.{0,65536}?)\r?\n---[ \t]*(\r?\n|\Z)", re.DOTALL)
+
+
+def pdf(data: bytes, walk: Walk) -> None:
+    """XMP packets, and ``/AIGC`` of the Info dictionary. What is encrypted or in object streams is not looked into."""
+    at = 0
+    for _ in range(64):
+        at = data.find(b"<x:xmpmeta", at)
+        end = data.find(_PACKET_END, at) + len(_PACKET_END) if at >= 0 else 0
+        if end < len(_PACKET_END):
+            break
+        walk.add(Kind.XMP, data[at:end], "pdf XMP", offset=at)
+        at = end
+    if at >= 0:
+        walk.tell("pdf XMP: more than is read, or cut short")
+    for number, found in enumerate(_INFO.finditer(data)):
+        if number >= 16:
+            walk.tell("pdf Info: more than is read")
+            break
+        text = _literal(data, found.end()) if found[1] == b"(" else _hexadecimal(data, found.end())
+        walk.add(Kind.TEXT, text, "pdf Info", key="AIGC", offset=found.start())
+    if b"/C2PA_Manifest" in data:
+        walk.add(Kind.C2PA, b"", "pdf embedded file")
+    if b"/Encrypt" in data:
+        walk.tell("pdf: encrypted")
+    if b"/ObjStm" in data:
+        walk.tell("pdf: object streams")
+
+
+def _literal(data: bytes, at: int) -> bytes:
+    depth, end = 1, at
+    limit = min(len(data), at + _MOST_LABEL)
+    while end < limit and depth:
+        byte = data[end]
+        if byte == 0x5C:
+            end += 1
+        elif byte == 0x28:
+            depth += 1
+        elif byte == 0x29:
+            depth -= 1
+        end += 1
+    raw = _ESCAPE.sub(lambda m: _PLAIN.get(m[1]) or (bytes([int(m[1], 8) & 255]) if m[1].isdigit() else b""),
+                      data[at : end - 1])  # fmt: skip
+    return _pdf_text(raw)
+
+
+def _hexadecimal(data: bytes, at: int) -> bytes:
+    digits = re.sub(rb"[^0-9A-Fa-f]", b"", data[at : max(at, data.find(b">", at, at + 4 * _MOST_LABEL))])
+    return _pdf_text(bytes.fromhex((digits + b"0" * (len(digits) & 1)).decode()))
+
+
+def _pdf_text(raw: bytes) -> bytes:
+    return raw[2:].decode("utf-16-be", "replace").encode() if raw[:2] == b"\xfe\xff" else raw
+
+
+def office(data: bytes, walk: Walk) -> None:
+    """``docProps/custom.xml`` of an OOXML package."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as package:
+            names = package.namelist()
+            if len(names) > 10_000:
+                raise Broken("too many files")
+            if "META-INF/content_credential.c2pa" in names:
+                walk.add(Kind.C2PA, b"", "office C2PA")
+            if "docProps/custom.xml" not in names:
+                return
+            with package.open("docProps/custom.xml") as file:
+                properties = file.read(MOST_BYTES + 1)
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise Broken("the package is damaged") from error
+    if len(properties) > MOST_BYTES:
+        walk.tell("office properties: more than is read")
+        return
+    try:
+        found = list(elements(properties))
+    except XmlError as error:
+        walk.tell(f"office properties: {error}")
+        return
+    text = ""  # of the value, which ends before the property that it stands in
+    for element in found:
+        if element.leaf and element.local != "property":
+            text = element.text
+        elif element.attributes.get("name") == "AIGC":
+            walk.add(Kind.TEXT, text.encode("utf-8", "replace"), "office property", key="AIGC")
+
+
+def svg(data: bytes, walk: Walk) -> None:
+    """RDF anywhere in the drawing is read as XMP; a manifest is C2PA's."""
+    if re.search(rb"<(\w+:)?manifest[\s>]", data):
+        walk.add(Kind.C2PA, b"", "svg metadata")
+    if b"rdf:RDF" in data or b"xmpmeta" in data:
+        walk.add(Kind.XMP, data, "svg metadata")
+
+
+def markdown(text: str, walk: Walk) -> None:
+    """``AIGC:`` of the front matter: a mapping in one line, or its lines below."""
+    front = _FRONT.match(text)
+    if front is None:
+        return
+    lines = front[1].splitlines()
+    for number, line in enumerate(lines):
+        key, found, value = line.partition(":")
+        if not found or key.strip().strip("'\"") != "AIGC" or line[:1] in {" ", "\t"}:
+            continue
+        walk.add(Kind.TEXT, (value.strip() or _mapping(lines[number + 1 :])).encode("utf-8", "replace"),
+                 "markdown front matter", key="AIGC")  # fmt: skip
+
+
+def _mapping(lines: list[str]) -> str:
+    import json
+
+    pairs: dict[str, str] = {}
+    for line in lines:
+        if line[:1] not in {" ", "\t"}:
+            break
+        key, found, value = line.strip().partition(":")
+        if found:
+            pairs[key.strip().strip("'\"")] = value.strip().strip("'\"")
+    return json.dumps(pairs)
