@@ -321,7 +321,8 @@ def _coverage(
     judges = [one.station.classifier for one in consultations if one.station.classifier.vouches]
     read = {modality for classifier in judges for modality in classifier.modalities}
     if looked_for is not None:
-        media = {m for one in judges for m in looks_at(looked_for, content.direction, one) & one.modalities}
+        where = {one: one.modalities if one.reader else looks_at(looked_for, content.direction, one) for one in judges}
+        media = {modality for one, looked in where.items() for modality in looked & one.modalities}
         read &= media | {Modality.TEXT}
     seen = {n for inner in within for n in inner.numbers if isinstance(content.parts[n], VideoPart)}
     exempt = dict(content.exempt)

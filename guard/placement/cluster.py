@@ -235,13 +235,14 @@ class ClusterDesk:
 
     async def _judged_alone(self, item: Any, mark: bytes, deadline: float, terms: Terms) -> Answer:
         """The answer for a suspect. Lost twice, it is refused from then on: once may have been another's doing."""
-        for _ in range(_TIMES_ALONE):
-            (one,) = await self._alone.submit([item], deadline, terms)
-            if not _is_lost(one):
-                if not isinstance(one, Failure):
-                    self._suspects.clear(mark)
-                return one
-        self._suspects.strike(mark, time.monotonic())
+        (one,) = await self._alone.submit([item], deadline, terms)
+        for _ in range(1, _TIMES_ALONE):
+            if _is_lost(one):
+                (one,) = await self._alone.submit([item], deadline, terms)
+        if _is_lost(one):
+            self._suspects.strike(mark, time.monotonic())
+        elif not isinstance(one, Failure):
+            self._suspects.clear(mark)
         return one
 
     def close(self, timeout: float = 1.0) -> None:
