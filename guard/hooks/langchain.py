@@ -7,7 +7,7 @@ gives a `Runnable`; `GuardCallback` is for what makes its own, and can refuse bu
 >>> from guard.hooks.langchain import guarded
 >>> echo = guarded(RunnableLambda(lambda text: f"You said: {text}"), "default")
 >>> echo.invoke("write to ana@example.org")
-'You said: write to ana@example.org'
+'You said: write to <EMAIL_1>'
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def judging(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
 def drawn(pipeline: Any, **named: Any) -> Any:
     torch.manual_seed(3)
     words = {"prompt_embeds": torch.zeros(2, 4, 8), "negative_prompt_embeds": torch.zeros(2, 4, 8)}
-    return pipeline(**words, num_inference_steps=2, height=16, width=16, **named)
+    return pipeline(**words, num_inference_steps=1, height=16, width=16, **named)
 
 
 def colours(picture: Any) -> int:
@@ -103,14 +103,13 @@ def colours(picture: Any) -> int:
     return int(np.abs(np.diff(array, axis=0)).mean())
 
 
-@pytest.mark.parametrize("style", ["blur", "replace"])
 def test_a_safety_checker_hides_what_the_policy_refuses_and_leaves_the_rest(
-    bare: Any, judging: tuple[Guard, bool, Path], style: Any
+    bare: Any, judging: tuple[Guard, bool, Path]
 ) -> None:
     guard, refuses, log = judging
     bare.safety_checker = None
     alone = drawn(bare).images
-    bare.safety_checker = SafetyChecker(guard, style=style)
+    bare.safety_checker = SafetyChecker(guard)
     answer = drawn(bare)
     assert answer.nsfw_content_detected == [refuses] * 2
     for picture, before in zip(answer.images, alone, strict=True):

@@ -210,6 +210,28 @@ def test_a_task_that_is_cancelled_has_its_call_taken_back_and_recorded(
     assert eventually(lambda: stub.cancelled == 1)
 
 
+def test_an_interrupt_while_the_network_is_waited_for_leaves_nothing_behind(guard: Guard, records: Records) -> None:
+    def interrupted(request: httpx.Request) -> httpx.Response:
+        raise KeyboardInterrupt
+
+    client = httpx.Client(transport=GuardedTransport(httpx.MockTransport(interrupted), guard), base_url="http://x")
+    with client, pytest.raises(KeyboardInterrupt):
+        client.post(CHAT, json=ask())
+    assert len(records()) == 1
+
+
+def test_bodies_that_are_empty_broken_or_huge_go_nowhere(guard: Guard, stub: StubUpstream, records: Records) -> None:
+    kind = {"content-type": "application/json"}
+    with guarded(httpx.Client(base_url=stub.url), guard) as client:
+        for body, status in ((b"", 400), (b"{", 400), (b'{"model": 1, "model": 2}', 400), (b" " * 11 * 2**20, 413)):
+            assert client.post(CHAT, content=body, headers=kind).status_code == status
+        pieces = client.post(CHAT, content=iter([json.dumps(ask("zor")).encode()[:-4], b'blax"}]}']), headers=kind)
+    assert pieces.status_code == 400
+    assert stub.received == []
+    assert {one.state for one in records()} <= {State.REJECTED_PROTOCOL, State.BLOCKED}
+    assert len(records()) == 5
+
+
 def test_what_cannot_be_recorded_is_not_released(tmp_path: Path, stub: StubUpstream) -> None:
     (tmp_path / "house.yaml").write_text(POLICY)
     folder = tmp_path / "log"

@@ -49,7 +49,7 @@ def test_s22_the_real_client_hears_what_the_bytes_say(one: House, dialect: Diale
         streams.test_s22_the_real_client_hears_what_the_bytes_say(one, dialect, text)
 
 
-@pytest.mark.parametrize("size", [1, 4])
+@pytest.mark.parametrize("size", [3])
 @dialects
 def test_s23_no_part_of_the_canary_is_released_however_finely_it_is_cut(
     one: House, dialect: Dialect, size: int
@@ -77,7 +77,7 @@ def test_s19_choices_that_come_interleaved_are_judged_each_for_itself(one: House
 @dialects
 def test_s24_every_way_to_write_events_is_read_alike(one: House, dialect: Dialect) -> None:
     ways = grammar.GRAMMARS if dialect.sse else grammar.LINES
-    for way in list(ways.values())[:3]:
+    for way in list(ways.values())[:2]:
         grammar.decided_alike(one, dialect, way, 7)
 
 
