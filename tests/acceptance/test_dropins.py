@@ -132,13 +132,13 @@ def azure_client(url: str, key: str = "any") -> Iterator[ContentSafetyClient]:
         yield client
 
 
-def bedrock(url: str) -> Any:
+def bedrock(url: str, *, signs: bool = True) -> Any:
+    keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b"} if signs else {}
     return boto3.client(
         "bedrock-runtime",
         endpoint_url=url,
         region_name="us-east-1",
-        aws_access_key_id="a",
-        aws_secret_access_key="b",
+        **keys,
         config=botocore.config.Config(retries={"max_attempts": 0}),
     )
 
@@ -489,7 +489,10 @@ def test_s33_boto3_has_pictures_looked_at(served: House) -> None:
 # All of them
 
 
-def test_s33_each_systems_clients_may_send_their_tenants_key_where_they_send_keys(tmp_path: Path) -> None:
+def test_s33_each_systems_clients_may_send_their_tenants_key_where_they_send_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "k-acme")
     digest = hashlib.sha256(b"k-acme").digest()
     asked = {"comment": {"text": PRAISE}, "requestedAttributes": {"TOXICITY": {}}, "dropUnsupportedAttributes": True}
 
@@ -503,10 +506,13 @@ def test_s33_each_systems_clients_may_send_their_tenants_key_where_they_send_key
         with azure_client(one.url, "k-other") as client, pytest.raises(ClientAuthenticationError):
             client.analyze_text(AnalyzeTextOptions(text=PRAISE))
         generic = one.post(GENERIC, litellm(texts=[PRAISE]), {"x-api-key": "k-acme"})
-        records = one.records(5)
+        bedrock(one.url, signs=False).apply_guardrail(
+            guardrailIdentifier="g", guardrailVersion="1", source="INPUT", content=[{"text": {"text": PRAISE}}]
+        )
+        records = one.records(6)
 
     assert (refused.value.status_code, generic.status) == (401, 200)
-    assert [record.tenant for record in records] == ["acme", None, "acme", None, "acme"]
+    assert [record.tenant for record in records] == ["acme", None, "acme", None, "acme", "acme"]
 
 
 def test_s33_a_policy_is_chosen_by_what_the_client_calls_its_detector_or_guardrail(tmp_path: Path) -> None:
