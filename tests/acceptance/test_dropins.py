@@ -132,13 +132,17 @@ def azure_client(url: str, key: str = "any") -> Iterator[ContentSafetyClient]:
         yield client
 
 
-def bedrock(url: str, *, signs: bool = True) -> Any:
-    keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b"} if signs else {}
+def add_key(request: Any, **_: Any) -> None:
+    request.headers["x-guard-key"] = "k-acme"
+
+
+def bedrock(url: str) -> Any:
     return boto3.client(
         "bedrock-runtime",
         endpoint_url=url,
         region_name="us-east-1",
-        **keys,
+        aws_access_key_id="a",
+        aws_secret_access_key="b",
         config=botocore.config.Config(retries={"max_attempts": 0}),
     )
 
@@ -489,10 +493,7 @@ def test_s33_boto3_has_pictures_looked_at(served: House) -> None:
 # All of them
 
 
-def test_s33_each_systems_clients_may_send_their_tenants_key_where_they_send_keys(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "k-acme")
+def test_s33_each_systems_clients_may_send_their_tenants_key_where_they_send_keys(tmp_path: Path) -> None:
     digest = hashlib.sha256(b"k-acme").digest()
     asked = {"comment": {"text": PRAISE}, "requestedAttributes": {"TOXICITY": {}}, "dropUnsupportedAttributes": True}
 
@@ -506,7 +507,9 @@ def test_s33_each_systems_clients_may_send_their_tenants_key_where_they_send_key
         with azure_client(one.url, "k-other") as client, pytest.raises(ClientAuthenticationError):
             client.analyze_text(AnalyzeTextOptions(text=PRAISE))
         generic = one.post(GENERIC, litellm(texts=[PRAISE]), {"x-api-key": "k-acme"})
-        bedrock(one.url, signs=False).apply_guardrail(
+        client = bedrock(one.url)
+        client.meta.events.register("before-send.bedrock-runtime", add_key)
+        client.apply_guardrail(
             guardrailIdentifier="g", guardrailVersion="1", source="INPUT", content=[{"text": {"text": PRAISE}}]
         )
         records = one.records(6)
