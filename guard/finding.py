@@ -31,6 +31,9 @@ class Finding:
     classifier: str = ""
     evidence: str = ""
 
+    def __deepcopy__(self, _: object) -> Finding:
+        """Itself: nothing of it changes."""
+        return self
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom, as fractions of the picture."""

@@ -146,7 +146,7 @@ class AnswerJudge:
 
     def fork(self) -> AnswerJudge:
         """Another judge that goes on from here: what it is told and gives is nothing to this one."""
-        shared = (self._pipeline, self._policy, self._needs, *self._stations, *self._evidence.all)
+        shared = (self._pipeline, self._policy, self._needs, *self._stations)
         return copy.deepcopy(self, {id(one): one for one in shared})
 
     @property

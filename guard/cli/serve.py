@@ -47,7 +47,7 @@ def serve(options: argparse.Namespace) -> int:
         raise ConfigError("vault", 1, 1, "several workers have no secret in common", hint)
     worker = Given.here() is not None
     if not config.upstream.url and not worker:
-        note = "no --upstream: only /v1/moderations and /guard/v1/check are served"
+        note = "no --upstream: only /v1/moderations, /guard/v1/check and drop-ins are served"
         print(f"guard: {note}", file=sys.stderr)
 
     def ready(ports: Ports) -> None:
@@ -55,6 +55,8 @@ def serve(options: argparse.Namespace) -> int:
             return
         print(f"guard: listening on http://{replace(config.listen, port=ports.data)}", flush=True)
         print(f"guard: admin on http://{replace(config.admin, port=ports.admin)}", flush=True)
+        if config.envoy is not None and config.envoy.port:
+            print(f"guard: Envoy is answered on {config.envoy}", flush=True)
 
     try:
         status = run(config, ready, sys.argv[1:])

@@ -93,7 +93,8 @@ class Routes:
         near = max(self._routes(), key=lambda route: (alike(route.path), not isinstance(route.adapter, DropIn)))
         if alike(near.path) > alike(usual):
             return near.adapter
-        return (self._exact.get(usual) or self._routes()[0]).adapter
+        first = next((route for route in self._routes() if not isinstance(route.adapter, DropIn)), near)
+        return self._exact.get(usual, first).adapter
 
     def _routes(self) -> list[Route]:
         return [*self._exact.values(), *(route for _, route in self._patterns)]

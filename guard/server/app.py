@@ -85,6 +85,7 @@ class Gateway:
             watcher.cancel()
             if self.processor is not None:
                 await self.processor.stop()
+                await self.processor.handler.cut_off()
             await self.handler.cut_off()
             if self.upstream is not None:
                 await self.upstream.close()

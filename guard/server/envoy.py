@@ -35,8 +35,31 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _BROKEN = object()
+_MOST_WAITING = 64
+"""Messages that wait on either side before the other is kept waiting: of 64 KiB at most each."""
 _STOP_S = 5.0
 _current: ContextVar[Processing] = ContextVar("processing")
+
+
+class _Pile(asyncio.Queue[Any]):
+    """A queue that never refuses anything, and whose givers may wait until it is *less*."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.less = asyncio.Event()
+
+    def waiting(self) -> bool:
+        """Whether more waits in it than should; then *less* is set once something is taken."""
+        if self.qsize() <= _MOST_WAITING:
+            return False
+        self.less.clear()
+        return True
+
+    async def get(self) -> Any:
+        """The oldest thing in it."""
+        one = await super().get()
+        self.less.set()
+        return one
 
 
 class EnvoyUpstream:
@@ -63,7 +86,7 @@ class EnvoyAnswering:
 
     attempts = 1
 
-    def __init__(self, status: int, headers: Headers, pieces: asyncio.Queue[Any], most: int) -> None:
+    def __init__(self, status: int, headers: Headers, pieces: _Pile, most: int) -> None:
         self.status = status
         self._came = dict(headers)
         self._pieces = pieces
@@ -117,8 +140,8 @@ class Processing:
         self._most = most
         self._head: Headers = []
         self._body: bytearray | None = bytearray()
-        self._out: asyncio.Queue[Any] = asyncio.Queue()
-        self._pieces: asyncio.Queue[Any] = asyncio.Queue()
+        self._out = _Pile()
+        self._pieces = _Pile()
         self._arrived = asyncio.Event()
         self._gone = asyncio.Event()
         self._status = 0
@@ -163,11 +186,18 @@ class Processing:
             self._begin()
             self._say(request_trailers={})
 
+    async def room(self) -> None:
+        """Wait while more has come of the answer than is read."""
+        while self._pieces.waiting() and not self._gone.is_set():
+            await self._pieces.less.wait()
+
     def leave(self) -> None:
         """Envoy says nothing more: all is done, or the client left."""
         self._gone.set()
         self._arrived.set()
         self._pieces.put_nowait(_BROKEN)
+        self._pieces.less.set()
+        self._out.less.set()
 
     async def answers(self) -> AsyncGenerator[Any, None]:
         """What Envoy is told, until the request is answered."""
@@ -267,6 +297,8 @@ class Processing:
             set_ = [(b":status", str(start["status"]).encode()), *start["headers"]]
             named = [(name, value) for name, value in set_ if name != b"content-length"]
             self._say(response_headers={"response": {"header_mutation": _mutation(named, unsaid)}})
+        while self._out.waiting() and not self._gone.is_set():
+            await self._out.less.wait()  # the client reads slower than it is answered
         for at in range(0, len(body) or 1, PIECE):
             last = not more and at + PIECE >= len(body)
             piece = {"streamed_response": {"body": body[at : at + PIECE], "end_of_stream": last}}
@@ -365,6 +397,7 @@ class Processor:
             try:
                 async for one in said:
                     processing.take(one)
+                    await processing.room()
             finally:
                 processing.cancel()
 

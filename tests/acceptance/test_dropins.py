@@ -132,6 +132,10 @@ def azure_client(url: str, key: str = "any") -> Iterator[ContentSafetyClient]:
         yield client
 
 
+def add_key(request: Any, **_: Any) -> None:
+    request.headers["x-guard-key"] = "k-acme"
+
+
 def bedrock(url: str) -> Any:
     return boto3.client(
         "bedrock-runtime",
@@ -503,10 +507,15 @@ def test_s33_each_systems_clients_may_send_their_tenants_key_where_they_send_key
         with azure_client(one.url, "k-other") as client, pytest.raises(ClientAuthenticationError):
             client.analyze_text(AnalyzeTextOptions(text=PRAISE))
         generic = one.post(GENERIC, litellm(texts=[PRAISE]), {"x-api-key": "k-acme"})
-        records = one.records(5)
+        client = bedrock(one.url)
+        client.meta.events.register("before-send.bedrock-runtime", add_key)
+        client.apply_guardrail(
+            guardrailIdentifier="g", guardrailVersion="1", source="INPUT", content=[{"text": {"text": PRAISE}}]
+        )
+        records = one.records(6)
 
     assert (refused.value.status_code, generic.status) == (401, 200)
-    assert [record.tenant for record in records] == ["acme", None, "acme", None, "acme"]
+    assert [record.tenant for record in records] == ["acme", None, "acme", None, "acme", "acme"]
 
 
 def test_s33_a_policy_is_chosen_by_what_the_client_calls_its_detector_or_guardrail(tmp_path: Path) -> None:

@@ -165,5 +165,6 @@ def test_an_unknown_path_is_refused_in_the_words_of_the_nearest():
     assert routes.nearest("/guardrail/x", "/v1/chat/completions").name == "bedrock_guardrails"
     assert routes.nearest("/api/version", "/v1/chat/completions").name == "ollama_chat"
     assert routes.nearest("/nothing", "/v1/chat/completions").name == "openai_chat"
+    assert Routes(ADAPTERS, upstream=False).nearest("/nothing", "/v1/chat/completions").name == "native"
     assert adapter_of("/analyze/prompt").name == "llm_guard"
     assert len(judged(decoded("/analyze/prompt"))) == 1

@@ -145,6 +145,19 @@ def test_a_message_may_hold_what_is_not_known_here() -> None:
     assert ProcessingRequest.FromString(known + unknown).WhichOneof("request") == "request_headers"
 
 
+def test_envoy_is_kept_waiting_while_nobody_reads_what_it_says() -> None:
+    async def run() -> None:
+        processing = Processing(Answering(None), 1000)  # type: ignore[arg-type]  # nothing is asked of it
+        for _ in range(100):
+            processing.take(request(response_body={"body": b"x"}))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(processing.room(), 0.1)
+        processing.leave()
+        await asyncio.wait_for(processing.room(), 10)
+
+    asyncio.run(run())
+
+
 def test_an_answer_goes_out_in_pieces_that_envoy_takes() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         from guard.server.envoy import EnvoyUpstream
