@@ -235,14 +235,15 @@ class ClusterDesk:
 
     async def _judged_alone(self, item: Any, mark: bytes, deadline: float, terms: Terms) -> Answer:
         """The answer for a suspect. Lost twice, it is refused from then on: once may have been another's doing."""
-        for _ in range(_TIMES_ALONE):
-            (one,) = await self._alone.submit([item], deadline, terms)
-            if not _is_lost(one):
-                if not isinstance(one, Failure):
+        answers: list[Answer] = []
+        while len(answers) < _TIMES_ALONE:
+            answers = [*answers, *await self._alone.submit([item], deadline, terms)]
+            if not _is_lost(answers[-1]):
+                if not isinstance(answers[-1], Failure):
                     self._suspects.clear(mark)
-                return one
+                return answers[-1]
         self._suspects.strike(mark, time.monotonic())
-        return one
+        return answers[-1]
 
     def close(self, timeout: float = 1.0) -> None:
         """Nothing to do: replicas are the cluster's."""
