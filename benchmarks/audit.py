@@ -141,7 +141,9 @@ def table(report: dict[str, Any]) -> str:
         "same": "same encoder in torch, text by text, + Presidio",
         "base": "BERT base (as Detoxify) in torch, text by text, + Presidio",
     }
-    lines = ["| way | records per CPU second | audit over it (bar) |", "| --- | --: | --: |"]
+    lines = []
+    if "audit" in report:
+        lines += ["| way | records per CPU second | audit over it (bar) |", "| --- | --: | --: |"]
     for way, name in names.items():
         if way in report:
             ratio = f"{report[way]['ratio']:.2f} ({report['bars'][way]})" if "ratio" in report[way] else ""

@@ -7,7 +7,7 @@ import tarfile
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from guard.corpus.source import Item, Source, reason
+from guard.corpus.source import Item, Source, printable, reason
 from guard.errors import RequestError
 from guard.protocols.strict_json import parse
 
@@ -81,7 +81,7 @@ class _Sample:
             self.row[kind] = value(data, kind)
 
     def item(self) -> Item:
-        return Item(self.offset, None if self._problem else self.row, self._problem, self.key)
+        return Item(self.offset, None if self._problem else self.row, self._problem, printable(self.key))
 
 
 class Files(Source):
@@ -102,7 +102,7 @@ class Files(Source):
     def items(self, most_bytes: int, columns: Sequence[str] | None = None) -> Iterator[Item]:  # noqa: ARG002  all of it
         """File by file, by their paths' order."""
         for path in self.files:
-            name = path.relative_to(self._root).as_posix()
+            name = printable(path.relative_to(self._root).as_posix())
             try:
                 size = path.stat().st_size
                 if size > most_bytes:

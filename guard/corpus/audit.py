@@ -143,7 +143,7 @@ def _settings(plan: Plan, columns: dict[str, Columns], skipped: Skipped) -> dict
     """All that results follow from besides the inputs, the policy and the code."""
     return {
         "direction": plan.direction,
-        "locale": plan.locale,
+        "locale": plan.locale if plan.write is not None else None,  # decisions do not depend on it
         "chunk": plan.chunk,
         "sample": plan.sample,
         "seed": plan.seed,

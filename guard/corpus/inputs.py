@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from guard.corpus.archives import Files, WebDataset, is_tar
 from guard.corpus.lines import Csv, Jsonl
-from guard.corpus.source import CorpusError, Source
+from guard.corpus.source import CorpusError, Source, printable
 from guard.corpus.tables import Arrow, Parquet
 from guard.errors import RequestError
 from guard.protocols.strict_json import parse
@@ -45,7 +45,8 @@ def find(inputs: Sequence[str]) -> tuple[list[Source], Skipped]:
         path = Path(given)
         try:
             path.stat()
-            found = list(_in_folder(path, given, skipped)) if path.is_dir() else [_file(path, given)]
+            shown = printable(given)
+            found = list(_in_folder(path, shown, skipped)) if path.is_dir() else [_file(path, shown)]
         except FileNotFoundError:
             msg = f"{given}: there is no such file or folder"
             raise CorpusError(msg) from None
@@ -105,7 +106,7 @@ def _in_folder(root: Path, name: str, skipped: Skipped) -> Iterator[Source]:
     saved = _saved(root)
     if saved:
         for path in saved:
-            yield Arrow(f"{name.rstrip('/')}/{path.relative_to(root).as_posix()}", [path])
+            yield Arrow(f"{name.rstrip('/')}/{printable(path.relative_to(root).as_posix())}", [path])
         return
     alone: list[Path] = []
     for path in _walk(root, skipped):
@@ -113,7 +114,7 @@ def _in_folder(root: Path, name: str, skipped: Skipped) -> Iterator[Source]:
         if kind is None:
             alone.append(path)
         else:
-            yield kind(f"{name.rstrip('/')}/{path.relative_to(root).as_posix()}", [path])
+            yield kind(f"{name.rstrip('/')}/{printable(path.relative_to(root).as_posix())}", [path])
     if alone:
         yield Files(name.rstrip("/") or "/", root, alone)
 
@@ -124,7 +125,7 @@ def _walk(root: Path, skipped: Skipped) -> Iterator[Path]:
         here = Path(folder)
         for one in [*folders, *files]:
             if (here / one).is_symlink():
-                skipped.links.append((here / one).relative_to(root).as_posix())
+                skipped.links.append(printable((here / one).relative_to(root).as_posix()))
         folders[:] = sorted(f for f in folders if not f.startswith(".") and not (here / f).is_symlink())
         skipped.hidden += sum(f.startswith(".") for f in files)
         for one in sorted(files):

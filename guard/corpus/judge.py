@@ -39,14 +39,15 @@ class Setup:
 
 
 class Judge:
-    """Judges records under one policy, with classifiers of its own. Loads them when it is made."""
+    """Judges records under one policy, with the classifiers of *engine* or of its own. Loads them when it is made."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, engine: Engine | None = None) -> None:
         self.policy: Policy = load_policy(setup.policy, actions=ACTIONS, catalog=registry)
         self._setup = setup
         self._direction = Direction(setup.direction)
-        self._engine = Engine()
-        self._engine.ensure([self.policy])
+        self._engine = engine or Engine()
+        if engine is None:
+            self._engine.ensure([self.policy])
         terms = Terms(patience=BULK, scope=self.policy.remember.scope(None))
         self._pipeline = Pipeline(self._engine.under(terms))
 

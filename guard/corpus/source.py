@@ -82,6 +82,11 @@ class Source(ABC):
         return Facts(self.name, self.format, self.size, digest.hexdigest())
 
 
+def printable(name: str) -> str:
+    """*name* of a file as results can hold it: bytes that are not UTF-8 are shown as such."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def reason(error: BaseException) -> str:
     """What went wrong, in words that hold nothing of the content: messages of parsers may quote it."""
     return type(error).__name__

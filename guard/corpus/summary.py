@@ -90,7 +90,8 @@ class _Gather:
             self.exempt[one["rule"]] += one["count"]
         self.unscannable.update(one["reason"] for one in coverage["unscannable"])
         self.failures.update({f"{f['classifier']}: {f['kind']}" for f in row["failures"]})
-        self._count_in(self.groups["source"], row["source"], row["action"])
+        if all(one["column"] != "source" for one in row["by"]):
+            self._count_in(self.groups["source"], row["source"], row["action"])
         for one in row["by"]:
             self._count_in(self.groups[one["column"]], one["value"], row["action"])
         when = _month(row["time"])

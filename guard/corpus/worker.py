@@ -7,6 +7,7 @@ made to do stays in here.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -35,12 +36,10 @@ def main(descriptor: int) -> int:
     except (GuardError, OSError) as error:
         link.send_bytes(orjson.dumps({"error": str(error)}))
         return 1
-    try:
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         link.send_bytes(b"{}")
         asyncio.run(_serve(link, judge))
-    except (BrokenPipeError, ConnectionResetError):
-        pass
-    os._exit(0)  # whatever still hangs in a classifier is nobody's any more
+    return 0
 
 
 async def _serve(link: Connection[Any, Any], judge: Judge) -> None:
@@ -60,13 +59,16 @@ async def _serve(link: Connection[Any, Any], judge: Judge) -> None:
 
     async def answer(number: int, records: Sequence[Record]) -> None:
         entries = await judge.rows(records)
-        link.send_bytes(orjson.dumps({"slice": number, "entries": entries}))
+        try:
+            link.send_bytes(orjson.dumps({"slice": number, "entries": entries}))
+        except OSError:  # nobody is there to hear it
+            os._exit(0)
 
     threading.Thread(target=listen, name="guard-slices", daemon=True).start()
     async with asyncio.TaskGroup() as group:
         while (slice_ := await came.get()) is not None:
             group.create_task(answer(*slice_))
-        os._exit(0)
+        os._exit(0)  # whatever still hangs in a classifier is nobody's any more
 
 
 if __name__ == "__main__":

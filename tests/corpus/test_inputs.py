@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
 from pathlib import Path
 
@@ -118,3 +119,14 @@ def test_equal_bytes_have_equal_facts_and_a_renamed_file_in_a_folder_does_not(tm
     (tmp_path / "b" / "y.txt").rename(tmp_path / "b" / "z.txt")
 
     assert find([str(tmp_path / "b")])[0][0].facts().sha256 != one
+
+
+def test_names_that_are_not_utf_8_are_shown_as_far_as_they_can_be(tmp_path: Path):
+    (tmp_path / "it").mkdir()
+    for name in (b"a\xff.txt", b"b\xff.jsonl"):
+        (tmp_path / "it" / os.fsdecode(name)).write_bytes(b"{}\n")
+
+    sources, _ = find([str(tmp_path / "it")])
+
+    assert [source.name.rpartition("/")[2] for source in sources] == ["b\ufffd.jsonl", "it"]
+    assert [item.name for item in sources[1].items(2**20)] == ["a\ufffd.txt"]
