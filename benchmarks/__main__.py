@@ -7,11 +7,12 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import batching, gateway, pii, quality, streaming, text as text_cost, views
+from benchmarks import batching, gateway, image, pii, quality, streaming, text as text_cost, views
 
 QUESTIONS = {
     "batching": batching,
     "gateway": gateway,
+    "image": image,
     "pii": pii,
     "quality": quality,
     "streaming": streaming,

@@ -64,7 +64,9 @@ class Pipeline:
     async def judge(self, content: Content, policy: Policy, *, decision_id: str, deadline: float) -> Judged:
         """Detect, decide, enforce. *deadline* is a `time.monotonic` time after which silence is a time-out."""
         given = content
-        content, changed = await self._examined(content, policy, strip=True)
+        # What is sent while it is judged cannot be cut any more.
+        raced = policy.race_input and content.direction is Direction.INPUT
+        content, changed = await self._examined(content, policy, strip=not raced)
         detection = await self._detect(content, policy, deadline)
         if len(detection.findings) > _MOST_FINDINGS_HERE or len(content.parts) > _MOST_PARTS_HERE:
             judged = await self.engine.aside(_conclude, content, policy, detection, decision_id)
