@@ -7,12 +7,13 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import audio, batching, gateway, pii, quality, streaming, text as text_cost, views
+from benchmarks import audio, batching, gateway, image, pii, quality, streaming, text as text_cost, views
 
 QUESTIONS = {
     "audio": audio,
     "batching": batching,
     "gateway": gateway,
+    "image": image,
     "pii": pii,
     "quality": quality,
     "streaming": streaming,
