@@ -152,6 +152,8 @@ class Guard:
         self._keeper = Keeper().start() if placement == "process" else None
         self._engine = Engine(placement=Link(self._keeper.path) if self._keeper is not None else None)
         wanted = frozenset(Modality(name) for name in modalities) if modalities is not None else None
+        if wanted is not None and Modality.VIDEO in wanted:
+            wanted |= frozenset(Modality)  # a film holds all of them
         if wanted is not None and any(registry.find(name).reader for name in self.policy.needs):
             wanted |= {Modality.TEXT}  # what is said in media is judged as text
         self._engine.ensure([self.policy], modalities=wanted)
