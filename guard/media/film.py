@@ -35,7 +35,7 @@ _MOST_HELD = 64
 _TECHNICAL = re.compile(
     r"[\d:.,\-+/TZ ]{0,40}|[A-Za-z0-9]{1,4}|\[0\]\[0\]\[0\]\[0\]"
     r"|(?:iso[m2-9]|avc1|hev1|av01|mp4[12]|M4[ABVP] |qt  |dash|mmp4|cmf[c2]|3gp[0-9])+"
-    r"|Lav[fc][\d.]+(?: [a-z0-9_\-]{1,20})?|LAME ?[\d.]{1,10}(?: ?\([a-z]+\))?|(?:Video|Sound|Subtitle)Handler|Other"
+    r"|Lav[fc][\d.]*(?: [a-z0-9_\-]{1,20})?|LAME ?[\d.]{1,10}(?: ?\([a-z]+\))?|(?:Video|Sound|Subtitle)Handler|Other"
 )
 _LONGEST_SIDE = 1280
 _TOLERANCE_S = 0.5
