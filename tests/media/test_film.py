@@ -134,7 +134,6 @@ def test_a_film_that_is_cut_short_is_refused(codec: str, container: str, part: f
         (film.Limits(frames=10), "more than 10 frames"),
         (film.Limits(pixels=1000), "1000 pixels"),
         (film.Limits(kept=3), "more than 3 different pictures"),
-        (film.Limits(texts=0), "more than 0 tags"),
     ],
 )
 def test_more_than_the_limits_is_refused(limits: film.Limits, said: str):
