@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -42,6 +42,8 @@ _LEAST_SURE = 0.5
 _UPRIGHT, _STEEP = (0, 2), (1, 3)
 _HIGH = 1.5
 """A box so much higher than wide is text turned by a quarter."""
+_LONGEST, _LEAST_TILE, _MOST_TILES = 3, 960, 64
+"""A frame that is more than so many times as long as it is wide, and so many pixels, is read in pieces."""
 _ABROAD = 1.15
 """And one so nearly square may be either."""
 
@@ -50,7 +52,7 @@ _ABROAD = 1.15
 class OcrOptions:
     """Of one frame *max_pixels* are looked at: a larger one is scaled down.
 
-    *max_lines* of one picture are read, and *max_frames* looked through; more cannot be read, and is not guessed.
+    *max_lines* of one picture are read, and *max_frames* of it looked through; more cannot be read, and is not guessed.
     """
 
     max_pixels: int = 1_500_000
@@ -63,8 +65,15 @@ class OcrOptions:
             raise ValueError(msg)
 
 
-class Ocr(Reader["list[Image]"]):
-    """Items are the frames of one picture that differ; cost is their pixels, in thousands."""
+class Tile(NamedTuple):
+    """A piece of a frame that is read by itself, and where it stands: left, top, width, height as shares of it."""
+
+    image: Image
+    place: tuple[float, float, float, float]
+
+
+class Ocr(Reader["list[Tile]"]):
+    """Items are the frames of one picture that differ, long ones in pieces; cost is their pixels, in thousands."""
 
     Options: ClassVar[type[Any]] = OcrOptions
     modalities = frozenset({Modality.IMAGE})
@@ -83,7 +92,7 @@ class Ocr(Reader["list[Image]"]):
         keys = _onnx.pinned(home / "ppocr_keys_v5.txt", SHA256["ppocr_keys_v5.txt"])
         self._letters = keys.decode().split("\n")[:-1]
 
-    def prepare(self, part: Readable) -> list[Image]:
+    def prepare(self, part: Readable) -> list[Tile]:
         """Decode every frame of *part*; equal neighbours are kept once."""
         from guard.media import image
 
@@ -98,28 +107,34 @@ class Ocr(Reader["list[Image]"]):
             if len(frames) > 2 * self.options.max_frames:
                 msg = f"the picture has more than {self.options.max_frames} frames that differ"
                 raise Unreadable(msg)
-        return frames
+        tiles = [tile for frame in frames for tile in _tiles(frame)]
+        if len(tiles) > _MOST_TILES:
+            msg = f"the picture is so long that it would be read in {len(tiles)} pieces; at most {_MOST_TILES} are"
+            raise Unreadable(msg)
+        return tiles
 
-    def cost(self, item: list[Image]) -> int:
+    def cost(self, item: list[Tile]) -> int:
         """Thousands of pixels."""
-        return sum(1 + frame.width * frame.height // 1000 for frame in item)
+        return sum(1 + tile.image.width * tile.image.height // 1000 for tile in item)
 
-    def read(self, items: Sequence[list[Image]]) -> list[list[Quote]]:
+    def read(self, items: Sequence[list[Tile]]) -> list[list[Quote]]:
         """The lines of each item."""
         return [self._quotes(item) for item in items]
 
-    def _quotes(self, frames: list[Image]) -> list[Quote]:
+    def _quotes(self, tiles: list[Tile]) -> list[Quote]:
         found: dict[tuple[str, tuple[int, ...]], Quote] = {}
-        for frame in frames:
+        read = 0
+        for frame, place in tiles:
             lines = self._lines(frame)
-            if len(lines) > self.options.max_lines:
+            read += len(lines)
+            if read > self.options.max_lines:
                 msg = f"the picture has more than {self.options.max_lines} lines of text"
                 raise OverflowError(msg)
             for line in lines:
                 text, sure = self._text(frame, line)
                 if not text or sure < _LEAST_SURE:
                     continue
-                box = _share(line.bounds, frame.size)
+                box = _share(line.bounds, frame.size, place)
                 key = (text, tuple(round(20 * side) for side in box))
                 if key not in found:
                     found[key] = Quote(f"{text}\n", box=box)
@@ -169,14 +184,38 @@ def model_folder() -> Path:
 
 
 def _fitted(frame: Image, most_pixels: int) -> Image:
-    """*frame*, averaged down to about four times what is looked at: lines are cut out of it."""
-    factor = int((frame.width * frame.height / (4 * most_pixels)) ** 0.5)
+    """*frame*, averaged down to about four times what is looked at, of each of its pieces: lines are cut out of it."""
+    pieces = max(1.0, max(frame.size) / (_LONGEST * min(frame.size)))
+    factor = int((frame.width * frame.height / (4 * most_pixels * pieces)) ** 0.5)
     return frame.reduce(factor) if factor > 1 else frame
 
 
-def _share(bounds: tuple[float, float, float, float], size: tuple[int, int]) -> tuple[float, float, float, float]:
+def _tiles(frame: Image) -> list[Tile]:
+    """*frame*, cut across its longer side where that is very much longer: scaled down as one, nobody could read it."""
+    short, long = min(frame.size), max(frame.size)
+    length = max(_LONGEST * short, _LEAST_TILE)
+    if long <= length:
+        return [Tile(frame, (0.0, 0.0, 1.0, 1.0))]
+    count = -(-long // length)
+    margin = min(short, length // 8)
+    found = []
+    for number in range(count):
+        start, end = max(0, number * long // count - margin), min(long, (number + 1) * long // count + margin)
+        if frame.width > frame.height:
+            box, place = (start, 0, end, short), (start / long, 0.0, (end - start) / long, 1.0)
+        else:
+            box, place = (0, start, short, end), (0.0, start / long, 1.0, (end - start) / long)
+        found.append(Tile(frame.crop(box), place))
+    return found
+
+
+def _share(
+    bounds: tuple[float, float, float, float], size: tuple[int, int], place: tuple[float, float, float, float]
+) -> tuple[float, float, float, float]:
+    """*bounds* in a piece of *size* as shares of the frame in which the piece has its *place*."""
     left, top, right, bottom = bounds
-    width, height = size
-    sides = (left / width, top / height, right / width, bottom / height)
+    x, y, wide, high = place
+    width, height = size[0] / wide, size[1] / high
+    sides = (x + left / width, y + top / height, x + right / width, y + bottom / height)
     within = [min(1.0, max(0.0, float(side))) for side in sides]
     return within[0], within[1], within[2], within[3]

@@ -66,6 +66,7 @@ class Quality(Classifier["list[Measures]"]):
     categories = frozenset({"quality.blank", "quality.noise", "quality.blur"})
     modalities = frozenset({Modality.IMAGE})
     reads: Reads = "whole"
+    vouches = False  # a sharp picture may show anything
     inline_cost = 64
     version = "1"
     license = "Apache-2.0"

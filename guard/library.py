@@ -160,6 +160,8 @@ class Guard:
         self.policy: Policy = load_policy(policy_path(policy), actions=ACTIONS, catalog=catalog)
         self._keeper = Keeper().start() if placement == "process" else None
         wanted = frozenset(Modality(name) for name in modalities) if modalities is not None else None
+        if wanted is not None and Modality.VIDEO in wanted:
+            wanted |= frozenset(Modality)  # a film holds all of them
         if wanted is not None and any(registry.find(name).reader for name in self.policy.needs):
             wanted |= {Modality.TEXT}  # what is said in media is judged as text
         if self._keeper is not None:

@@ -19,7 +19,7 @@ from guard.batching.answers import INTERRUPTS
 from guard.batching.terms import Terms
 from guard.classifier import Unreadable
 from guard.consulting import MOST_TEXT_HERE, Consultation
-from guard.content import AudioPart, Content, ImagePart, Medium, Modality, OpaquePart, TextPart, VideoPart
+from guard.content import AudioPart, Content, Direction, ImagePart, Medium, Modality, OpaquePart, TextPart, VideoPart
 from guard.decision import Coverage, Decision, Detection, Failure, FailureKind, Judged, Refusal
 from guard.engine import Catalog, Engine, Station, looks_at
 from guard.inside import Inside
@@ -58,7 +58,9 @@ class Pipeline:
     async def judge(self, content: Content, policy: Policy, *, decision_id: str, deadline: float) -> Judged:
         """Detect, decide, enforce. *deadline* is a `time.monotonic` time after which silence is a time-out."""
         given = content
-        content, changed = await self._examined(content, policy, strip=True)
+        # What is sent while it is judged cannot be cut any more.
+        raced = policy.race_input and content.direction is Direction.INPUT
+        content, changed = await self._examined(content, policy, strip=not raced)
         detection = await self._detect(content, policy, deadline, None)
         if len(detection.findings) > _MOST_FINDINGS_HERE or len(content.parts) > _MOST_PARTS_HERE:
             judged = await self.engine.aside(_conclude, content, policy, detection, decision_id)

@@ -23,8 +23,9 @@ _SAME = {
     "image/heic-sequence": "image/heic",
     "image/avif-sequence": "image/avif",
 }
-_JPEG_MARKER = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")
-"""The next marker in entropy-coded bytes, in which ``FF 00`` and restarts are none."""
+_JPEG_MARKER = re.compile(rb"\xff+[\x01-\xfe]")
+_AFTER_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+"""The next marker behind entropy-coded bytes, in which ``FF 00`` and restarts are none."""
 _ALONE = frozenset((0x01, *range(0xD0, 0xD8)))
 _PADDING = b"\0\r\n \x1a"
 
@@ -82,7 +83,7 @@ def _one_jpeg(data: bytes, start: int) -> tuple[int, int]:
             pictures = _listed(data[at + 6 : at + size])
         at += size
         if marker == 0xDA:  # entropy-coded bytes follow
-            scan = _JPEG_MARKER.search(data, at)
+            scan = _AFTER_SCAN.search(data, at)
             if scan is None:
                 raise ValueError
             at = scan.start()

@@ -9,6 +9,7 @@ single frame is kept. Each kept frame stands for the time until the next. Subtit
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,6 +32,11 @@ _SCENE = 0.06
 _FLASH, _SAME = 0.06, 0.04
 """How far one cell of the grid must be beyond what was there before and is there after; and up to what it is alike."""
 _MOST_HELD = 64
+_TECHNICAL = re.compile(
+    r"[\d:.,\-+/TZ ]{0,40}|[A-Za-z0-9]{1,4}|\[0\]\[0\]\[0\]\[0\]"
+    r"|(?:iso[m2-9]|avc1|hev1|av01|mp4[12]|M4[ABVP] |qt  |dash|mmp4|cmf[c2]|3gp[0-9])+"
+    r"|Lav[fc][\d.]*(?: [a-z0-9_\-]{1,20})?|LAME ?[\d.]{1,10}(?: ?\([a-z]+\))?|(?:Video|Sound|Subtitle)Handler|Other"
+)
 _LONGEST_SIDE = 1280
 _TOLERANCE_S = 0.5
 
@@ -239,10 +245,14 @@ def _encoded(frame: Any) -> bytes:
 
 
 def _tags(container: Any, limits: Limits) -> Iterator[Quote]:
-    """Titles, comments, lyrics, names of chapters: whatever players show of them, each a text of its own."""
+    """Titles, comments, lyrics, names of chapters: whatever players show of them, each a text of its own.
+
+    What programs write of themselves is none: numbers, times, a language, the kinds of a container, its maker's name.
+    """
     holders = [container.metadata, *(stream.metadata for stream in container.streams)]
     holders += [chapter.get("metadata", {}) for chapter in container.chapters()]
     values = dict.fromkeys(str(value) for holder in holders for value in holder.values())
+    values = {value: None for value in values if not _TECHNICAL.fullmatch(value)}
     if len(values) > limits.texts:
         msg = f"the film has more than {limits.texts} tags"
         raise Unreadable(msg)

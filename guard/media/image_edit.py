@@ -43,8 +43,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 _OPAQUE = frozenset({"JPEG", "MPO", "BMP"})
 _PAINT = (68, 68, 68)
-_MARGIN = 0.04
-"""Of a box's longer side: detectors draw boxes tight."""
+_MARGIN, _LEAST_MARGIN = 0.06, 2
+"""Of each side of a box, and pixels besides: detectors draw boxes tight."""
 _CELLS_LONG, _CELLS_SHORT, _LEAST_CELL = 16, 8, 8
 """What is left of a hidden place: at most so many cells along its sides, and cells of at least so many pixels."""
 _MOST_LOSS = 24.0
@@ -108,9 +108,11 @@ def _pixels(box: tuple[float, float, float, float] | None, size: tuple[int, int]
     """*box* in pixels with its margin, within the picture and at least one pixel large."""
     if box is None:
         return (0, 0, *size)
-    margin = _MARGIN * max((box[2] - box[0]) * size[0], (box[3] - box[1]) * size[1])
-    left, top = (max(0, int(low * full - margin)) for low, full in zip(box[:2], size, strict=True))
-    right, bottom = (min(full, int(high * full + margin) + 1) for high, full in zip(box[2:], size, strict=True))
+    edges = []
+    for low, high, full in ((box[0], box[2], size[0]), (box[1], box[3], size[1])):
+        margin = _MARGIN * (high - low) * full + _LEAST_MARGIN
+        edges.append((max(0, int(low * full - margin)), min(full, int(high * full + margin) + 1)))
+    (left, right), (top, bottom) = edges
     left, top = min(left, size[0] - 1), min(top, size[1] - 1)
     return left, top, max(right, left + 1), max(bottom, top + 1)
 

@@ -144,3 +144,25 @@ def test_every_pixel_of_a_region_that_is_large_enough_is_in_exactly_one(mask: li
         for near in ((y + 1, x), (y, x + 1)):
             if near[0] < len(mask) and near[1] < 9 and given_mask[near]:
                 assert seen[near] == number
+
+
+@pytest.mark.parametrize("turn", [0, 90])
+def test_a_line_in_a_very_long_picture_is_read_at_its_place(turn: int) -> None:
+    image = Image.new("RGB", (300, 2600), "white")
+    ImageDraw.Draw(image).text((10, 2050), PHRASE, "black", font(22))
+
+    (quote,) = read(part(image.rotate(turn, expand=True)))
+
+    assert quote.text.strip() == PHRASE
+    assert quote.box is not None
+    assert (quote.box[1] if turn == 0 else quote.box[0]) == pytest.approx(2055 / 2600, abs=0.01)
+
+
+def test_a_picture_too_long_to_be_read_in_pieces_cannot_be_read() -> None:
+    with pytest.raises(Unreadable, match="so long that it would be read in"):
+        reader().prepare(part(Image.new("1", (1, 100_000))))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (31, 7)])
+def test_odd_shapes_are_read_as_nothing(size: tuple[int, int]) -> None:
+    assert said(part(Image.new("RGB", size, "black"))) == ""

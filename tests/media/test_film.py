@@ -85,6 +85,18 @@ def test_subtitles_and_tags_are_texts():
     assert not found.has_sound
 
 
+def test_what_programs_write_of_themselves_is_no_text():
+    for data in (
+        make_film(track=murmur(0.5), seconds=0.4),
+        make_film(seconds=0.4, codec="libvpx-vp9", container="webm"),
+    ):
+        assert finished(film.unfold(data)).quotes == []
+    for form in ("mp3", "opus", "m4a", "flac", "wav"):
+        assert finished(film.unfold(encoded(murmur(0.3), form=form))).quotes == [], form
+    (quote,) = finished(film.unfold(encoded(murmur(0.3), form="mp3", tags={"title": "I will kill you"}))).quotes
+    assert (quote.text, quote.time) == ("I will kill you", None)
+
+
 def test_the_sound_of_a_film_is_noticed():
     assert finished(film.unfold(make_film(track=murmur(1.0), seconds=1.0))).has_sound
 
@@ -122,7 +134,6 @@ def test_a_film_that_is_cut_short_is_refused(codec: str, container: str, part: f
         (film.Limits(frames=10), "more than 10 frames"),
         (film.Limits(pixels=1000), "1000 pixels"),
         (film.Limits(kept=3), "more than 3 different pictures"),
-        (film.Limits(texts=0), "more than 0 tags"),
     ],
 )
 def test_more_than_the_limits_is_refused(limits: film.Limits, said: str):
