@@ -35,6 +35,7 @@ class Finding:
         """Itself: nothing of it changes."""
         return self
 
+
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom, as fractions of the picture."""
 Time = tuple[float, float]

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from guard.pipeline import Pipeline
     from guard.policy.model import Policy
     from guard.protocols.adapter import Exchange
+    from guard.upstream.fetch import Fetcher
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +103,7 @@ class Handler:
         vault: Vault | None = None,
         source: str = "proxy",
         drop_ins: Mapping[str, str | None] | None = None,
+        fetcher: Fetcher | None = None,
     ) -> None:
         """Serve *adapters*; without an *upstream*, only those that ask for decisions.
 
@@ -119,7 +121,7 @@ class Handler:
         self._calls = Calls()
         self._in_flight: set[asyncio.Task[Any] | None] = set()
         self._house = (
-            House(pipeline, upstream, limits, self._begin, self._record, self._refusal)
+            House(pipeline, upstream, limits, self._begin, self._record, self._refusal, fetcher)
             if upstream is not None
             else None
         )

@@ -27,6 +27,7 @@ from guard.policy.store import PolicyStore
 from guard.protocols import ADAPTERS
 from guard.protocols.generic_loader import load_protocols
 from guard.upstream import Upstream
+from guard.upstream.fetch import Fetcher
 from guard.vault import Vault
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ def create_gateway(
     sink = _sink(config)
     served = [route for adapter in ADAPTERS for route in adapter.routes]
     adapters = (*ADAPTERS, *load_protocols(config.protocols, served))
+    fetcher = Fetcher(config.fetch) if config.fetch is not None else None
 
     def answering(generator: Generator | None) -> Handler:
         return Handler(
@@ -133,6 +135,7 @@ def create_gateway(
             tenants=config.tenants,
             vault=vault,
             drop_ins=dict(config.drop_ins),
+            fetcher=fetcher,
         )
 
     handler = answering(upstream)

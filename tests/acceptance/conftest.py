@@ -23,6 +23,7 @@ from guard.config import (
     Address,
     AuditConfig,
     BreakerConfig,
+    FetchConfig,
     GatewayConfig,
     Limits,
     UpstreamConfig,
@@ -167,6 +168,7 @@ def house(
     protocols: tuple[str, ...] = (),
     drop_ins: Mapping[str, str | None] | None = None,
     envoy: Address | None = None,
+    fetch: FetchConfig | None = None,
     catalog: Callable[[CanaryClassifier], FakeCatalog] = FakeCatalog,
     **limits: Any,
 ) -> Iterator[House]:
@@ -200,6 +202,7 @@ def house(
             limits=replace(Limits(), **limits),
             tenants=tenants,
             vault=VaultConfig(vault),
+            fetch=fetch,
         )
         gateway = create_gateway(config, catalog=catalog(canary))
         with running(config, gateway) as ports:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from guard.exchange.http import PIECE
 from guard.server.envoy import Processing, _message
 from guard.server.envoy_messages import ProcessingRequest, ProcessingResponse
-from guard.server.http import PIECE
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -36,7 +36,7 @@ class Answering:
         await self.app(scope, receive, send)
 
     async def refuse(self, code: str, message: str) -> Any:
-        from guard.server.http import Reply
+        from guard.exchange.http import Reply
 
         self.refused.append(code)
         return Reply(400, message.encode())
