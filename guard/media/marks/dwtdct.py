@@ -75,12 +75,16 @@ def coarse(rgb: NDArray[np.uint8], top: int = 0, left: int = 0) -> NDArray[np.fl
     high, wide = picture.shape[0] // 4 * 4, picture.shape[1] // 4 * 4
     pairs = np.add(picture[0:high:2, :wide], picture[1:high:2, :wide], dtype=np.uint16)
     red, green, blue = ((pairs[:, 0::2, n] + pairs[:, 1::2, n]).astype(np.float32) for n in range(3))
-    half = np.float32(0.5 * _CHROMA)
-    grey = green * np.float32(_GREEN)
+    half = 0.5 * _CHROMA
     bands = np.empty((2, high // 2, wide // 2), dtype=np.float32)
-    for number, (first, third) in enumerate(((red, blue), (blue, red))):  # BGR as it should be, RGB as some gave it
-        bands[number] = (third - (grey + first * np.float32(_RED) + third * np.float32(_BLUE))) * half
-    bands += np.float32(256.0)
+    for band, third in zip(bands, (blue, red), strict=True):  # BGR as it should be, and RGB as some gave it
+        np.multiply(third, np.float32((1 - _BLUE + _RED) * half), out=band)
+    red += blue
+    red *= np.float32(_RED * half)
+    green *= np.float32(_GREEN * half)
+    red += green
+    red -= np.float32(256.0)
+    bands -= red
     return bands
 
 
