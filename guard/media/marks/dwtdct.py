@@ -14,6 +14,7 @@ SDXL, Black Forest Labs' embed_watermark of FLUX, InvokeAI's invisible_watermark
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -103,13 +104,15 @@ def votes(band: NDArray[np.float32], top: int = 0, left: int = 0) -> NDArray[np.
 def flattened(said: NDArray[np.float32]) -> NDArray[np.float32]:
     """*said* without local means: what a smooth surface says is the same in all its blocks, and no message."""
     size = 2 * _RADIUS + 1
-    padded = np.pad(said, _RADIUS, mode="edge").astype(np.float64)
-    sums = np.pad(padded.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    padded = np.pad(said.astype(np.int32), _RADIUS, mode="edge")  # ones and zeros: sums are exact
+    sums = np.zeros((padded.shape[0] + 1, padded.shape[1] + 1), dtype=np.int32)
+    np.cumsum(padded.cumsum(0, dtype=np.int32), axis=1, out=sums[1:, 1:])
     boxes = sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
-    flat: NDArray[np.float32] = (said - boxes / (size * size)).astype(np.float32)
+    flat: NDArray[np.float32] = said - boxes.astype(np.float32) * np.float32(1 / (size * size))
     return flat
 
 
+@functools.lru_cache(64)
 def pattern(bits: str) -> NDArray[np.float64]:
     """*bits* as numbers of mean zero; of ASCII text also without what the same place in every byte has in common."""
     weights = np.frombuffer(bits.encode(), dtype=np.uint8).astype(np.float64) - ord("0")
