@@ -84,6 +84,7 @@ def test_bytes_in_the_padding_that_no_signature_covers_are_found():
     ("codes", "status", "kind"),
     [
         (["signingCredential.expired", "signingCredential.untrusted"], Status.CREDENTIAL, "expired"),
+        (["claimSignature.outsideValidity"], Status.CREDENTIAL, "expired"),
         (["signingCredential.invalid"], Status.CREDENTIAL, "invalid"),
         (["signingCredential.untrusted", "signingCredential.ocsp.revoked"], Status.CREDENTIAL, "revoked"),
         (["signingCredential.untrusted", "timeStamp.untrusted"], Status.INTACT, "untrusted"),

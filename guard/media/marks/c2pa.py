@@ -30,8 +30,13 @@ KINDS = ("trusted", "untrusted", "expired", "revoked", "invalid")
 _CHANGED = frozenset({
     "assertion.missing", "claim.missing", "claim.multiple", "claimSignature.missing", "claim.hardBindings.missing",
     "hardBindings.missing", "hardBindings.multiple", "assertion.multipleHardBindings", "assertion.undeclared",
-    "assertion.inaccessible", "manifest.multipleParents", "claimSignature.outsideValidity",
+    "assertion.inaccessible", "manifest.multipleParents",
 })  # fmt: skip
+_CREDENTIAL = {
+    "revoked": ("signingCredential.revoked", "signingCredential.ocsp.revoked"),
+    "expired": ("signingCredential.expired", "claimSignature.outsideValidity"),
+    "invalid": ("signingCredential.invalid",),
+}
 _CREATING = frozenset({"c2pa.created", "c2pa.converted", "c2pa.published"})
 _UNSUPPORTED = frozenset({"algorithm.unsupported", "assertion.timestamp.malformed", "general.error"})
 _MOST_MANIFESTS = 200
@@ -160,13 +165,10 @@ def _status(failed: list[str], state: str) -> tuple[Status, str, str]:
     changed = next((code for code in failed if code in _CHANGED or _is_mismatch(code)), "")
     if changed:
         return Status.TAMPERED, "", changed
-    for word in ("revoked", "expired", "invalid"):
-        code = next((code for code in failed if code == f"signingCredential.{word}"), "")
-        code = code or next(
-            (c for c in failed if word == "revoked" and c.startswith("signingCredential.ocsp.revoked")), ""
-        )
+    for kind, codes in _CREDENTIAL.items():
+        code = next((code for code in failed if code.startswith(codes)), "")
         if code:
-            return Status.CREDENTIAL, word, code
+            return Status.CREDENTIAL, kind, code
     if "signingCredential.untrusted" in failed:
         rest = [code for code in failed if code != "signingCredential.untrusted" and not _is_aside(code)]
         if not rest:

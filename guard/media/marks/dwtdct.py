@@ -14,6 +14,7 @@ SDXL, Black Forest Labs' embed_watermark of FLUX, InvokeAI's invisible_watermark
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -75,12 +76,16 @@ def coarse(rgb: NDArray[np.uint8], top: int = 0, left: int = 0) -> NDArray[np.fl
     high, wide = picture.shape[0] // 4 * 4, picture.shape[1] // 4 * 4
     pairs = np.add(picture[0:high:2, :wide], picture[1:high:2, :wide], dtype=np.uint16)
     red, green, blue = ((pairs[:, 0::2, n] + pairs[:, 1::2, n]).astype(np.float32) for n in range(3))
-    half = np.float32(0.5 * _CHROMA)
-    grey = green * np.float32(_GREEN)
+    half = 0.5 * _CHROMA
     bands = np.empty((2, high // 2, wide // 2), dtype=np.float32)
-    for number, (first, third) in enumerate(((red, blue), (blue, red))):  # BGR as it should be, RGB as some gave it
-        bands[number] = (third - (grey + first * np.float32(_RED) + third * np.float32(_BLUE))) * half
-    bands += np.float32(256.0)
+    for band, third in zip(bands, (blue, red), strict=True):  # BGR as it should be, and RGB as some gave it
+        np.multiply(third, np.float32((1 - _BLUE + _RED) * half), out=band)
+    red += blue
+    red *= np.float32(_RED * half)
+    green *= np.float32(_GREEN * half)
+    red += green
+    red -= np.float32(256.0)
+    bands -= red
     return bands
 
 
@@ -99,13 +104,15 @@ def votes(band: NDArray[np.float32], top: int = 0, left: int = 0) -> NDArray[np.
 def flattened(said: NDArray[np.float32]) -> NDArray[np.float32]:
     """*said* without local means: what a smooth surface says is the same in all its blocks, and no message."""
     size = 2 * _RADIUS + 1
-    padded = np.pad(said, _RADIUS, mode="edge").astype(np.float64)
-    sums = np.pad(padded.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    padded = np.pad(said.astype(np.int32), _RADIUS, mode="edge")  # ones and zeros: sums are exact
+    sums = np.zeros((padded.shape[0] + 1, padded.shape[1] + 1), dtype=np.int32)
+    np.cumsum(padded.cumsum(0, dtype=np.int32), axis=1, out=sums[1:, 1:])
     boxes = sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
-    flat: NDArray[np.float32] = (said - boxes / (size * size)).astype(np.float32)
+    flat: NDArray[np.float32] = said - boxes.astype(np.float32) * np.float32(1 / (size * size))
     return flat
 
 
+@functools.lru_cache(64)
 def pattern(bits: str) -> NDArray[np.float64]:
     """*bits* as numbers of mean zero; of ASCII text also without what the same place in every byte has in common."""
     weights = np.frombuffer(bits.encode(), dtype=np.uint8).astype(np.float64) - ord("0")
