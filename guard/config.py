@@ -10,12 +10,14 @@
     workers: 2
     audit: {sink: sqlite, path: guard-audit.db}
     vault: {scope: conversation, secret_env: GUARD_VAULT_SECRET, rotate_s: 86400}
+    fetch: {max_bytes: 10485760, timeout_s: 10}
     limits: {body_bytes: 10485760, judge_timeout_s: 10}
     tenants: {acme: {key_sha256: "9f86d081…"}}
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -85,6 +87,15 @@ class UpstreamConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class FetchConfig:
+    """What fetching one remote medium may cost, and the *networks* that may be called though they are not public."""
+
+    max_bytes: int = 10 * 2**20
+    timeout_s: float = 10.0
+    networks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AuditConfig:
     """Where decisions are recorded."""
 
@@ -132,6 +143,8 @@ class GatewayConfig:
     """Descriptions of generators' protocols besides the built-in ones: files, folders, or names of bundled ones."""
     audit: AuditConfig = AuditConfig()
     vault: VaultConfig = VaultConfig()
+    fetch: FetchConfig | None = None
+    """How media at addresses in requests are fetched; None: they are not."""
     limits: Limits = Limits()
     tenants: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
     """Tenant names, each with the sha256 of its key. None: no key is asked for."""
@@ -195,7 +208,8 @@ def is_base_url(text: str) -> bool:
 
 def _config(root: Field) -> GatewayConfig:
     known = (
-        "listen", "admin", "workers", "placement", "upstream", "policies", "protocols", "audit", "vault", "limits",
+        "listen", "admin", "workers", "placement", "upstream", "policies", "protocols", "audit", "vault", "fetch",
+        "limits",
         "tenants",
     )  # fmt: skip
     top = root.members(known)
@@ -218,6 +232,8 @@ def _config(root: Field) -> GatewayConfig:
         config = replace(config, audit=_audit(top["audit"]))
     if "vault" in top:
         config = replace(config, vault=_vault(top["vault"]))
+    if "fetch" in top:
+        config = replace(config, fetch=_fetch(top["fetch"]))
     if "limits" in top:
         config = replace(config, limits=_limits(top["limits"]))
     if "tenants" in top:
@@ -300,6 +316,27 @@ def _vault(value: Field) -> VaultConfig:
     if "rotate_s" in found:
         config = replace(config, rotate_s=found["rotate_s"].number(60, 366 * 86_400))
     return config
+
+
+def _fetch(value: Field) -> FetchConfig | None:
+    if value.is_null:
+        return None
+    found = value.members(("max_bytes", "timeout_s", "networks"))
+    config = FetchConfig()
+    if "max_bytes" in found:
+        config = replace(config, max_bytes=found["max_bytes"].whole(1024))
+    if "timeout_s" in found:
+        config = replace(config, timeout_s=found["timeout_s"].number(0.1, 600))
+    if "networks" in found:
+        config = replace(config, networks=tuple(_network(item) for item in found["networks"].items()))
+    return config
+
+
+def _network(value: Field) -> str:
+    try:
+        return str(ipaddress.ip_network(value.text()))
+    except ValueError:
+        value.fail(f"{value.name} is no network", "write something like 10.20.0.0/16")
 
 
 def _limits(value: Field) -> Limits:

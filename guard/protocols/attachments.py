@@ -15,9 +15,18 @@ if TYPE_CHECKING:
     from guard.protocols.contract import Walk
 
 
+REMOTE = "remote"
+"""The kind of what an address leads to, where a data URL could stand as well."""
+
+
 @dataclass(frozen=True, slots=True)
 class MediaUrl(Field):
-    """The address of a medium: bytes if it is a data URL; else judged as text, and its medium is unscannable."""
+    """The address of a medium: bytes if it is a data URL; else judged as text, and its medium is unscannable.
+
+    *inline* says whether a data URL may be written in its place.
+    """
+
+    inline: bool = True
 
     @property
     def posture(self) -> Posture:
@@ -35,7 +44,9 @@ class MediaUrl(Field):
             add_data_url(value, walk, path, pointer, role, "url")
             return
         walk.add(TextPart(value, pointer, path, "url", role))
-        walk.add(OpaquePart("a remote address is not fetched; send the bytes as a data URL", f"{pointer}#", path, role))
+        kind = REMOTE if self.inline else "opaque"
+        why = "a remote address is not fetched; send the bytes as a data URL"
+        walk.add(OpaquePart(why, f"{pointer}#", path, role, kind))
 
 
 @dataclass(frozen=True, slots=True)

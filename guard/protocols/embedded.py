@@ -135,11 +135,11 @@ def decode_file(text: str, pointer: str, path: Path, role: str | None) -> Part:
 
 
 def encode_medium(part: Medium, before: Any) -> Any:
-    """*part* as it is written in the place of *before*: as bytes, as a data URL, or as base64."""
+    """*part* as it is written in the place of *before*: as bytes, as a data URL (of an address too), or as base64."""
     if isinstance(before, bytes):
         return part.data
     digits = base64.b64encode(part.data).decode()
-    if isinstance(before, str) and before[:5].lower() == "data:":
+    if isinstance(before, str) and (before[:5].lower() == "data:" or "://" in before[:8]):
         return f"data:{sniff(part.data) or part.media_type or 'application/octet-stream'};base64,{digits}"
     return digits
 

@@ -27,6 +27,7 @@ from guard.protocols import ADAPTERS
 from guard.protocols.generic_loader import load_protocols
 from guard.server.exchange import Handler
 from guard.upstream import Upstream
+from guard.upstream.fetch import Fetcher
 from guard.vault import Vault
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def create_gateway(
         limits=config.limits,
         tenants=config.tenants,
         vault=vault,
+        fetcher=Fetcher(config.fetch) if config.fetch is not None else None,
     )
     store.check_routes(handler.routes)
     return Gateway(handler, _admin(store, engine, handler), store, engine, sink, upstream)

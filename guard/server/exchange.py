@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from guard.policy.store import PolicyStore
     from guard.protocols.adapter import Exchange
     from guard.upstream import Upstream
+    from guard.upstream.fetch import Fetcher
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class Handler:
         limits: Limits,
         tenants: Sequence[tuple[str, bytes]] = (),
         vault: Vault | None = None,
+        fetcher: Fetcher | None = None,
     ) -> None:
         """Serve *adapters*; without an *upstream*, only those that ask for decisions."""
         self._routes = {
@@ -105,7 +107,7 @@ class Handler:
         self._vault = vault or Vault()
         self._in_flight: set[asyncio.Task[Any] | None] = set()
         self._house = (
-            House(pipeline, upstream, limits, self._begin, self._record, self._refusal)
+            House(pipeline, upstream, limits, self._begin, self._record, self._refusal, fetcher)
             if upstream is not None
             else None
         )

@@ -27,9 +27,11 @@ from guard.protocols.adapter import Answer, GeneratorAdapter
 from guard.protocols.media_watch import MediaWatch
 from guard.server.draft import Draft, since
 from guard.server.http import EVENTS, JSON, Reply
+from guard.server.inlining import inlined
 from guard.server.streamed import Streamed
 from guard.streaming import AnswerJudge, whole_only
 from guard.upstream import Upstream
+from guard.upstream.fetch import Fetcher
 
 if TYPE_CHECKING:
     from guard.decision import Decision, Judged
@@ -56,6 +58,7 @@ class House:
     begin: Callable[[Draft], Awaitable[bool]]
     record: Callable[[Draft, Reply], Awaitable[bool]]
     refusal: Callable[[Draft, GeneratorAdapter, Refusal], Reply]
+    fetcher: Fetcher | None = None
 
     async def aside(self, size: int, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """What *function* gives; where it has about *size* bytes to go through, worked out off the event loop."""
@@ -123,8 +126,11 @@ class Generating:
 
     async def _judge_request(self) -> Content | Refusal:
         began = time.monotonic()
+        content = self._exchange.content
+        if self._house.fetcher is not None and not self._policy.race_input:
+            content = await inlined(content, self._house.fetcher)
         judged = await self._pipeline.judge(
-            self._exchange.content, self._policy, decision_id=self._draft.id, deadline=self._house.deadline()
+            content, self._policy, decision_id=self._draft.id, deadline=self._house.deadline()
         )
         self._draft.inputs = [judged.decision]
         self._draft.timings["input"] = since(began)

@@ -23,6 +23,7 @@ from guard.config import (
     Address,
     AuditConfig,
     BreakerConfig,
+    FetchConfig,
     GatewayConfig,
     Limits,
     UpstreamConfig,
@@ -165,6 +166,7 @@ def house(
     vault: Scope = Scope.REQUEST,
     calls: UpstreamConfig = _ONE_CALL,
     protocols: tuple[str, ...] = (),
+    fetch: FetchConfig | None = None,
     catalog: Callable[[CanaryClassifier], FakeCatalog] = FakeCatalog,
     **limits: Any,
 ) -> Iterator[House]:
@@ -196,6 +198,7 @@ def house(
             limits=replace(Limits(), **limits),
             tenants=tenants,
             vault=VaultConfig(vault),
+            fetch=fetch,
         )
         gateway = create_gateway(config, catalog=catalog(canary))
         with running(config, gateway) as ports:

@@ -7,6 +7,7 @@ import io
 import re
 import resource
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import anthropic
@@ -16,12 +17,13 @@ import pytest
 from PIL import Image
 
 from guard.classifier import Classifier, Readable
+from guard.config import FetchConfig
 from guard.content import ImagePart, Modality
 from guard.finding import Finding
 from guard.media import edits
 from guard.media.image import decode, sniff
 from tests.acceptance.conftest import House, house
-from tests.fakes import FakeCatalog, completion, events
+from tests.fakes import FakeCatalog, StubUpstream, completion, events, running_upstream
 
 POLICY = """
 policy: pictures
@@ -394,3 +396,32 @@ def test_pictures_in_a_streamed_answer_are_painted_over_before_they_arrive(gate:
     sent = re.findall(rb"data:image/png;base64,([A-Za-z0-9+/=]+)", got.body)
     assert sent, got.body
     assert not any(_reds(Image.open(io.BytesIO(base64.b64decode(one))).convert("RGB")) for one in sent)
+
+
+def test_a_remote_picture_is_fetched_judged_and_forwarded_as_bytes(tmp_path: Path) -> None:
+    holder = StubUpstream(answer=picture(spot="red"), headers={"Content-Type": "image/png"})
+    with (
+        running_upstream(holder),
+        house(tmp_path, POLICY, catalog=Catalog, timeout_s=10, fetch=FetchConfig(networks=("127.0.0.1/32",))) as one,
+    ):
+        content = [{"type": "image_url", "image_url": {"url": f"{holder.url}/a.png"}}]
+
+        answered = one.chat(content)
+
+        assert answered.status == 200, answered.body
+        sent = one.upstream.last_body["messages"][0]["content"][0]["image_url"]["url"]
+        data = base64.b64decode(sent.removeprefix("data:image/png;base64,"))
+        assert not _reds(Image.open(io.BytesIO(data)).convert("RGB"))
+        holder.answer = picture()
+        one.chat(content)
+        sent = one.upstream.last_body["messages"][0]["content"][0]["image_url"]["url"]
+        assert sent == f"data:image/png;base64,{base(picture())}"
+        holder.answer = b"no picture"
+        assert one.chat(content).status == 400
+
+
+def test_a_remote_picture_is_not_fetched_unless_that_is_configured(gate: House) -> None:
+    answered = gate.chat([{"type": "image_url", "image_url": {"url": "http://127.0.0.1:9/a.png"}}])
+
+    assert answered.status == 400
+    assert "not fetched" in answered.json["error"]["message"]
