@@ -19,6 +19,7 @@ import orjson
 
 from guard.corpus.judge import Judge, Setup
 from guard.errors import GuardError
+from guard.imports import spare_the_unused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 def main(descriptor: int) -> int:
     """Load, say so, judge until the other end is closed."""
+    spare_the_unused()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one says when it is over
     link: Connection[Any, Any] = Connection(descriptor)
     setup: Setup = link.recv()
