@@ -61,7 +61,7 @@ class Encoder:
     def item(self, text: str) -> Item:
         """The runs of *text*: all of it and, where it has several, each sentence; none for a text that shows nothing.
 
-        The heads read a mean, in which one bad sentence drowns among good ones.
+        Heads weigh the pieces, but among enough good sentences one bad one drowns all the same.
         """
         shown = [text]
         end = boundary(text, 0, whole=True)

@@ -22,7 +22,7 @@ from guard.finding import Finding
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SHA256 = "dde809910a2a7c3936cbfd66460349f6c66a1c84ade3d90867e67a4c90335bf7"
+SHA256 = "7845bba00877f51e9c7cc94a1e62427d67bf56307092e62235772cba5443ab8c"
 WEIGHTS = Path(__file__).parent / "weights" / "text.onnx"
 HEADS = frozenset(
     {
@@ -82,7 +82,7 @@ class Text(Classifier[Any]):
     window = 480
     horizon = 64
     batch_cost = 16  # texts are run one by one: whoever shares a batch only waits for its neighbours
-    version = "encoder-1"
+    version = "encoder-2"
 
     def __init__(self, options: Any = None) -> None:
         """Take the options; the floor is quick enough to run on the event loop and reads less at once."""

@@ -71,8 +71,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m classifiers.weights.text_plot", description=__doc__)
     parser.add_argument("--rows", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("text_reliability.svg"))
+    parser.add_argument("--bulk", type=float, default=1.0, help="share of the rows of the large sets that are drawn")
     options = parser.parse_args()
     rows = [row for row in text_rows.load(options.rows) if row.fold == HELD_BACK_FOLD and len(row.text) <= 480]
+    rows = text_rows.thinned(rows, options.bulk)
     labels, weights = text_rows.arrays(rows)
     scores = 1 / (1 + np.exp(-log_odds(_encoder.load(WEIGHTS, SHA256), [row.text for row in rows])))
     panels = [

@@ -302,6 +302,16 @@ def measuring(data: Path) -> dict[str, list[Row]]:
     return dict(found)
 
 
+BULK = frozenset({"cold", "davidson", "toxic_spans", "stormfront", "swsr"})
+"""The large sets, many of whose rows are alike."""
+
+
+def thinned(rows: Iterable[Row], share: float) -> list[Row]:
+    """*rows*, of the large sets this *share* only."""
+    source = random.Random(0)
+    return [row for row in rows if row.source not in BULK or source.random() < share]
+
+
 DROWNED = ("toxicity.insult", "toxicity.threat", "hate", "self_harm", "illicit", "prompt_attack.injection")
 
 

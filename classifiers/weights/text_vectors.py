@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 _PREFIX = "query: "
 _RIDGE = 3.0
-_BULK = ("cold", "davidson", "toxic_spans", "stormfront", "swsr")
 
 
 def published(base: Any, pieces: Pieces, texts: Sequence[str]) -> Tensor:
@@ -69,10 +68,8 @@ def main() -> None:
     pieces = Pieces(base["pieces"].tolist(), base["scores"].tolist())
     with np.load(options.run / "average.npz", allow_pickle=False) as stored:
         weights = {name: stored[name] for name in stored.files if not name.startswith("meaning")}
-    draw = random.Random(0)
-    rows = [row for row in text_rows.load(options.rows) if row.source not in _BULK or draw.random() < 0.1]
-    rows = [row for row in rows if len(row.text) < 250]
-    draw.shuffle(rows)
+    rows = [row for row in text_rows.thinned(text_rows.load(options.rows), 0.1) if len(row.text) < 250]
+    random.Random(0).shuffle(rows)
     rows = sorted(rows[: options.texts], key=lambda row: len(row.text))
     texts = [row.text for row in rows]
     session = text_export.session(text_export.averaging(weights))
