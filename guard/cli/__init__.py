@@ -89,6 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
         if name == "explain":
             tool.add_argument("--locale", default="en", metavar="TAG", help="en or zh")
     tools.add_parser("schema", help="print the JSON Schema of policy files, for editors")
+    _policy_diff(tools)
 
     classifiers = commands.add_parser("classifiers", help="list classifiers: version, licence, categories, speed")
     classifiers.add_argument("--json", action="store_true", help="one JSON object per classifier")
@@ -105,6 +106,36 @@ def build_parser() -> argparse.ArgumentParser:
     demo.add_argument("--policy", default="default", metavar="P", help="policy file or name (default: default)")
     _log_level(demo)
     return parser
+
+
+def _policy_diff(tools: argparse._SubParsersAction[_Parser]) -> None:
+    diff = tools.add_parser(
+        "diff",
+        help="which records of a corpus another policy decides otherwise",
+        description=(
+            "Compare two policies on a corpus: on the findings that an audit stored where both see the same, else with "
+            "their classifiers. Exit code: 0 nothing changes, 1 something does, 3 error."
+        ),
+    )
+    diff.add_argument("old", metavar="OLD", help="policy file or name")
+    diff.add_argument("new", metavar="NEW", help="policy file or name")
+    _corpus(diff)
+    diff.add_argument("--examples", type=int, default=3, metavar="N", help="examples of each rule (default: 3)")
+    diff.add_argument("--show-examples", action="store_true", help="with their texts; without, places and scores only")
+    diff.add_argument("--json", action="store_true", help="one JSON object")
+    _log_level(diff)
+
+
+def _corpus(tool: argparse.ArgumentParser) -> None:
+    """What a tool reads its records from."""
+    tool.add_argument(
+        "--on", nargs="+", required=True, metavar="INPUT", help="folder of an audit, or files and folders to judge"
+    )
+    for name, what in (("text", "of texts"), ("image", "of pictures, sounds or films"), ("messages", "of chats")):
+        tool.add_argument(f"--{name}-column", action="append", default=[], metavar="C", help=f"column {what}")
+    tool.add_argument("--id-column", metavar="C", help="column that names records")
+    tool.add_argument("--direction", choices=("input", "output"), default="output", help="(default: output)")
+    tool.add_argument("--sample", type=int, metavar="N", help="judge N records, chosen by chance")
 
 
 def _audit(commands: argparse._SubParsersAction[_Parser]) -> None:
