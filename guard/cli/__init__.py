@@ -90,6 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
             tool.add_argument("--locale", default="en", metavar="TAG", help="en or zh")
     tools.add_parser("schema", help="print the JSON Schema of policy files, for editors")
     _policy_diff(tools)
+    _policy_tune(tools)
 
     classifiers = commands.add_parser("classifiers", help="list classifiers: version, licence, categories, speed")
     classifiers.add_argument("--json", action="store_true", help="one JSON object per classifier")
@@ -124,6 +125,26 @@ def _policy_diff(tools: argparse._SubParsersAction[_Parser]) -> None:
     diff.add_argument("--show-examples", action="store_true", help="with their texts; without, places and scores only")
     diff.add_argument("--json", action="store_true", help="one JSON object")
     _log_level(diff)
+
+
+def _policy_tune(tools: argparse._SubParsersAction[_Parser]) -> None:
+    tune = tools.add_parser(
+        "tune",
+        help="thresholds for a rate of false positives, from a corpus with labels",
+        description=(
+            "Find the lowest thresholds with which at most a share of harmless records is caught, and write them into "
+            "the policy. Exit code: 0 done, 1 a condition could not be tuned, 3 error."
+        ),
+    )
+    tune.add_argument("policy", metavar="POLICY", help="policy file; nothing but thresholds in it changes")
+    _corpus(tune)
+    tune.add_argument("--labels", required=True, metavar="COL", help="column that says what is there: 0, 1, categories")
+    tune.add_argument("--positive", action="append", default=[], metavar="V", help="label that means it is there")
+    tune.add_argument("--fpr", type=float, required=True, metavar="X", help="share of harmless records, such as 0.01")
+    tune.add_argument("--category", action="append", default=[], metavar="C", help="conditions to tune (default: all)")
+    tune.add_argument("--dry-run", action="store_true", help="show the change and write nothing")
+    tune.add_argument("--json", action="store_true", help="one JSON object")
+    _log_level(tune)
 
 
 def _corpus(tool: argparse.ArgumentParser) -> None:

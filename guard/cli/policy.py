@@ -33,6 +33,10 @@ def policy(options: argparse.Namespace) -> int:
         from guard.cli.policy_diff import diff
 
         return diff(options)
+    if options.tool == "tune":
+        from guard.cli.policy_tune import tune
+
+        return tune(options)
     paths = _files(options.paths)
     if options.tool == "lint":
         return _lint(paths)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from guard import registry
 from guard.actions import ACTIONS
@@ -54,11 +54,13 @@ POLICIES = {(a, b, c, d): parsed(a, b, c, d) for a in (0.1, 0.5, 0.9) for b in (
 policies = st.sampled_from(list(POLICIES.values()))
 
 
+@settings(deadline=None, max_examples=50)
 @given(policies, detections)
 def test_a_policy_does_not_differ_from_itself(policy: Policy, detection: Detection):
     assert compare(policy, policy, detection) is None
 
 
+@settings(deadline=None, max_examples=50)
 @given(policies, policies, detections)
 def test_a_change_reads_backwards_as_it_does_forwards(old: Policy, new: Policy, detection: Detection):
     there, back = compare(old, new, detection), compare(new, old, detection)
@@ -69,6 +71,7 @@ def test_a_change_reads_backwards_as_it_does_forwards(old: Policy, new: Policy, 
         assert there.actions == back.actions[::-1]
 
 
+@settings(deadline=None, max_examples=50)
 @given(policies, policies, st.lists(detections, max_size=8))
 def test_every_record_is_counted_once_and_every_change_has_an_action(old: Policy, new: Policy, seen: list[Detection]):
     tally: Tally[int] = Tally(most=2)
