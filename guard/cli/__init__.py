@@ -91,7 +91,9 @@ def build_parser() -> argparse.ArgumentParser:
     tools.add_parser("schema", help="print the JSON Schema of policy files, for editors")
     _policy_diff(tools)
     _policy_tune(tools)
+    _policy_replay(tools)
 
+    _monitor(commands)
     classifiers = commands.add_parser("classifiers", help="list classifiers: version, licence, categories, speed")
     classifiers.add_argument("--json", action="store_true", help="one JSON object per classifier")
     classifiers.add_argument("--no-speed", action="store_true", help="do not load and time them")
@@ -107,6 +109,30 @@ def build_parser() -> argparse.ArgumentParser:
     demo.add_argument("--policy", default="default", metavar="P", help="policy file or name (default: default)")
     _log_level(demo)
     return parser
+
+
+def _monitor(commands: argparse._SubParsersAction[_Parser]) -> None:
+    monitor = commands.add_parser(
+        "monitor",
+        help="alert when there is more negative content in an audit log than usual",
+        description=(
+            "Watch the rates of categories in an audit log, over all and by tenant and model, against their own "
+            "history. Exit code: 0 nothing was raised, 1 something was, 3 error or an alert that was not delivered."
+        ),
+    )
+    monitor.add_argument("log", metavar="LOG", help="audit log: SQLite or JSON lines")
+    monitor.add_argument("--follow", action="store_true", help="go on as records come, until Ctrl-C")
+    monitor.add_argument("--window", default="5m", metavar="T", help="length of a window: 90s, 5m, 1h (default: 5m)")
+    monitor.add_argument("--webhook", metavar="URL", help="POST alerts there; with --follow new ones only")
+    monitor.add_argument(
+        "--odds", type=float, default=2.0, metavar="X", help="rise of the odds looked for (default: 2)"
+    )
+    monitor.add_argument("--bound", type=float, default=10.0, metavar="H", help="how sure to be (default: 10)")
+    monitor.add_argument(
+        "--least", type=int, default=10, metavar="N", help="fewest negatives to alert on (default: 10)"
+    )
+    monitor.add_argument("--json", action="store_true", help="one JSON object per alert")
+    _log_level(monitor)
 
 
 def _policy_diff(tools: argparse._SubParsersAction[_Parser]) -> None:
@@ -145,6 +171,23 @@ def _policy_tune(tools: argparse._SubParsersAction[_Parser]) -> None:
     tune.add_argument("--dry-run", action="store_true", help="show the change and write nothing")
     tune.add_argument("--json", action="store_true", help="one JSON object")
     _log_level(tune)
+
+
+def _policy_replay(tools: argparse._SubParsersAction[_Parser]) -> None:
+    replay = tools.add_parser(
+        "replay",
+        help="what a policy would have decided on what an audit log has on record",
+        description=(
+            "Decide again on the scores in an audit log, and say what they cannot tell. No classifier runs. Exit code: "
+            "0 all the same, 1 something differs or cannot be told, 3 error."
+        ),
+    )
+    replay.add_argument("policy", metavar="POLICY", help="policy file or name")
+    replay.add_argument("log", metavar="LOG", help="audit log: SQLite or JSON lines")
+    replay.add_argument("--under", metavar="NAME", help="only decisions under the policy of this name")
+    replay.add_argument("--examples", type=int, default=10, metavar="N", help="decisions to name (default: 10)")
+    replay.add_argument("--json", action="store_true", help="one JSON object")
+    _log_level(replay)
 
 
 def _corpus(tool: argparse.ArgumentParser) -> None:
@@ -241,6 +284,10 @@ def _run(options: argparse.Namespace) -> int:
         from guard.cli.policy import policy
 
         return policy(options)
+    if options.command == "monitor":
+        from guard.cli.monitor import monitor
+
+        return monitor(options)
     if options.command == "classifiers":
         from guard.cli.classifiers import classifiers
 
