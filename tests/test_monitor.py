@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from benchmarks.monitor import delay, raised, simulated
+from guard import telemetry
 from guard.audit.jsonl import JsonlSink
 from guard.audit.record import AuditRecord, State, timestamp
 from guard.audit.sqlite import SqliteSink
@@ -23,6 +24,7 @@ from guard.cli import main
 from guard.cli.monitor import seconds
 from guard.errors import AuditError, GuardError
 from guard.monitor.cusum import Kind, Limits, Watch
+from guard.monitor.live import Live
 from guard.monitor.log import Log
 from guard.monitor.telling import Webhook
 from guard.monitor.windows import ANY, MOST_NAMES, Alert, Monitor, Series
@@ -235,6 +237,22 @@ def test_the_command_prints_and_posts_alerts_and_its_code_says_that_there_were_s
     assert main(["monitor", str(tmp_path / "none")]) == 3
     assert main(["monitor", str(quiet), "--window", "soon"]) == 3
     assert "no window" in capsys.readouterr().err
+
+
+def test_a_gateway_counts_what_it_records_and_says_when_a_rate_rises(caplog: pytest.LogCaptureFixture):
+    live = Live()
+    with caplog.at_level("WARNING", "guard"):
+        for one in traffic(6, risen=4):
+            live.take(one)
+        live.take(None)  # type: ignore[arg-type]
+
+    said = [one.getMessage() for one in caplog.records]
+    assert any("raised: hate" in one and "2026-03-01T04:" in one for one in said)
+    assert said[-1] == "record not counted error=AttributeError"
+    assert all(series[1:] == (None, None) for series in live.monitor.raised)
+    assert (
+        telemetry.REGISTRY.get_sample_value("guard_rate_alerts_total", {"category": "hate", "kind": "raised"}) or 0
+    ) >= 1
 
 
 def test_windows_are_written_with_their_unit():

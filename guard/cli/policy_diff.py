@@ -32,6 +32,9 @@ def diff(options: argparse.Namespace) -> int:
     old, new = (load_policy(one_policy(name), actions=ACTIONS, catalog=registry) for name in (options.old, options.new))
     tally: Tally[Case] = Tally(most=options.examples)
     said = _compare(options, old, new, tally)
+    if not tally.records:  # nothing compared is not nothing changed
+        msg = f"{', '.join(options.on)}: no record of it could be compared ({said['not_judged']} not judged)"
+        raise CorpusError(msg)
     shown = _excerpts(options, tally) if options.show_examples else {}
     report = _report(old, new, tally, said, shown)
     if options.json:

@@ -5,7 +5,7 @@ record ─`Monitor`→ counts per window and series ─`Watch`→ `Signal` ─�
 - `cusum`   the statistic: one series of rates against its own history; pure
 - `windows` what is counted of records, by category, tenant and model; pure
 - `log`     records of a log, from its beginning and as they come
-- `telling` an alert as a line, and as a POST with retries
+- `telling` an alert as a POST, with retries; `live` the gateway watches itself
 """
 
 from __future__ import annotations

@@ -68,13 +68,17 @@ class Alert:
 
 
 class Monitor:
-    """Counts records into windows of *window_s* seconds and watches every series. Not thread-safe."""
+    """Counts records into windows of *window_s* seconds and watches every series. Not thread-safe.
 
-    def __init__(self, window_s: float = 300.0, limits: Limits | None = None) -> None:
+    Without *named*, only those over all: no tenants, no models.
+    """
+
+    def __init__(self, window_s: float = 300.0, limits: Limits | None = None, *, named: bool = True) -> None:
         if not window_s >= 1:
             msg = "a window is of one second and more"
             raise ValueError(msg)
         self.window_s = window_s
+        self._named = named
         self._limits = limits or Limits()
         self._watches: dict[Series, Watch] = {}
         self._empty: dict[tuple[str | None, str | None], Watch] = {}
@@ -155,6 +159,8 @@ class Monitor:
 
     def _scopes(self, record: AuditRecord) -> list[tuple[str | None, str | None]]:
         scopes: list[tuple[str | None, str | None]] = [(None, None)]
+        if not self._named:
+            return scopes
         for place, name in enumerate((record.tenant, record.model)):
             known = self._names[place]
             if not name or (name[:_LONGEST] not in known and len(known) >= MOST_NAMES):

@@ -163,6 +163,8 @@ def test_policies_are_compared_on_an_input(house: House, capsys: pytest.CaptureF
     assert main(["policy", "diff", house.old, new, "--on", house.input]) == 1
     out = capsys.readouterr().out
     assert main(["policy", "diff", house.old, new, "--on", "nowhere.jsonl"]) == 3
+    (house.folder / "empty.jsonl").touch()
+    assert main(["policy", "diff", house.old, new, "--on", str(house.folder / "empty.jsonl")]) == 3
     assert main(["policy", "diff", house.old, "no-such-policy", "--on", house.input]) == 3
 
     assert "2 of 12 records change (2 stricter, 0 weaker); findings judged now" in out
