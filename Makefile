@@ -44,7 +44,7 @@ policies: $(VENV)/.dev
 	$(BIN)/guard policy test
 
 tests: $(VENV)/.dev
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 COUNT ?= 10000
 SEED ?= 1

@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import base64
 import functools
-import hashlib
 import json
 import math
-import os
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,7 +32,6 @@ MOST = 256
 """Pieces that are run at once; more are cut into windows that overlap."""
 OVERLAP = 32
 _FIXED_COST = 4
-_REMEMBERED = 4096
 _PARENTS = {
     "toxicity.severe": "toxicity", "toxicity.insult": "toxicity", "toxicity.threat": "toxicity",
     "self_harm.intent": "self_harm", "self_harm.instructions": "self_harm",
@@ -118,8 +114,7 @@ def load(path: Path, sha256: str) -> Encoder:
 class Scorer:
     """An encoder with the topics of one policy. Items are runs; cost is their pieces and 4 more for each.
 
-    Scores of runs seen before are remembered under keyed digests, so the history that comes with every request of a
-    conversation is not read anew. A text's scores never depend on other texts, so this changes none.
+    Nothing is remembered from call to call: that is the engine's, which knows among whom findings may be shared.
     """
 
     evidence = "encoder"
@@ -130,8 +125,6 @@ class Scorer:
         self._topics = [
             (category, np.stack([encoder.vector(text) for text in examples])) for category, examples in topics.items()
         ]
-        self._key = os.urandom(16)
-        self._memory: OrderedDict[bytes, list[tuple[str, float]]] = OrderedDict()
 
     def item(self, text: str) -> Item:
         """The runs of *text*."""
@@ -141,24 +134,20 @@ class Scorer:
         """Pieces, and what a run costs however short it is."""
         return max(1, sum(_FIXED_COST + len(run) for run in item))
 
-    def scores(self, item: Item) -> dict[str, float]:
-        """The highest score of each category over the runs of *item*. Called from one thread at a time."""
-        found: dict[str, float] = {}
-        for run in item:
-            for category, score in self._known(run):
-                found[category] = max(found.get(category, 0.0), score)
-        return found
+    def scores(self, items: Sequence[Item]) -> list[dict[str, float]]:
+        """The highest score of each category over the runs of each of *items*.
 
-    def _known(self, run: tuple[int, ...]) -> list[tuple[str, float]]:
-        """The scores of *run*, which may be one of several texts: a sentence alone, and behind what it follows."""
-        digest = hashlib.blake2b(repr(run).encode(), key=self._key, digest_size=16).digest()
-        found = self._memory.get(digest)
-        if found is not None:
-            self._memory.move_to_end(digest)
-            return found
-        found = self._memory[digest] = self._run(run)
-        if len(self._memory) > _REMEMBERED:
-            self._memory.popitem(last=False)
+        A run that several of them have is run once: an answer's sentence is read alone, and behind what it follows. A
+        text's scores never depend on other texts, so this changes none.
+        """
+        of = {run: self._run(run) for run in dict.fromkeys(run for item in items for run in item)}
+        found: list[dict[str, float]] = []
+        for item in items:
+            highest: dict[str, float] = {}
+            for run in item:
+                for category, score in of[run]:
+                    highest[category] = max(highest.get(category, 0.0), score)
+            found.append(highest)
         return found
 
     def _run(self, run: tuple[int, ...]) -> list[tuple[str, float]]:

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from classifiers import _linear
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _WEIGHTS = Path(__file__).parent / "weights"
 TOXICITY = (_WEIGHTS / "toxicity.npz", "def0a785b14878deca6f461fd6cbc3bb64135f880976864b4a7c01cd599016a9")
@@ -40,8 +44,11 @@ class Floor:
         """Characters, and what a pass costs however short the text: two, and one for each sentence scored alone."""
         return sum(_PASS + len(text) for text in (item, item, *sentences(item)))
 
-    def scores(self, item: str) -> dict[str, float]:
-        """The probability of each head."""
+    def scores(self, items: Sequence[str]) -> list[dict[str, float]]:
+        """The probability of each head for each of *items*."""
+        return [self._scores(item) for item in items]
+
+    def _scores(self, item: str) -> dict[str, float]:
         toxicity = self._toxicity.scores(item)
         for stretch in sentences(item):
             toxicity = toxicity.clip(min=self._toxicity.scores(stretch))

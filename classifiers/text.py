@@ -100,7 +100,7 @@ class Text(Classifier[Any]):
     def load(self) -> None:
         """Read the model beside this file, place the examples of topics, and score a text."""
         self._engine = self._scorer()
-        self._engine.scores(self._engine.item("warm up"))
+        self._engine.scores([self._engine.item("warm up")])
 
     def _scorer(self) -> Any:
         if self.options.engine == "linear":
@@ -129,8 +129,8 @@ class Text(Classifier[Any]):
         return [
             [
                 Finding(category, score, evidence=self._engine.evidence)
-                for category, score in self._engine.scores(item).items()
+                for category, score in scores.items()
                 if score >= _LEAST
             ]
-            for item in items
+            for scores in self._engine.scores(items)
         ]

@@ -16,6 +16,7 @@ import argparse
 import base64
 import hashlib
 import json
+import random
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 _LEVELS = 63
 _EMBEDDING_LEVELS = 127
 _APART = 0.02
+_BULK = ("cold", "davidson", "toxic_spans", "stormfront", "swsr")
 
 
 class Graph:
@@ -93,10 +95,8 @@ class Graph:
         return self.linear(self.quantised(read), layer["out.weight"], layer["out.bias"])
 
 
-def build(weights: Arrays, attention: int = 12, epsilon: float = EPSILON) -> onnx.ModelProto:
-    """The graph: ``pieces`` (1, n) int32 in; ``scores`` (1, heads) and ``meaning`` (1, width), of length one, out."""
-    graph = Graph()
-    layers = len({name.split(".")[1] for name in weights if name.startswith("layers.")})
+def _encoded(graph: Graph, weights: Arrays, layers: int, attention: int, epsilon: float) -> list[str]:
+    """What goes into the first of the lower *layers*, and what comes out of each."""
     words = weights["word.weight"]
     rows = np.maximum(np.abs(words).max(axis=1, keepdims=True), 1e-8) / _EMBEDDING_LEVELS
     stored = graph.constant(np.round(words / rows).astype(np.int8))
@@ -108,7 +108,7 @@ def build(weights: Arrays, attention: int = 12, epsilon: float = EPSILON) -> onn
     zero, axis = graph.constant(np.array([0])), graph.constant(np.array([0]))
     places = graph.node("Cast", graph.node("Slice", positions, zero, length, axis), to=TensorProto.FLOAT)
     x = graph.norm(graph.node("Add", x, places), weights["norm.weight"], weights["norm.bias"], epsilon)
-    middle = x
+    found = [x]
     for number in range(layers):
         layer = {
             name.split(".", 2)[2]: value for name, value in weights.items() if name.startswith(f"layers.{number}.")
@@ -119,35 +119,74 @@ def build(weights: Arrays, attention: int = 12, epsilon: float = EPSILON) -> onn
         active = graph.node("Gelu", up, domain="com.microsoft")
         down = graph.linear(graph.quantised(active), layer["down.weight"], layer["down.bias"])
         x = graph.norm(graph.node("Add", x, down), layer["last.weight"], layer["last.bias"], epsilon)
-        middle = x if number == layers // 2 else middle
-    mean = graph.node("ReduceMean", x, graph.constant(np.array([1])), keepdims=0)
-    first = graph.node("Gather", x, graph.constant(np.array(0)), axis=1)
-    joined = graph.node("Concat", mean, first, axis=1)
-    hidden = graph.node("Gemm", joined, *_pair(graph, weights, "hidden"), transB=1)
-    logits = graph.node(
-        "Gemm", graph.node("Gelu", hidden, domain="com.microsoft"), *_pair(graph, weights, "heads"), transB=1
-    )
-    both = graph.node(
-        "Concat", graph.node("ReduceMean", middle, graph.constant(np.array([1])), keepdims=0), mean, axis=1
-    )
-    meaning = graph.node("Gemm", both, *_pair(graph, weights, "meaning"), transB=1)
+        found.append(x)
+    return found
+
+
+def below(weights: Arrays, layers: int, attention: int = 12, epsilon: float = EPSILON) -> onnx.ModelProto:
+    """The lower *layers* alone: ``pieces`` (1, n) int32 in, ``vectors`` (1, n, width) out."""
+    graph = Graph()
+    x = _encoded(graph, weights, layers, attention, epsilon)[-1]
+    graph.nodes.append(helper.make_node("Identity", [x], ["vectors"]))
+    return _model(graph, {"vectors": [1, "n", weights["word.weight"].shape[1]]})
+
+
+def averaging(weights: Arrays, attention: int = 12, epsilon: float = EPSILON) -> onnx.ModelProto:
+    """The encoder without heads: ``pieces`` (1, n) int32 in, ``means`` (1, 2 * width) out, as `Net.means` has them."""
+    graph = Graph()
+    layers = len({name.split(".")[1] for name in weights if name.startswith("layers.")})
+    means = _means(graph, _encoded(graph, weights, layers, attention, epsilon))
+    graph.nodes.append(helper.make_node("Identity", [means], ["means"]))
+    return _model(graph, {"means": [1, 2 * weights["word.weight"].shape[1]]})
+
+
+def _means(graph: Graph, encoded: list[str]) -> Any:
+    """The mean over the pieces at the middle layer, then at the last; *encoded* is what `_encoded` gave."""
+    middle = encoded[(len(encoded) - 1) // 2 + 1]
+    both = (graph.node("ReduceMean", x, graph.constant(np.array([1])), keepdims=0) for x in (middle, encoded[-1]))
+    return graph.node("Concat", *both, axis=1)
+
+
+def build(weights: Arrays, attention: int = 12, epsilon: float = EPSILON) -> onnx.ModelProto:
+    """The graph: ``pieces`` (1, n) int32 in; ``scores`` (1, heads) and ``meaning`` (1, width), of length one, out."""
+    graph = Graph()
+    layers = len({name.split(".")[1] for name in weights if name.startswith("layers.")})
+    encoded = _encoded(graph, weights, layers, attention, epsilon)
+    logits = _looked(graph, weights, encoded[-1])
+    meaning = graph.node("Gemm", _means(graph, encoded), *_pair(graph, weights, "meaning"), transB=1)
     meaning = graph.node("LpNormalization", meaning, axis=1, p=2)
     outputs = ((graph.node("Sigmoid", logits), "scores"), (meaning, "meaning"))
     graph.nodes += [helper.make_node("Identity", [a], [b]) for a, b in outputs]
+    return _model(
+        graph, {"scores": [1, weights["heads.bias"].shape[0]], "meaning": [1, weights["word.weight"].shape[1]]}
+    )
+
+
+def _model(graph: Graph, outputs: dict[str, list[Any]]) -> onnx.ModelProto:
+    """*graph* as a model that gives *outputs* of these shapes."""
     made = helper.make_graph(
         graph.nodes,
         "text",
         [helper.make_tensor_value_info("pieces", TensorProto.INT32, [1, "n"])],
-        [
-            helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, weights["heads.bias"].shape[0]]),
-            helper.make_tensor_value_info("meaning", TensorProto.FLOAT, [1, words.shape[1]]),
-        ],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()],
         graph.constants,
     )
     opsets = [helper.make_opsetid("", 18), helper.make_opsetid("com.microsoft", 1)]
     model = helper.make_model(made, opset_imports=opsets, ir_version=9, producer_name="guard")
     onnx.checker.check_model(model)
     return model
+
+
+def _looked(graph: Graph, weights: Arrays, x: str) -> Any:
+    """``(1, heads)`` log-odds: the mean of the pieces' by each head's own weights."""
+    of_piece, of_first = np.split(weights["hidden.weight"], 2, axis=1)
+    first = graph.node("Gather", x, graph.constant(np.array(0)), axis=1)
+    beside = graph.node("Gemm", first, graph.constant(of_first), transB=1)
+    each = graph.node("Add", graph.linear(graph.quantised(x), of_piece, weights["hidden.bias"]), beside)
+    hidden = graph.node("Squeeze", graph.node("Gelu", each, domain="com.microsoft"), graph.constant(np.array([0])))
+    odds, looks = (graph.node("Gemm", hidden, *_pair(graph, weights, name), transB=1) for name in ("heads", "look"))
+    share = graph.node("Softmax", looks, axis=0)
+    return graph.node("ReduceSum", graph.node("Mul", share, odds), graph.constant(np.array([0])), keepdims=1)
 
 
 def _pair(graph: Graph, weights: Arrays, name: str) -> tuple[str, str]:
@@ -206,12 +245,17 @@ def described(model: onnx.ModelProto, base: Any, topics: tuple[float, float]) ->
     return model
 
 
-def opened(model: onnx.ModelProto) -> Encoder:
-    """The encoder as the classifier will run it."""
+def session(model: onnx.ModelProto) -> Any:
+    """A session as the classifier has it: one thread, on the CPU."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
-    return Encoder(onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"]))
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
+
+
+def opened(model: onnx.ModelProto) -> Encoder:
+    """The encoder as the classifier will run it."""
+    return Encoder(session(model))
 
 
 def log_odds(encoder: Encoder, texts: list[str]) -> NDArray[np.float64]:
@@ -242,8 +286,11 @@ def platt(odds: NDArray[np.float64], labels: NDArray[Any], weights: NDArray[Any]
 
 
 def calibrated(weights: Arrays, encoder: Encoder, rows: list[text_rows.Row]) -> Arrays:
-    """*weights* with what calibrates each head folded into it; *rows* are those held back for that."""
-    rows = [row for row in rows if len(row.text) <= 480]
+    """*weights* with what calibrates each head folded into it.
+
+    *rows* are those held back for that; ours are read alone and between harmless ones, as much text is.
+    """
+    rows = [row for row in rows if len(row.text) <= 480] + text_rows.drowned(rows)["drowned"]
     labels, masses = text_rows.arrays(rows)
     odds = log_odds(encoder, [row.text for row in rows])
     found = dict(weights)
@@ -299,11 +346,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m classifiers.weights.text_export", description=__doc__)
     for name in ("base", "rows", "run", "data", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--bulk", type=float, default=1.0, help="share of the rows of the large sets that calibrate")
     options = parser.parse_args()
     base = np.load(options.base, allow_pickle=False)
     with np.load(options.run / "average.npz", allow_pickle=False) as stored:
         weights = {name: stored[name] for name in stored.files}
     rows = [row for row in text_rows.load(options.rows) if row.fold == CALIBRATION_FOLD]
+    draw = random.Random(0)
+    rows = [row for row in rows if row.source not in _BULK or draw.random() < options.bulk]
     encoder = opened(described(build(weights), base, (1.0, 0.0)))
     parity(weights, encoder, [row.text for row in rows[::50]])
     weights = calibrated(weights, encoder, rows)

@@ -47,8 +47,10 @@ class Layer(nn.Module):  # type: ignore[misc]  # torch is not there where types 
 
 
 class Net(nn.Module):  # type: ignore[misc]
-    """Pieces in, log-odds of each head out: they read the mean over all pieces and the first through one hidden layer.
+    """Pieces in, log-odds of each head out.
 
+    Every piece goes through one hidden layer, beside the first one, and gives each head log-odds and a weight. A head's
+    log-odds are the mean over the pieces by its own weights (softmax), so each looks at the pieces that concern it.
     `means` is what the sentence vector is made of (see ``text_vectors``).
     """
 
@@ -58,6 +60,7 @@ class Net(nn.Module):  # type: ignore[misc]
     ) -> None:  # fmt: skip
         super().__init__()
         self.width, self.middle = width, layers // 2
+        self.frozen = 0
         self.word = nn.Embedding(pieces, width)
         self.position = nn.Embedding(positions, width)
         self.norm = nn.LayerNorm(width, EPSILON)
@@ -65,6 +68,8 @@ class Net(nn.Module):  # type: ignore[misc]
         self.dropout = nn.Dropout(dropout)
         self.hidden = nn.Linear(2 * width, width)
         self.heads = nn.Linear(width, heads)
+        self.look = nn.Linear(width, heads)
+        nn.init.zeros_(self.look.weight), nn.init.zeros_(self.look.bias)  # at first, all pieces alike
 
     def encode(self, numbers: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Each piece's vector at the middle layer and the last, each ``(texts, pieces, width)``.
@@ -80,6 +85,20 @@ class Net(nn.Module):  # type: ignore[misc]
             middle = x if number == self.middle else middle
         return middle, x
 
+    def above(self, x: Tensor, mask: Tensor) -> Tensor:
+        """``(texts, heads)`` log-odds from the vectors *x* that the frozen layers gave."""
+        hidden = (mask[:, None, None, :] - 1) * 1e4
+        for layer in self.layers[self.frozen :]:
+            x = layer(x, hidden)
+        return self.judge(x, mask)
+
+    def freeze(self, layers: int) -> None:
+        """Let the vectors of pieces and, if any, the lower *layers* stay as they are: they are learned no more."""
+        # Of the vectors, those that no row shows would be left behind by those that some do.
+        self.frozen, self.word.weight.requires_grad = layers, False
+        for part in (self.position, self.norm, *self.layers[:layers]) if layers else ():
+            part.requires_grad_(requires_grad=False)
+
     def means(self, numbers: Tensor, mask: Tensor) -> Tensor:
         """``(texts, 2 * width)``: the mean over the pieces at the middle layer, then at the last."""
         share = (mask / mask.sum(1, keepdim=True))[..., None]
@@ -87,10 +106,16 @@ class Net(nn.Module):  # type: ignore[misc]
 
     def forward(self, numbers: Tensor, mask: Tensor) -> Tensor:
         """``(texts, heads)`` log-odds."""
-        _, x = self.encode(numbers, mask)
-        mean = (x * (mask / mask.sum(1, keepdim=True))[..., None]).sum(1)
-        hidden = functional.gelu(self.hidden(self.dropout(torch.cat([mean, x[:, 0]], dim=1))))
-        return self.heads(self.dropout(hidden))
+        return self.judge(self.encode(numbers, mask)[1], mask)
+
+    def judge(self, x: Tensor, mask: Tensor) -> Tensor:
+        """``(texts, heads)`` log-odds from the vectors *x* of the last layer."""
+        of_piece, of_first = self.hidden.weight.split(self.width, dim=1)
+        x = self.dropout(x)
+        hidden = functional.linear(x, of_piece, self.hidden.bias) + functional.linear(x[:, :1], of_first)
+        hidden = self.dropout(functional.gelu(hidden))
+        share = (self.look(hidden) + ((mask - 1) * 1e4)[..., None]).softmax(1)
+        return (share * self.heads(hidden)).sum(1)
 
     def take(self, tensors: Mapping[str, NDArray[np.float32]], kept: list[int], layers: list[int]) -> None:
         """Fill in the published *tensors*: the rows of *kept* pieces and the *layers* with these numbers."""

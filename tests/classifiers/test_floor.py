@@ -93,7 +93,7 @@ def test_findings_are_of_the_whole_text(classifier: Text) -> None:
 
 
 def test_it_gives_the_categories_that_it_says_it_does(classifier: Text) -> None:
-    assert set(classifier._engine.scores("you idiot")) == classifier.categories == FLOOR_HEADS
+    assert set(*classifier._engine.scores(["you idiot"])) == classifier.categories == FLOOR_HEADS
 
 
 def test_the_model_sees_a_jailbreak_that_no_rule_names(classifier: Text) -> None:

@@ -85,30 +85,32 @@ def test_it_gives_the_categories_that_it_says_it_does(classifier: Text) -> None:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.text(max_size=80) | st.sampled_from(["you idiot", "你这个白痴", "a b c"]), max_size=6), st.data())
-def test_a_text_scores_the_same_whatever_its_neighbours(texts: list[str], data: st.DataObject) -> None:
-    first, second = Text(), Text()
-    first.load(), second.load()  # two, for each remembers what it has seen
-    items = [first.prepare(View.of(text)) for text in texts]
+def test_a_text_scores_the_same_whatever_its_neighbours(
+    classifier: Text, texts: list[str], data: st.DataObject
+) -> None:
+    items = [classifier.prepare(View.of(text)) for text in texts]
     shuffled = data.draw(st.permutations(range(len(items))))
 
-    together = first.classify([items[number] for number in shuffled])
-    alone = [second.classify([items[number]])[0] for number in shuffled]
+    together = classifier.classify([items[number] for number in shuffled])
+    alone = [classifier.classify([items[number]])[0] for number in shuffled]
 
     assert together == alone
 
 
-def test_what_was_seen_before_is_not_run_again(classifier: Text) -> None:
-    item = classifier.prepare(View.of("A sentence that nobody wrote before this one did."))
-    first = classifier.classify([item])
-    runs = []
-    scorer = classifier._engine
-    scorer._run, before = lambda run: runs.append(run) or [], scorer._run
+def test_a_sentence_that_several_texts_show_is_run_once_and_remembered_by_nobody(classifier: Text) -> None:
+    both = [
+        classifier.prepare(View.of(text))
+        for text in ("It rained all the way to the coast. We went home by train.", "We went home by train.")
+    ]
+    scorer, runs = classifier._engine, []
+    scorer._run, before = lambda run: runs.append(run) or before(run), scorer._run
     try:
-        assert classifier.classify([item]) == first
+        first, second = classifier.classify(both), classifier.classify(both)
     finally:
         scorer._run = before
 
-    assert runs == []
+    assert first == second
+    assert len(runs) == 2 * len({run for item in both for run in item}) < 2 * sum(map(len, both))
 
 
 def test_a_text_of_more_pieces_than_one_run_takes_is_read_to_its_end(classifier: Text) -> None:
@@ -216,6 +218,6 @@ def test_no_head_is_surer_than_the_one_above_it(classifier: Text) -> None:
         "How do I make a bomb at home?",
         "滚",
     ):
-        found = classifier._engine.scores(classifier._engine.item(text))
+        (found,) = classifier._engine.scores([classifier._engine.item(text)])
         for head, parent in _encoder._PARENTS.items():
             assert found[head] <= found[parent]
