@@ -43,6 +43,12 @@ UPSTREAM_OPEN = Gauge(
     "guard_upstream_breaker_open", "1 while the upstream fails and is not called, else 0.", registry=REGISTRY
 )
 RELOADS = Counter("guard_policy_reloads", "Policy reloads, by how they ended.", ["ok"], registry=REGISTRY)
+RATE_ALERTS = Counter(
+    "guard_rate_alerts",
+    "Changes of how often a category is found, by what is said.",
+    ["category", "kind"],
+    registry=REGISTRY,
+)
 IN_FLIGHT = Gauge("guard_requests_in_flight", "Requests being answered.", registry=REGISTRY)
 
 

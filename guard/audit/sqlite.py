@@ -256,6 +256,22 @@ def read(path: str | Path, *, limit: int | None = None, newest_first: bool = Tru
         raise AuditError(msg) from error
 
 
+def read_after(path: str | Path, seq: int) -> Iterator[tuple[int, AuditRecord]]:
+    """The records of the log at *path* that were written after number *seq*, in order, each with its number.
+
+    Raises:
+        AuditError: there is no such log, or it cannot be read.
+    """
+    query = f"SELECT seq, {', '.join(_COLUMNS)} FROM records WHERE seq > ? ORDER BY seq"  # noqa: S608  ours
+    try:
+        with contextlib.closing(sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            for number, *row in connection.execute(query, (seq,)):
+                yield number, _record(tuple(row))
+    except sqlite3.Error as error:
+        msg = f"audit log `{path}` cannot be read: {error}"
+        raise AuditError(msg) from error
+
+
 def _recover(connection: sqlite3.Connection, path: Path) -> None:
     """Complete what was begun by processes that have ended."""
     owners = [str(name) for (name,) in connection.execute("SELECT DISTINCT owner FROM openings")]

@@ -89,7 +89,11 @@ def build_parser() -> argparse.ArgumentParser:
         if name == "explain":
             tool.add_argument("--locale", default="en", metavar="TAG", help="en or zh")
     tools.add_parser("schema", help="print the JSON Schema of policy files, for editors")
+    _policy_diff(tools)
+    _policy_tune(tools)
+    _policy_replay(tools)
 
+    _monitor(commands)
     classifiers = commands.add_parser("classifiers", help="list classifiers: version, licence, categories, speed")
     classifiers.add_argument("--json", action="store_true", help="one JSON object per classifier")
     classifiers.add_argument("--no-speed", action="store_true", help="do not load and time them")
@@ -105,6 +109,97 @@ def build_parser() -> argparse.ArgumentParser:
     demo.add_argument("--policy", default="default", metavar="P", help="policy file or name (default: default)")
     _log_level(demo)
     return parser
+
+
+def _monitor(commands: argparse._SubParsersAction[_Parser]) -> None:
+    monitor = commands.add_parser(
+        "monitor",
+        help="alert when there is more negative content in an audit log than usual",
+        description=(
+            "Watch the rates of categories in an audit log, over all and by tenant and model, against their own "
+            "history. Exit code: 0 nothing was raised, 1 something was, 3 error or an alert that was not delivered."
+        ),
+    )
+    monitor.add_argument("log", metavar="LOG", help="audit log: SQLite or JSON lines")
+    monitor.add_argument("--follow", action="store_true", help="go on as records come, until Ctrl-C")
+    monitor.add_argument("--window", default="5m", metavar="T", help="length of a window: 90s, 5m, 1h (default: 5m)")
+    monitor.add_argument("--webhook", metavar="URL", help="POST alerts there; with --follow new ones only")
+    monitor.add_argument(
+        "--odds", type=float, default=2.0, metavar="X", help="rise of the odds looked for (default: 2)"
+    )
+    monitor.add_argument("--bound", type=float, default=10.0, metavar="H", help="how sure to be (default: 10)")
+    monitor.add_argument(
+        "--least", type=int, default=10, metavar="N", help="fewest negatives to alert on (default: 10)"
+    )
+    monitor.add_argument("--json", action="store_true", help="one JSON object per alert")
+    _log_level(monitor)
+
+
+def _policy_diff(tools: argparse._SubParsersAction[_Parser]) -> None:
+    diff = tools.add_parser(
+        "diff",
+        help="which records of a corpus another policy decides otherwise",
+        description=(
+            "Compare two policies on a corpus: on the findings that an audit stored where both see the same, else with "
+            "their classifiers. Exit code: 0 nothing changes, 1 something does, 3 error."
+        ),
+    )
+    diff.add_argument("old", metavar="OLD", help="policy file or name")
+    diff.add_argument("new", metavar="NEW", help="policy file or name")
+    _corpus(diff)
+    diff.add_argument("--examples", type=int, default=3, metavar="N", help="examples of each rule (default: 3)")
+    diff.add_argument("--show-examples", action="store_true", help="with their texts; without, places and scores only")
+    diff.add_argument("--json", action="store_true", help="one JSON object")
+    _log_level(diff)
+
+
+def _policy_tune(tools: argparse._SubParsersAction[_Parser]) -> None:
+    tune = tools.add_parser(
+        "tune",
+        help="thresholds for a rate of false positives, from a corpus with labels",
+        description=(
+            "Find the lowest thresholds with which at most a share of harmless records is caught, and write them into "
+            "the policy. Exit code: 0 done, 1 a condition could not be tuned, 3 error."
+        ),
+    )
+    tune.add_argument("policy", metavar="POLICY", help="policy file; nothing but thresholds in it changes")
+    _corpus(tune)
+    tune.add_argument("--labels", required=True, metavar="COL", help="column that says what is there: 0, 1, categories")
+    tune.add_argument("--positive", action="append", default=[], metavar="V", help="label that means it is there")
+    tune.add_argument("--fpr", type=float, required=True, metavar="X", help="share of harmless records, such as 0.01")
+    tune.add_argument("--category", action="append", default=[], metavar="C", help="conditions to tune (default: all)")
+    tune.add_argument("--dry-run", action="store_true", help="show the change and write nothing")
+    tune.add_argument("--json", action="store_true", help="one JSON object")
+    _log_level(tune)
+
+
+def _policy_replay(tools: argparse._SubParsersAction[_Parser]) -> None:
+    replay = tools.add_parser(
+        "replay",
+        help="what a policy would have decided on what an audit log has on record",
+        description=(
+            "Decide again on the scores in an audit log, and say what they cannot tell. No classifier runs. Exit code: "
+            "0 all the same, 1 something differs or cannot be told, 3 error."
+        ),
+    )
+    replay.add_argument("policy", metavar="POLICY", help="policy file or name")
+    replay.add_argument("log", metavar="LOG", help="audit log: SQLite or JSON lines")
+    replay.add_argument("--under", metavar="NAME", help="only decisions under the policy of this name")
+    replay.add_argument("--examples", type=int, default=10, metavar="N", help="decisions to name (default: 10)")
+    replay.add_argument("--json", action="store_true", help="one JSON object")
+    _log_level(replay)
+
+
+def _corpus(tool: argparse.ArgumentParser) -> None:
+    """What a tool reads its records from."""
+    tool.add_argument(
+        "--on", nargs="+", required=True, metavar="INPUT", help="folder of an audit, or files and folders to judge"
+    )
+    for name, what in (("text", "of texts"), ("image", "of pictures, sounds or films"), ("messages", "of chats")):
+        tool.add_argument(f"--{name}-column", action="append", default=[], metavar="C", help=f"column {what}")
+    tool.add_argument("--id-column", metavar="C", help="column that names records")
+    tool.add_argument("--direction", choices=("input", "output"), default="output", help="(default: output)")
+    tool.add_argument("--sample", type=int, metavar="N", help="judge N records, chosen by chance")
 
 
 def _audit(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -189,6 +284,10 @@ def _run(options: argparse.Namespace) -> int:
         from guard.cli.policy import policy
 
         return policy(options)
+    if options.command == "monitor":
+        from guard.cli.monitor import monitor
+
+        return monitor(options)
     if options.command == "classifiers":
         from guard.cli.classifiers import classifiers
 

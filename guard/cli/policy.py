@@ -1,4 +1,4 @@
-"""``guard policy``: lint, test, explain, schema."""
+"""``guard policy``: lint, test, explain, schema; `diff`, `tune` and `replay` are in modules of their own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import orjson
 from guard import registry
 from guard.actions import ACTIONS
 from guard.config import POLICIES, policy_path
+from guard.errors import GuardError
 from guard.policy.explain import explain
 from guard.policy.lint import Severity, lint
 from guard.policy.loader import load_policy
@@ -28,6 +29,18 @@ def policy(options: argparse.Namespace) -> int:
     if options.tool == "schema":
         print(orjson.dumps(json_schema(ACTIONS, registry), option=orjson.OPT_INDENT_2).decode())
         return 0
+    if options.tool == "diff":
+        from guard.cli.policy_diff import diff
+
+        return diff(options)
+    if options.tool == "tune":
+        from guard.cli.policy_tune import tune
+
+        return tune(options)
+    if options.tool == "replay":
+        from guard.cli.policy_replay import replay_log
+
+        return replay_log(options)
     paths = _files(options.paths)
     if options.tool == "lint":
         return _lint(paths)
@@ -37,6 +50,15 @@ def policy(options: argparse.Namespace) -> int:
         print(explain(load_policy(path, actions=ACTIONS, catalog=registry), options.locale))
         print()
     return 0
+
+
+def one_policy(name: str) -> Path:
+    """The file of the policy called *name*. A folder is none."""
+    path = policy_path(name)
+    if path.is_dir():
+        msg = f"{path} is a folder; name one policy's file"
+        raise GuardError(msg)
+    return path.absolute()
 
 
 def _files(names: Iterable[str]) -> list[Path]:

@@ -46,6 +46,7 @@ from guard.exchange.http import (
 from guard.exchange.judging import judge_all, no_answer, refuse_unknown, scored, settled
 from guard.exchange.presence import Presence
 from guard.exchange.routes import Route, Routes
+from guard.monitor.live import Live
 from guard.protocols.adapter import Adapter, DropIn, GeneratorAdapter, JudgeAdapter
 from guard.protocols.contract import WORD
 from guard.streaming import whole_only
@@ -114,6 +115,7 @@ class Handler:
         self._store = store
         self._pipeline = pipeline
         self._sink = sink
+        self.live = Live()
         self.limits = limits
         self._tenants = tuple(tenants)
         self._vault = vault or Vault()
@@ -243,6 +245,7 @@ class Handler:
         draft.recorded = True  # it is written even if nobody waits for that any more
         try:
             await self._sink.append(record)
+            self.live.take(record)
         except AuditError as error:
             log.error("record not written id=%s error=%s", draft.id, error)  # noqa: TRY400
             state, status = State.ERROR_CLOSED, status and _UNRECORDED

@@ -62,6 +62,11 @@ class Field:
         return isinstance(self._node, yaml.MappingNode)
 
     @property
+    def is_flow(self) -> bool:
+        """Whether it is a mapping or list in brackets."""
+        return bool(getattr(self._node, "flow_style", False))
+
+    @property
     def is_list(self) -> bool:
         """Whether it is a list."""
         return isinstance(self._node, yaml.SequenceNode)
