@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from guard.exchange.calls import Calls, Key
-from guard.server import calls
+from guard.exchange import calls
 
 
 def key(name: str, tenant: str | None = None) -> Key:
