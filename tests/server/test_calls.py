@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from guard.exchange.calls import Calls, Key
 from guard.exchange import calls
+from guard.exchange.calls import Calls, Key
 
 
 def key(name: str, tenant: str | None = None) -> Key:
