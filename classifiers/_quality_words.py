@@ -22,13 +22,19 @@ _HAN = re.compile("[\u4e00-\u9fff]{2,}")
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
 _THING = re.compile(r"[/@\\_=<>{}#$%^*+~|\d]|[a-z0-9][.:][a-z0-9]", re.IGNORECASE)
 """Addresses, numbers, names of programs: nothing that is spelled like a word."""
+_SYMBOL = re.compile(r"[\W\d_]+")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _ASCII = re.compile(r"[a-z]+")
 
 
 def words_of(text: str) -> list[str]:
     """The words of *text* that are written in Latin letters, small, without accents; code and addresses left out."""
-    text = " ".join(piece for piece in _CODE.sub(" ", text).split() if not _THING.search(piece))
+    pieces = _CODE.sub(" ", text).split()
+    plain = [piece for piece in pieces if not _THING.search(piece)]
+    if 2 * len(plain) < len(pieces):
+        # Mostly symbols: then their letters are all there is to go by.
+        plain = [_SYMBOL.sub(" ", piece) for piece in pieces]
+    text = " ".join(plain)
     if not text.isascii():
         # What is composed of a letter and marks is the letter; other scripts are no words here.
         text = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
