@@ -32,6 +32,7 @@ POLICY = HERE / "policy.yaml"
 ROUTES = {
     "bot": ("/dialog", "reply"),
     "digits": ("/draw", "draw"),
+    "painter": ("/repaint", "repaint"),
     "recommender": ("/recommend", "recommend"),
     "writer": ("/write", "write"),
 }

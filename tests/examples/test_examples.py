@@ -11,6 +11,7 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.datasets import load_sample_image
 
 from examples import _serving, bot, recommender, writer
 from guard import BlockedError, Guard
@@ -126,6 +127,32 @@ def test_what_is_drawn_before_anything_was_learned_is_withheld(place: Place, mod
     assert late.headers["x-guard-decision"] == "allow"
     sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(late.json()["sheet"]))))
     assert sheet.shape == (128, 128)
+
+
+def in_base64(picture: Image.Image) -> str:
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def test_a_photo_is_repainted_and_both_pictures_are_looked_at(place: Place):
+    photo = Image.fromarray(load_sample_image("china.jpg")).resize((120, 80))
+    answer = place.ask("painter", {"photo": in_base64(photo), "style": "flower", "percent": 80})
+    assert answer.headers["x-guard-decision"] == "allow"
+    painted = Image.open(io.BytesIO(base64.b64decode(answer.json()["picture"])))
+    assert painted.size == photo.size
+    assert np.abs(np.asarray(painted, float) - np.asarray(photo, float)).mean() > 20
+    (record, *_) = read(str(place.folder / "audit.db"))
+    assert (record.input["coverage"]["checked"], record.output["coverage"]["checked"]) == (1, 1)
+
+
+def test_a_photo_of_nothing_comes_back_as_a_refusal(place: Place):
+    blank = in_base64(Image.new("RGB", (120, 80), "white"))
+    assert (
+        problem(place.ask("painter", {"photo": blank, "percent": 0}))[2]
+        == "The picture shows nothing. Please try again."
+    )
+    assert place.ask("painter", {"photo": base64.b64encode(b"no picture").decode()}).status_code == 400
 
 
 def test_a_request_that_a_generator_refuses_is_answered_in_its_own_shape(place: Place):
