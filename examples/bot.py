@@ -10,18 +10,22 @@ import functools
 import threading
 from collections import OrderedDict
 from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from examples._serving import Wrong, main
+from examples.serving import Wrong, main
 from guard.demo.generator import Page, Retriever, read_pages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DESCRIPTION = Path(__file__).with_suffix(".yaml")
+ASKED: tuple[dict[str, Any], ...] = (
+    {"session": "s1", "say": "怎么退货？"},
+    {"session": "s2", "say": "How do I return a book? I paid with 4111 1111 1111 1111."},
+    {"session": "s2", "say": "and who pays for it?"},
+    {"session": "s2", "say": "Oh, shut up!"},
+)
 _SESSIONS, _TURNS = 1000, 6
 _LANGUAGES = ("en", "zh")
 _AGAIN = {
@@ -63,4 +67,4 @@ def reply(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main("bot", '{"session": "s1", "say": "怎么退货？"}')
+    main("bot")

@@ -9,19 +9,22 @@ from __future__ import annotations
 import base64
 import functools
 import io
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from examples._nets import Array, Net, one_thread, sigmoid
-from examples._serving import main, number, word
+from examples.serving import main, number, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DESCRIPTION = Path(__file__).with_suffix(".yaml")
+ASKED: tuple[dict[str, Any], ...] = (
+    {"digit": 3, "model": "gan", "checkpoint": "early"},
+    {"digit": 3, "model": "gan", "checkpoint": "late"},
+    {"digit": 3, "model": "vae", "checkpoint": "early"},
+)
 STEPS = {"early": 0, "late": 800}
 _HIDDEN, _BATCH, _SIDE = 12, 64, 8
 _ROWS = 8
@@ -124,4 +127,4 @@ def draw(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main("digits", '{"model": "gan", "digit": 3, "checkpoint": "late"}')
+    main("digits")

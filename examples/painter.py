@@ -9,19 +9,27 @@ from __future__ import annotations
 import base64
 import functools
 import io
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from examples._nets import Array, one_thread
-from examples._serving import Wrong, main, number, word
+from examples.serving import Wrong, main, number, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DESCRIPTION = Path(__file__).with_suffix(".yaml")
+
+def _encoded(picture: Array) -> str:
+    """A picture, 0 to 1, as PNG in base64."""
+    file = io.BytesIO()
+    Image.fromarray((255 * picture).astype(np.uint8)).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+_SUNSET = np.linspace((0.1, 0.2, 0.6), (0.9, 0.5, 0.2), 64, dtype=np.float32)[:, None].repeat(64, axis=1)
+ASKED: tuple[dict[str, Any], ...] = ({"photo": _encoded(_SUNSET), "style": "china"}, {"photo": "bm8gcGljdHVyZQ=="})
 _SIDE, _PATCH = 160, 5
 _MOST_BYTES, _MOST_PIXELS = 5_000_000, 40_000_000
 _STYLES = ("flower", "china")
@@ -88,10 +96,8 @@ def repaint(asked: Mapping[str, Any]) -> dict[str, Any]:
         raise Wrong("photo should be a picture in base64, of 5 MB at most")
     with one_thread():
         picture = _repainted(_opened(base64.b64decode(photo, validate=True)), style, share / 100)
-    file = io.BytesIO()
-    Image.fromarray((255 * picture).astype(np.uint8)).save(file, "PNG")
-    return {"picture": base64.b64encode(file.getvalue()).decode(), "style": style}
+    return {"picture": _encoded(picture), "style": style}
 
 
 if __name__ == "__main__":
-    main("painter", '{"photo": "PHOTO IN BASE64", "style": "flower", "percent": 80}')
+    main("painter")

@@ -11,15 +11,19 @@ import math
 import random
 import re
 from collections import Counter, defaultdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from examples._serving import Wrong, main, number
+from examples.serving import Wrong, main, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DESCRIPTION = Path(__file__).with_suffix(".yaml")
+ASKED: tuple[dict[str, Any], ...] = (
+    {
+        "reader": {"likes": "quiet stories of the coast; mail reader@example.org", "has_read": ["Rust"]},
+        "count": 2,
+    },
+)
 BOOKS = {
     "The Salt Road": "A slow journey along the coast, told by a woman who mends nets and keeps the diary of a village.",
     "Nine Lighthouses": "A quiet story of a keeper who keeps the light for ships that no longer come to the coast.",
@@ -86,4 +90,4 @@ def recommend(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main("recommender", '{"reader": {"likes": "quiet stories of the sea", "has_read": ["Rust"]}, "count": 2}')
+    main("recommender")

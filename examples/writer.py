@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import functools
 from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from examples._nets import Net, one_thread
-from examples._serving import main, number, word
+from examples.serving import main, number, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DESCRIPTION = Path(__file__).with_suffix(".yaml")
+ASKED: tuple[dict[str, Any], ...] = (
+    {"begin": "We send", "checkpoint": "early"},
+    {"begin": "We send", "letters": 160, "checkpoint": "late"},
+)
 STEPS = {"early": 8, "late": 800}
 _BEFORE, _WIDTH, _BATCH = 10, 16, 160
 
@@ -90,4 +92,4 @@ def write(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main("writer", '{"begin": "We send", "letters": 160, "checkpoint": "late"}')
+    main("writer")

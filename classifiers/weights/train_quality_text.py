@@ -41,7 +41,8 @@ def letters() -> np.ndarray:
     pairs = counts.sum(axis=0)
     lower = (pairs + 0.5) / (pairs + 0.5).sum(axis=-1, keepdims=True)
     shares = (counts + 2.0 * lower[None]) / (counts.sum(axis=-1, keepdims=True) + 2.0)
-    return np.minimum(np.round(-np.log2(shares) * words.STEPS), 255).astype(np.uint8)
+    table: np.ndarray = np.minimum(np.round(-np.log2(shares) * words.STEPS), 255).astype(np.uint8)
+    return table
 
 
 def pairs(dictionary: Path) -> np.ndarray:

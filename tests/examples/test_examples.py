@@ -13,12 +13,13 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from examples import _serving, bot, recommender, writer
+from examples import bot, recommender, serving, writer
 from guard import BlockedError, Guard
 from guard.audit.sqlite import read
+from guard.cli import main
 from guard.protocols.generic_loader import load_protocols
 
-NAMES = tuple(_serving.ROUTES)
+NAMES = tuple(serving.ROUTES)
 
 
 class Place:
@@ -33,10 +34,10 @@ class Place:
 
     def ask(self, name: str, body: object, locale: str = "en") -> httpx.Response:
         """Through the gateway."""
-        return self._gateway.post(_serving.ROUTES[name][0], json=body, headers={"accept-language": locale})
+        return self._gateway.post(serving.ROUTES[name][0], json=body, headers={"accept-language": locale})
 
     def unguarded(self, name: str, body: object) -> httpx.Response:
-        return self._generators.post(_serving.ROUTES[name][0], json=body)
+        return self._generators.post(serving.ROUTES[name][0], json=body)
 
     def close(self) -> None:
         self._gateway.close()
@@ -46,7 +47,7 @@ class Place:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("examples")
-    with _serving.guarded(NAMES, folder) as (url, upstream):
+    with serving.guarded(NAMES, folder) as (url, upstream):
         one = Place(url, upstream, folder)
         yield one
         one.close()
@@ -59,9 +60,9 @@ def problem(answer: httpx.Response) -> tuple[int, str, str]:
 
 def test_every_example_is_described_and_its_code_and_description_stand_together():
     for name in NAMES:
-        (adapter,) = load_protocols([str(_serving.HERE / f"{name}.yaml")])
-        assert adapter.routes == (_serving.ROUTES[name][0],)
-        assert (_serving.HERE / f"{name}.py").is_file()
+        (adapter,) = load_protocols([str(serving.HERE / f"{name}.yaml")])
+        assert adapter.routes == (serving.ROUTES[name][0],)
+        assert (serving.HERE / f"{name}.py").is_file()
 
 
 def test_the_bot_answers_in_turns_and_in_the_language_it_is_asked_in(place: Place):
@@ -170,7 +171,7 @@ def test_every_exchange_has_a_record_without_what_was_said(place: Place):
 
 
 def test_the_same_functions_are_guarded_inside_of_a_program():
-    guard = Guard(str(_serving.POLICY))
+    guard = Guard(str(serving.POLICY))
     with pytest.raises(BlockedError):
         guard.guarded(bot.reply)({"session": "inside", "say": "你给我闭嘴！"})
     with pytest.raises(BlockedError):
@@ -178,3 +179,16 @@ def test_the_same_functions_are_guarded_inside_of_a_program():
     likes = guard.guarded(recommender.recommend)({"reader": {"likes": "maps, and mail to ana@example.org"}})["for"]
     assert likes.startswith("maps, and mail to <EMAIL")
     guard.close()
+
+
+def test_the_command_lists_them_and_shows_one(capsys: pytest.CaptureFixture[str]):
+    assert main(["demo", "--list"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(NAMES)
+
+    assert main(["demo", "--generator", "bot"]) == 0
+    shown = capsys.readouterr().out
+    assert "decision: block (HTTP 400)" in shown
+    assert "收到书后三十天内都可以退货" in shown
+
+    assert main(["demo", "--generator", "bott"]) == 1
+    assert "`bot`" in capsys.readouterr().err

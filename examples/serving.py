@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
 import importlib
 import json
 import tempfile
 import threading
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,17 +106,50 @@ def guarded(names: Sequence[str], folder: Path, policy: str = str(POLICY), port:
             yield f"http://127.0.0.1:{ports.data}", upstream
 
 
-def main(name: str, request: str) -> None:
-    """Serve the example *name* behind the gateway until Ctrl-C, and say how to ask it."""
+def listed() -> dict[str, str]:
+    """What each example is: the first line of its documentation, read without importing it."""
+    trees = {name: ast.parse((HERE / f"{name}.py").read_text("utf-8")) for name in ROUTES}
+    return {name: (ast.get_docstring(tree) or "").partition("\n")[0] for name, tree in trees.items()}
+
+
+def show(name: str, policy: str | None = None, port: int = 0, *, stay: bool = False) -> None:
+    """Send the example *name* its own requests, and say what became of them; then *stay* until Ctrl-C."""
+    path, asked = ROUTES[name][0], importlib.import_module(f"examples.{name}").ASKED
+    with (
+        tempfile.TemporaryDirectory(prefix="guard-example-") as folder,
+        guarded([name], Path(folder), policy or str(POLICY), port) as (url, upstream),
+    ):
+        print(f"{name} at {upstream}, the gateway in front of it at {url}.")
+        for body in asked:
+            text = json.dumps(body, ensure_ascii=False)
+            told, answer = _post(url + path, text)
+            print(f"\n  asked:    {_short(text)}\n  decision: {told}\n  answered: {_short(answer)}")
+        if stay:
+            text = json.dumps(asked[0], ensure_ascii=False)
+            print("\nServing until Ctrl-C. Try:\n")
+            print(f"  curl {url}{path} -H 'content-type: application/json' -d '{text}'", flush=True)
+            with contextlib.suppress(KeyboardInterrupt):
+                threading.Event().wait()
+
+
+def _post(url: str, text: str) -> tuple[str, str]:
+    head = {"content-type": "application/json", "accept-language": "en" if text.isascii() else "zh"}
+    request = urllib.request.Request(url, text.encode(), head)  # noqa: S310  a loopback address
+    try:
+        with urllib.request.urlopen(request, timeout=120) as response:  # noqa: S310
+            return f"{response.headers['x-guard-decision']} (HTTP 200)", response.read().decode()
+    except urllib.error.HTTPError as error:
+        return f"{error.headers['x-guard-decision']} (HTTP {error.code})", error.read().decode()
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 300 else f"{text[:280]} … ({len(text)} characters)"
+
+
+def main(name: str) -> None:
+    """Show the example *name* and serve it behind the gateway until Ctrl-C."""
     parser = argparse.ArgumentParser(prog=f"python -m examples.{name}")
     parser.add_argument("--port", type=int, default=0, help="of the gateway, on 127.0.0.1 (default: a free one)")
     parser.add_argument("--policy", default=str(POLICY), help="policy file or name (default: the examples' own)")
     options = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory(prefix="guard-example-") as folder,
-        guarded([name], Path(folder), options.policy, options.port) as (url, upstream),
-    ):
-        print(f"{name} at {upstream}, the gateway in front of it at {url}. Until Ctrl-C; try:\n")
-        print(f"  curl {url}{ROUTES[name][0]} -H 'content-type: application/json' -d '{request}'", flush=True)
-        with contextlib.suppress(KeyboardInterrupt):
-            threading.Event().wait()
+    show(name, options.policy, options.port, stay=True)
