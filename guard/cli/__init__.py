@@ -103,6 +103,8 @@ def build_parser() -> argparse.ArgumentParser:
         help="a small real generator behind the gateway, with requests sent and decisions shown",
         description="Start a small real generator behind the gateway, send it requests, show the decisions.",
     )
+    demo.add_argument("--list", action="store_true", help="the generators that can be shown")
+    demo.add_argument("--generator", metavar="NAME", help="one of the examples of a clone (see --list) instead")
     demo.add_argument("--serve", action="store_true", help="keep serving afterwards, until Ctrl-C")
     demo.add_argument("--listen", metavar="HOST:PORT", default="127.0.0.1:0", help="data port (default: a free one)")
     demo.add_argument("--admin", metavar="HOST:PORT", default="127.0.0.1:0", help="admin port (default: a free one)")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import http
+import importlib
 import json
+import sys
 import tempfile
 import threading
 import time
@@ -18,6 +20,7 @@ from guard.audit.sqlite import read
 from guard.cli.serve import parse_address
 from guard.config import AuditConfig, GatewayConfig, UpstreamConfig
 from guard.demo import running as running_generator
+from guard.errors import did_you_mean
 from guard.server.run import running
 
 if TYPE_CHECKING:
@@ -37,6 +40,8 @@ _REQUESTS = (
 
 def demo(options: argparse.Namespace) -> int:
     """Show it; with ``--serve``, keep it running."""
+    if options.list or options.generator:
+        return _examples(options)
     with tempfile.TemporaryDirectory(prefix="guard-demo-") as folder, running_generator() as upstream:
         log = Path(folder) / "audit.db"
         config = GatewayConfig(
@@ -60,6 +65,28 @@ def demo(options: argparse.Namespace) -> int:
                 print('    -d \'{"model": "demo", "messages": [{"role": "user", "content": "Do you ship abroad?"}]}\'')
                 with contextlib.suppress(KeyboardInterrupt):
                     threading.Event().wait()
+    return 0
+
+
+def _examples(options: argparse.Namespace) -> int:
+    """List the examples, or show one. They come with a clone, not with the package."""
+    try:
+        serving = importlib.import_module("examples.serving")
+    except ImportError as error:
+        if error.name not in {"examples", "examples.serving"}:
+            print(f"guard: {error}; install the extra `train`", file=sys.stderr)
+        else:
+            print("guard: the examples come with a clone of the repository, not with the package", file=sys.stderr)
+        return 1
+    if options.list:
+        print("\n".join(f"{name:12} {about}" for name, about in serving.listed().items()))
+        return 0
+    if options.generator not in serving.ROUTES:
+        hint = did_you_mean(options.generator, serving.ROUTES)
+        print(f"guard: there is no example `{options.generator}`; {hint}", file=sys.stderr)
+        return 1
+    policy = None if options.policy == "default" else options.policy
+    serving.show(options.generator, policy, parse_address("--listen", options.listen).port, stay=options.serve)
     return 0
 
 

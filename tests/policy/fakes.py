@@ -161,6 +161,15 @@ class Marks(_Deaf):
     modalities = frozenset({Modality.IMAGE})
 
 
+class Quality(_Deaf):
+    categories = frozenset({"quality.blank", "quality.noise", "quality.blur"})
+    modalities = frozenset({Modality.IMAGE})
+
+
+class QualityText(_Deaf):
+    categories = frozenset({"quality.gibberish", "quality.repetition"})
+
+
 class Catalogue:
     """Classifiers by name; *broken* ones are installed, but cannot be imported."""
 
@@ -195,7 +204,7 @@ CATALOG = Catalogue(
 )
 
 
-SHIPPED = Catalogue(CATALOG._classes | {"text": Text})
+SHIPPED = Catalogue(CATALOG._classes | {"text": Text, "quality": Quality, "quality_text": QualityText})
 """What the policies that come with the project ask of, and no more."""
 
 

@@ -17,8 +17,8 @@ POLICIES = sorted(
 )
 
 
-def test_there_are_three() -> None:
-    assert [path.stem for path in POLICIES] == ["default", "minors", "strict"]
+def test_there_are_four() -> None:
+    assert [path.stem for path in POLICIES] == ["default", "minors", "quality", "strict"]
 
 
 @pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)
