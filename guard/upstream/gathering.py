@@ -43,6 +43,7 @@ class Gathering:
         self._joined = 0
         self._timer: asyncio.TimerHandle | None = None
         self._watching = False
+        self._behind = False
         self._last = 0.0
         self._gap = 1.0
 
@@ -108,7 +109,11 @@ class Gathering:
         self._drain()
         if self._gap < BUSY_S and self._readers:
             self._unwatch()
-            self._timer = self._loop.call_later(PAUSE_S, self._collected)
+            self._wait()
+
+    def _wait(self) -> None:
+        """Read again after a while, or at once what was too much for one go: no stream is held to a piece a pause."""
+        self._timer = self._loop.call_later(0.0 if self._behind else PAUSE_S, self._collected)
 
     def _collected(self) -> None:
         """Read what has come meanwhile; if that was little, read it as it comes from now on."""
@@ -118,7 +123,7 @@ class Gathering:
             return
         if self._gap < CALM_S:
             self._unwatch()  # the last reader may have gone and another come meanwhile
-            self._timer = self._loop.call_later(PAUSE_S, self._collected)
+            self._wait()
         else:
             self._watch()
 
@@ -127,6 +132,7 @@ class Gathering:
             return
         found = self._epoll.poll(0)
         self._note(len(found))
+        self._behind = False
         for fd, _ in found:
             reader = self._readers.get(fd)
             if reader is None:  # released by what another one's bytes led to
@@ -141,6 +147,7 @@ class Gathering:
                 end(error)
                 continue
             if data:
+                self._behind = self._behind or len(data) == _PIECE
                 take(data)
             else:
                 self.release(fd)

@@ -12,6 +12,7 @@ import openai
 import pytest
 
 from guard import Guard
+from guard.media import image
 from guard.content import AudioPart, Content, Direction
 from guard.pipeline import Pipeline
 from tests.acceptance.conftest import House, house
@@ -88,7 +89,7 @@ def test_the_proxy_decides_the_same(gateway: House, name: str):
     data, action, rules = PICTURES[name]
     gateway.begin()
     gateway.upstream.answer = completion("fine")
-    url = f"data:image/png;base64,{base64.b64encode(data).decode()}"
+    url = f"data:{image.sniff(data)};base64,{base64.b64encode(data).decode()}"
     content = [{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": url}}]
 
     def ask() -> None:

@@ -130,7 +130,7 @@ def test_a_record_that_kills_its_worker_is_quarantined_and_takes_no_other_with_i
 
 
 def test_an_interrupt_ends_cleanly_and_is_gone_on_with(tmp_path: Path, house: str):
-    given = jsonl(tmp_path / "it.jsonl", [{"text": f"{'word ' * 400}{n}"} for n in range(1500)])
+    given = jsonl(tmp_path / "it.jsonl", [{"text": f"{'word ' * 400}{n}"} for n in range(5000)])
     options = (given, "--policy", house, "--chunk", "50", "--workers", "1")
     out = tmp_path / "out"
     process = start(*options, out=out)
@@ -141,7 +141,7 @@ def test_an_interrupt_ends_cleanly_and_is_gone_on_with(tmp_path: Path, house: st
     assert process.wait(30) == 130
     assert run(*options, out=out).code == 3  # without --resume
     assert run(*options, "--resume", out=out).code == 0
-    assert len(Audited(out, 0).rows) == 1500
+    assert len(Audited(out, 0).rows) == 5000
 
 
 def test_what_says_the_same_is_judged_once_and_has_a_row_of_its_own(tmp_path: Path, house: str):
