@@ -48,8 +48,8 @@ class Label(Action):
 
     With *marks*, the label goes into the text only if ``text_notice`` is among them; the others are written into every
     medium that the rule looks at: ``visible_label`` draws the text into a *corner*, ``aigc_label`` is China's implicit
-    label with the *producer*'s code, ``iptc`` the source type and the *system*, ``c2pa`` a manifest signed with the
-    files *certificate* and *key*. What cannot be marked so is refused.
+    label with the *producer*'s code, ``iptc`` the source type and the *system* (``NAME/VERSION``), ``c2pa``
+    a manifest signed with the files *certificate* and *key*. What cannot be marked so is refused.
     """
 
     name = "label"

@@ -131,6 +131,12 @@ def _mark(commands: argparse._SubParsersAction[_Parser]) -> None:
     mark.add_argument("--key", default="", metavar="PEM", help="private key (ES256), for c2pa")
     mark.add_argument("--locale", default="en", metavar="TAG", help="language of the visible label, such as zh")
     _log_level(mark)
+    keygen = commands.add_parser(
+        "keygen", help="make certificates to try C2PA with", description="Make certificates to try C2PA with."
+    )
+    keygen.add_argument("--c2pa", action="store_true", required=True, help="a test root, a chain and its key (PEM)")
+    keygen.add_argument("--out", default=".", metavar="DIR", help="folder for them (default: this one)")
+    keygen.add_argument("--organisation", default="Test", metavar="NAME", help="whose they say they are")
 
 
 def _audit(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -215,6 +221,10 @@ def _run(options: argparse.Namespace) -> int:
         from guard.cli.mark import mark
 
         return mark(options)
+    if options.command == "keygen":
+        from guard.cli.keygen import keygen
+
+        return keygen(options)
     if options.command == "policy":
         from guard.cli.policy import policy
 

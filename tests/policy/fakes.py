@@ -195,7 +195,11 @@ CATALOG = Catalogue(
 )
 
 
-SHIPPED = Catalogue(CATALOG._classes | {"text": Text})
+class MarksOfAll(Marks):
+    modalities = frozenset({Modality.IMAGE, Modality.AUDIO, Modality.VIDEO})
+
+
+SHIPPED = Catalogue(CATALOG._classes | {"text": Text, "marks": MarksOfAll})
 """What the policies that come with the project ask of, and no more."""
 
 

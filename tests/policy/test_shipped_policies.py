@@ -17,8 +17,8 @@ POLICIES = sorted(
 )
 
 
-def test_there_are_three() -> None:
-    assert [path.stem for path in POLICIES] == ["default", "minors", "strict"]
+def test_there_are_six() -> None:
+    assert [path.stem for path in POLICIES] == ["ca-sb942", "cn-gb45438", "default", "eu-cop-2026", "minors", "strict"]
 
 
 @pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)

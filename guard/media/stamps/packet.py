@@ -18,7 +18,7 @@ _TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
 
 class Source(NamedTuple):
-    """IPTC's source type, by its last word or address, and the *system* that made the picture."""
+    """IPTC's source type, by its last word or address, and the *system* that made the picture, ``NAME/VERSION``."""
 
     kind: str
     system: str = ""
@@ -60,8 +60,9 @@ def _description(label: str | None, source: Source | None) -> str:
     if source is not None:
         uri = source.kind if "/" in source.kind else _TYPES + source.kind
         inner += _iptc(iptc.FIELD, uri)
-        if source.system:
-            inner += _iptc("AISystemUsed", source.system)
+        name, _, version = source.system.partition("/")
+        inner += _iptc("AISystemUsed", name) if name else ""
+        inner += _iptc("AISystemVersionUsed", version) if version else ""
     return f'<rdf:Description xmlns:rdf="{xmp.RDF}" rdf:about="">{inner}</rdf:Description>'
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +57,12 @@ def signed(data: bytes, media_type: str, parent: bytes, certificate: str, key: s
 
 def _manifest(system: str, source: str, *, is_signed: bool) -> dict[str, Any]:
     action: dict[str, Any] = {"action": "c2pa.created", "digitalSourceType": _SOURCES + source}
-    if system:
-        action["softwareAgent"] = {"name": system}
     if is_signed:
         action = {"action": "c2pa.opened", "parameters": {"ingredientIds": ["parent"]}}
+    action["when"] = datetime.now(UTC).isoformat(timespec="seconds")
+    if system:
+        name, _, version = system.partition("/")
+        action["softwareAgent"] = {"name": name, "version": version} if version else {"name": name}
     return {
         "claim_generator_info": [{"name": "guard-gateway"}],
         "assertions": [{"label": "c2pa.actions", "data": {"actions": [action]}}],

@@ -41,8 +41,8 @@ class Stamp:
     """The *marks* to write, in any order, and what they say.
 
     *text* is drawn as the visible label. *producer* (a code that GB 45438 gives, ASCII) and *produce_id* (without one:
-    the beginning of the SHA-256 of the bytes as they came) go into China's label, *system* into IPTC's and C2PA's
-    data. *certificate* and *key* are PEM files: the chain and the private key that sign.
+    the beginning of the SHA-256 of the bytes as they came) go into China's label, *system* (``NAME/VERSION``) into
+    IPTC's and C2PA's data. *certificate* and *key* are PEM files: the chain and the private key that sign.
     """
 
     marks: tuple[str, ...]
