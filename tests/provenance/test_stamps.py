@@ -8,6 +8,7 @@ import socket
 import struct
 import tempfile
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 from xml.etree import ElementTree
@@ -324,16 +325,22 @@ def test_any_name_of_a_system_makes_a_sound_packet(system: str) -> None:
     ElementTree.fromstring(made.decode())
 
 
-def test_a_signed_picture_says_who_made_it_and_keeps_who_signed_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def signing(tmp_path: Path) -> Stamp:
     root, chain, key = marked.certificates()
-    for name, data in (("chain.pem", chain), ("key.pem", key)):
+    for name, data in (("root.pem", root), ("chain.pem", chain), ("key.pem", key)):
         (tmp_path / name).write_bytes(data)
-    stamp = Stamp(
-        ("c2pa", "aigc_label", "iptc"), producer=PRODUCER, system="our-model/2",
+    return Stamp(
+        ("c2pa", "aigc_label"), "AI生成", PRODUCER, system="our-model/2",
         certificate=str(tmp_path / "chain.pem"), key=str(tmp_path / "key.pem"),
     )  # fmt: skip
+
+
+def test_a_signed_picture_says_who_made_it_and_keeps_who_signed_before(
+    signing: Stamp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stamp = replace(signing, marks=("c2pa", "aigc_label", "iptc"))
+    root = Path(signing.key).with_name("root.pem").read_text()
 
     def closed(*_given: object) -> None:
         raise AssertionError("a call to the network")
@@ -344,10 +351,36 @@ def test_a_signed_picture_says_who_made_it_and_keeps_who_signed_before(
 
     assert by_pillow(first)["AISystemUsed"] == "our-model"
     for made, manifests in ((first, 1), (second, 2)):
-        report = metadata.read(made, (root.decode(),))
+        report = metadata.read(made, (root,))
         (signed,) = [one for one in report.marks if one.family == "c2pa"]
         assert (signed.category, signed.detail["manifests"]) == ("mark.c2pa.trusted", manifests)
         assert {"mark.aigc_label", "mark.iptc"} <= set(families(report))
+
+
+@pytest.mark.parametrize("name", ["mp3", "flac", "mp4, moov first"])
+def test_sounds_and_films_are_signed_and_no_packet_changes(signing: Stamp, name: str) -> None:
+    data = MOVING[name]()
+
+    made = mark(data, signing)
+
+    assert by_av(made)[0] == by_av(data)[0]
+    assert families(metadata.read(made)) == ["mark.aigc_label", "mark.c2pa.untrusted"]
+
+
+def test_a_signed_picture_that_is_drawn_on_keeps_who_signed_before(signing: Stamp) -> None:
+    made = mark((DATA / "C.jpg").read_bytes(), replace(signing, marks=("c2pa", "visible_label", "aigc_label")))
+
+    found = {one.family: one for one in metadata.read(made).marks}
+    assert set(found) == {"c2pa", "aigc_label"}
+    assert found["c2pa"].detail["manifests"] == 2
+
+
+def test_a_new_signature_never_hides_that_an_old_one_was_broken(signing: Stamp) -> None:
+    data = bytearray((DATA / "C.jpg").read_bytes())
+    data[-1_000] ^= 1
+
+    with pytest.raises(Unreadable, match="would hide it"):
+        mark(bytes(data), signing)
 
 
 def test_an_edit_says_all_that_is_to_be_stamped():

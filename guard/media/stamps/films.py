@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _TABLES = {b"stco": 4, b"co64": 8}
 _DOWN = {b"trak", b"mdia", b"minf", b"stbl"}
+_MOST_ADDRESSES = 1_000_000
 _BY_ADDRESS = (b"mvex", b"saio")
 """Boxes of films whose other addresses would have to be moved, too."""
 
@@ -101,6 +102,8 @@ def _moved(moov: bytes, end: int, grown: int) -> bytes:
             count = int.from_bytes(moov[begin + 12 : begin + 16])
             if begin + 16 + wide * count > stop:
                 raise Broken("a table is cut short")
+            if count > _MOST_ADDRESSES:
+                raise Unreadable("the film is in more pieces than are moved")
             for at in range(begin + 16, begin + 16 + wide * count, wide):
                 address = int.from_bytes(moov[at : at + wide])
                 if address >= end:

@@ -122,6 +122,8 @@ def _check_asked(stamp: Stamp, before: Report) -> None:
         if not bears[name]:
             msg = f"{media_type} bears no {name} that is written here"
             raise Unreadable(msg)
+    if any(mark.family.startswith("c2pa") and not mark.is_sound for mark in before.marks):
+        raise Unreadable("the file is signed (C2PA), and that does not hold: a new signature would hide it")
     if C2PA not in stamp.marks and any(mark.family == "c2pa" for mark in before.marks):
         raise Unreadable("the file is signed (C2PA), and any other mark would break that: sign it anew")
 
