@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Place = Literal["end", "start"]
 _PLACES: tuple[Place, ...] = get_args(Place)
-MarkName = Literal["text_notice", "visible_label", "aigc_label", "iptc", "c2pa"]
+MarkName = Literal["text_notice", "visible_label", "audio_rhythm", "aigc_label", "iptc", "c2pa"]
 _NOTICE: MarkName = "text_notice"
 Corner = Literal["bottom_right", "bottom_left", "top_right", "top_left"]
 _LABEL = {"en": "AI-generated", "zh": "AI生成"}
@@ -47,9 +47,10 @@ class Label(Action):
     nothing else. Labels of several rules stand below each other, each once.
 
     With *marks*, the label goes into the text only if ``text_notice`` is among them; the others are written into every
-    medium that the rule looks at: ``visible_label`` draws the text into a *corner*, ``aigc_label`` is China's implicit
-    label with the *producer*'s code, ``iptc`` the source type and the *system* (``NAME/VERSION``), ``c2pa``
-    a manifest signed with the files *certificate* and *key*. What cannot be marked so is refused.
+    medium that the rule looks at: ``visible_label`` draws the text into a *corner*, ``audio_rhythm`` puts "AI" in Morse
+    code before a sound, ``aigc_label`` is China's implicit label with the *producer*'s code, ``iptc`` the source type
+    and the *system* (``NAME/VERSION``), ``c2pa`` a manifest signed with the files *certificate* and *key*. What cannot
+    be marked so is refused.
     """
 
     name = "label"

@@ -117,7 +117,11 @@ def _mark(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     mark.add_argument("file", metavar="FILE", help="picture, sound or film; - for stdin")
     mark.add_argument(
-        "--with", dest="marks", required=True, metavar="M,...", help="visible_label, aigc_label, iptc, c2pa"
+        "--with",
+        dest="marks",
+        required=True,
+        metavar="M,...",
+        help="visible_label, audio_rhythm, aigc_label, iptc, c2pa",
     )
     mark.add_argument("--out", required=True, metavar="F", help="file to write; - for stdout")
     mark.add_argument("--producer", default="", metavar="CODE", help="of the provider, for aigc_label")

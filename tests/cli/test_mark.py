@@ -58,7 +58,11 @@ def test_with_made_keys_a_file_is_signed_and_trusted(picture: Path, capsys: pyte
     ("source", "options", "said"),
     [
         ("in.png", ["--with", "aigc_label"], "aigc_label needs --producer CODE"),
-        ("in.png", ["--with", "aigc_lable"], "no mark `aigc_lable`; there are visible_label, aigc_label, iptc, c2pa"),
+        (
+            "in.png",
+            ["--with", "aigc_lable"],
+            "no mark `aigc_lable`; there are visible_label, audio_rhythm, aigc_label, iptc, c2pa",
+        ),
         ("in.png", ["--with", ","], "no mark"),
         ("in.png", ["--with", "c2pa"], "c2pa needs --certificate PEM and --key PEM"),
         ("in.png", ["--with", "aigc_label", "--producer", "某公司"], "not marked: the label would be no good"),

@@ -23,7 +23,9 @@ from guard.classifier import Unreadable
 from guard.content import MediaEdit
 from guard.media.marks import metadata
 from guard.media.marks.model import Report
+from guard.media.sound import decoding
 from guard.media.stamps import packet, visible
+from guard.media.stamps.rhythm import begins_so
 from guard.media.stamps.stamp import Stamp, edited, stamped
 from tests.classifiers import marked
 
@@ -243,6 +245,24 @@ def test_the_visible_label_is_as_large_as_the_law_asks(kind: str, size: tuple[in
     assert families(metadata.read(made)) == ["mark.aigc_label"]
 
 
+@pytest.mark.parametrize("kind", ["wav", "mp3", "flac", "ipod"])
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+def test_a_sound_begins_with_the_rhythm_once_and_goes_on_as_it_was(kind: str, rate: int) -> None:
+    codec = {"wav": "pcm_s16le", "mp3": "libmp3lame", "flac": "flac", "ipod": "aac"}[kind]
+    data = sound(kind, codec, rate)
+
+    made = mark(data, Stamp(("audio_rhythm", "aigc_label"), producer=PRODUCER))
+
+    (before,), (after,) = done(decoding(data)), done(decoding(made))
+    assert not begins_so(before)
+    assert begins_so(after)
+    rest = after.samples[0, -before.samples.shape[1] // 2 :]
+    assert np.sqrt(np.mean(rest**2)) == pytest.approx(np.sqrt(np.mean(before.samples**2)), rel=0.1)
+    assert after.seconds == pytest.approx(before.seconds + 1.7, abs=0.15)
+    assert families(metadata.read(made)) == ["mark.aigc_label"]
+    assert mark(made, Stamp(("audio_rhythm", "aigc_label"), producer=PRODUCER)) == made
+
+
 def test_a_moving_and_a_clear_picture_get_the_label_in_every_frame() -> None:
     file = io.BytesIO()
     frames = [Image.new("RGBA", (200, 120), (200 * n, 80, 0, 60)) for n in range(2)]
@@ -283,6 +303,7 @@ REFUSED = {
         ), BOTH,
     ),
     "too small": (PICTURES["png"], Stamp(("visible_label",), "AI生成 by a name that is long")),
+    "a picture with a rhythm": (PICTURES["png"], Stamp(("audio_rhythm",))),
     "a sound with a drawing": (marked.wav(), Stamp(("visible_label",))),
     "signed": ((DATA / "C.jpg").read_bytes(), BOTH),
     "cut short": (PICTURES["png"][:-30], BOTH),

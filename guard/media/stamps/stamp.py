@@ -13,14 +13,14 @@ from guard.media import image_edit
 from guard.media.marks import aigc, iptc, metadata
 from guard.media.marks.block import Broken
 from guard.media.marks.model import Asserts, Mark, Report
-from guard.media.stamps import films, packet, signing, sounds, stills, visible
+from guard.media.stamps import films, packet, rhythm, signing, sounds, stills, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
-VISIBLE, AIGC, IPTC, C2PA = "visible_label", "aigc_label", "iptc", "c2pa"
-ORDER = (VISIBLE, AIGC, IPTC, C2PA)
-"""What is changed in pixels comes first, and the signature over everything last."""
+VISIBLE, RHYTHM, AIGC, IPTC, C2PA = "visible_label", "audio_rhythm", "aigc_label", "iptc", "c2pa"
+ORDER = (VISIBLE, RHYTHM, AIGC, IPTC, C2PA)
+"""What is changed in pixels and samples comes first, and the signature over everything last."""
 MOST_BYTES = 128 << 20
 _AI = "trainedAlgorithmicMedia"
 _OF_AI = frozenset({Asserts.AI, Asserts.AI_EDITED})
@@ -84,6 +84,9 @@ def stamped(data: bytes, stamp: Stamp) -> Generator[None, None, bytes]:
         data = yield from image_edit.edited(data, [drawn])
         visible.check(data, stamp.text, stamp.corner)
         yield
+    if RHYTHM in stamp.marks:
+        data = yield from rhythm.prepended(data)
+        yield
     coded = _coded(data, media_type)
     written = _with_metadata(data, media_type, label, source)
     yield
@@ -114,6 +117,7 @@ def _check_asked(stamp: Stamp, before: Report) -> None:
         raise Unreadable("nothing here can write such a mark")
     bears = {
         VISIBLE: media_type in _IN_XMP,
+        RHYTHM: media_type in _LABELLED and media_type.startswith("audio/"),
         AIGC: media_type in _IN_XMP or media_type in _LABELLED,
         IPTC: media_type in _IN_XMP,
         C2PA: media_type in signing.TYPES,
