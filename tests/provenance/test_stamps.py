@@ -133,13 +133,14 @@ def sound(kind: str, codec: str, rate: int = 16_000) -> bytes:
     return file.getvalue()
 
 
-def film(file: Any = None, **options: str) -> bytes:
+def film(file: Any = None, *, seconds: float = 1.2, size: tuple[int, int] = (64, 48), **options: str) -> bytes:
     file = file or io.BytesIO()
     with av.open(file, "w", format="mp4", options=options) as box:
         stream = box.add_stream("mpeg4", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for number in range(12):
-            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), number * 20, np.uint8), format="rgb24")
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for number in range(round(seconds * 10)):
+            grey = np.full((size[1], size[0], 3), number * 3, np.uint8)
+            frame = av.VideoFrame.from_ndarray(grey, format="rgb24")
             for packet_ in stream.encode(frame):
                 box.mux(packet_)
         for packet_ in stream.encode(None):
@@ -261,6 +262,21 @@ def test_a_sound_begins_with_the_rhythm_once_and_goes_on_as_it_was(kind: str, ra
     assert after.seconds == pytest.approx(before.seconds + 1.7, abs=0.15)
     assert families(metadata.read(made)) == ["mark.aigc_label"]
     assert mark(made, Stamp(("audio_rhythm", "aigc_label"), producer=PRODUCER)) == made
+
+
+def test_a_film_shows_the_label_for_its_first_seconds_and_then_no_more() -> None:
+    data = film(seconds=5, size=(160, 128))
+
+    made = mark(data, Stamp(("visible_label", "aigc_label"), "AI生成", PRODUCER))
+
+    box, _, _ = visible.placed((160, 128), "AI生成", "bottom_right")
+    with av.open(io.BytesIO(made)) as shown:
+        frames = [(one.time or 0.0, one.to_image().convert("L").crop(box)) for one in shown.decode(video=0)]
+    assert len(frames) == 50
+    bright = [(time, image.getextrema()[1] > 200) for time, image in frames]  # type: ignore[operator]
+    assert all(seen for time, seen in bright if time <= 2.0)
+    assert not any(seen for time, seen in bright if time > 3.2)
+    assert families(metadata.read(made)) == ["mark.aigc_label"]
 
 
 def test_a_moving_and_a_clear_picture_get_the_label_in_every_frame() -> None:

@@ -13,7 +13,7 @@ from guard.media import image_edit
 from guard.media.marks import aigc, iptc, metadata
 from guard.media.marks.block import Broken
 from guard.media.marks.model import Asserts, Mark, Report
-from guard.media.stamps import films, packet, rhythm, signing, sounds, stills, visible
+from guard.media.stamps import films, packet, rhythm, signing, sounds, stills, title, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -25,6 +25,7 @@ MOST_BYTES = 128 << 20
 _AI = "trainedAlgorithmicMedia"
 _OF_AI = frozenset({Asserts.AI, Asserts.AI_EDITED})
 _IN_XMP = frozenset({"image/jpeg", "image/png", "image/webp"})
+_FILMS = frozenset({"video/mp4", "video/quicktime"})
 _LABELLED: dict[str, Callable[[bytes, str], bytes]] = {
     "audio/wav": sounds.wav,
     "audio/mpeg": sounds.mp3,
@@ -79,7 +80,10 @@ def stamped(data: bytes, stamp: Stamp) -> Generator[None, None, bytes]:
     _check_asked(stamp, before)
     label = _label(stamp, before, data)
     source = _source(stamp, before)
-    if VISIBLE in stamp.marks:
+    if VISIBLE in stamp.marks and media_type in _FILMS:
+        data = yield from title.titled(data, stamp.text, stamp.corner)
+        yield
+    elif VISIBLE in stamp.marks:
         drawn = MediaEdit("visible_label", text=stamp.text, options=(("corner", stamp.corner),))
         data = yield from image_edit.edited(data, [drawn])
         visible.check(data, stamp.text, stamp.corner)
@@ -116,7 +120,7 @@ def _check_asked(stamp: Stamp, before: Report) -> None:
     if unknown or not stamp.marks:
         raise Unreadable("nothing here can write such a mark")
     bears = {
-        VISIBLE: media_type in _IN_XMP,
+        VISIBLE: media_type in _IN_XMP or media_type in _FILMS,
         RHYTHM: media_type in _LABELLED and media_type.startswith("audio/"),
         AIGC: media_type in _IN_XMP or media_type in _LABELLED,
         IPTC: media_type in _IN_XMP,

@@ -19,7 +19,7 @@ SHARE = 0.05
 _LEAST = 8
 """Pixels of the smallest letter: less cannot be read."""
 _PAPER, _INK = (24, 24, 24), (255, 255, 255)
-_LEAST_CONTRAST = 90
+_LEAST_CONTRAST, _MOST_LOSS = 90, 24
 _LIMITS = (40_000_000, 64, 48_000_000)
 CORNERS = ("bottom_right", "bottom_left", "top_right", "top_left")
 
@@ -77,12 +77,21 @@ def check(data: bytes, text: str, corner: str) -> None:
         Unreadable: one does not.
     """
     for frame in frames(data, limits=_LIMITS):
-        image = frame.image.convert("RGB")
-        box, _, _ = placed(image.size, text, corner)
-        shown = image.crop(box).convert("L")
-        wanted = drawn(image, text, corner).crop(box).convert("L")
-        low, high = shown.getextrema()
-        pairs = zip(shown.tobytes(), wanted.tobytes(), strict=True)
-        apart = sum(abs(a - b) for a, b in pairs) / (shown.width * shown.height)
-        if high - low < _LEAST_CONTRAST or apart > 24:  # type: ignore[operator]  # one channel
-            raise Unreadable("the visible label could not be read back")
+        check_frame(frame.image, text, corner)
+
+
+def check_frame(image: Image.Image, text: str, corner: str) -> None:
+    """Whether *image* shows *text* in its *corner*.
+
+    Raises:
+        Unreadable: it does not.
+    """
+    image = image.convert("RGB")
+    box, _, _ = placed(image.size, text, corner)
+    shown = image.crop(box).convert("L")
+    wanted = drawn(image, text, corner).crop(box).convert("L")
+    low, high = shown.getextrema()
+    pairs = zip(shown.tobytes(), wanted.tobytes(), strict=True)
+    apart = sum(abs(a - b) for a, b in pairs) / (shown.width * shown.height)
+    if high - low < _LEAST_CONTRAST or apart > _MOST_LOSS:  # type: ignore[operator]  # one channel
+        raise Unreadable("the visible label could not be read back")
