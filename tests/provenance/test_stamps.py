@@ -309,6 +309,7 @@ REFUSED = {
     "no mark": (PICTURES["png"], Stamp(())),
     "unknown mark": (PICTURES["png"], Stamp(("pixel_mark",))),
     "no producer": (PICTURES["png"], Stamp(("aigc_label",))),
+    "a producer that nobody set": (PICTURES["png"], Stamp(("aigc_label",), producer="SET-YOUR-PROVIDER-CODE")),
     "a producer in Chinese": (PICTURES["png"], Stamp(("aigc_label",), producer="某公司")),
     "a label in conflict": (
         marked.png_xmp(marked.aigc_xmp('{"Label": "9", "ContentProducer": "x", "ProduceID": "y"}')), AIGC,

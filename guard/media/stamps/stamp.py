@@ -22,6 +22,8 @@ VISIBLE, RHYTHM, AIGC, IPTC, C2PA = "visible_label", "audio_rhythm", "aigc_label
 ORDER = (VISIBLE, RHYTHM, AIGC, IPTC, C2PA)
 """What is changed in pixels and samples comes first, and the signature over everything last."""
 MOST_BYTES = 128 << 20
+UNSET = "SET-YOUR-PROVIDER-CODE"
+"""What stands for a producer in the policy that comes with the gateway: nobody, so it is never written."""
 _AI = "trainedAlgorithmicMedia"
 _OF_AI = frozenset({Asserts.AI, Asserts.AI_EDITED})
 _IN_XMP = frozenset({"image/jpeg", "image/png", "image/webp"})
@@ -149,6 +151,8 @@ def _label(stamp: Stamp, before: Report, data: bytes) -> dict[str, str] | None:
         return dict(found[0].detail)
     if AIGC not in stamp.marks:
         return None
+    if stamp.producer == UNSET:
+        raise Unreadable("no producer is set")
     number = stamp.produce_id or hashlib.sha256(data).hexdigest()[:32]
     fields = dict.fromkeys(aigc.FIELDS, "") | {"Label": "1", "ContentProducer": stamp.producer, "ProduceID": number}
     made = aigc.read(_spelled(fields))
