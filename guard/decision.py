@@ -77,12 +77,13 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One rule that fired: the action it asks for, and the findings it fired on."""
+    """One rule that fired: the action it asks for, and the findings it fired on. *modalities* are where it looks."""
 
     rule: str
     action: Action
     findings: tuple[Finding, ...] = ()
     message: Mapping[str, str] = field(default_factory=dict)
+    modalities: frozenset[Modality] = field(default=frozenset(Modality), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

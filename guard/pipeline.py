@@ -88,7 +88,8 @@ class Pipeline:
         except INTERRUPTS:
             raise
         except Exception as error:  # noqa: BLE001  encoders raise anything, memory may be short: never a pass
-            log.warning("media unchanged id=%s policy=%s error=%s", decision.id, decision.policy, type(error).__name__)
+            reason = repr(str(error)) if isinstance(error, Unreadable) else type(error).__name__  # no content in either
+            log.warning("media unchanged id=%s policy=%s error=%s", decision.id, decision.policy, reason)
             return unchanged(decision, content.locale)
 
     async def detect(self, content: Content, policy: Policy, deadline: float) -> Detection:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from guard import ledger
 from guard.actions import enforce
+from guard.actions.label import Label
 from guard.asking import Prepared, heard
 from guard.content import Content, Direction, Modality, TextPart
 from guard.decision import Cause, Coverage, Decision, Detection, Effect, Failure, Refusal
@@ -315,7 +316,7 @@ class AnswerJudge:
     def _enforced(self, content: Content, seen: Detection, evidence: Sequence[Finding]) -> Content | Refusal:
         """What is left of an event's *content*; what rules say of text elsewhere is not its concern, but a block is.
 
-        Labels are no concern of it at all: they stand at the end of what is said.
+        Labels in words are no concern of it at all: they stand at the end of what is said. Marks in media are.
         """
         detection = replace(seen, findings=(*seen.findings, *evidence))
         decision = decide(self._policy, detection, self._id)
@@ -324,7 +325,11 @@ class AnswerJudge:
         effects = []
         for effect in decision.effects:
             findings = tuple(finding for finding in effect.findings if finding.part in own)
-            if effect.action.name == "block" or (findings and effect.action.name != "label"):
+            if isinstance(effect.action, Label):
+                if effect.action.marks_media:
+                    wordless = replace(effect.action, marks=effect.action.marks_media)
+                    effects.append(replace(effect, findings=findings, action=wordless))
+            elif effect.action.name == "block" or findings:
                 effects.append(replace(effect, findings=findings))
         action = decision.action
         if decision.cause is Cause.RULES:  # nothing but a rule asked for it, and that may have been about other texts

@@ -222,7 +222,10 @@ def test_a_policy_that_is_not_there_is_refused_with_what_there_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match=r"there is no such policy; .*default, minors, quality, strict"):
+    with pytest.raises(
+        ConfigError,
+        match=r"there is no such policy; .*ca-sb942, cn-gb45438, default, eu-cop-2026, minors, quality, strict",
+    ):
         policy_path(name)
 
 

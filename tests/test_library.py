@@ -236,7 +236,7 @@ def test_a_policy_that_cannot_be_meant_is_an_error_at_once(tmp_path: Path, text:
 
 
 def test_a_policy_that_is_not_there_is_an_error_that_names_those_that_are() -> None:
-    with pytest.raises(ConfigError, match="default, minors, quality, strict"):
+    with pytest.raises(ConfigError, match="ca-sb942, cn-gb45438, default, eu-cop-2026, minors, quality, strict"):
         Guard("nowhere")
 
 

@@ -1,4 +1,8 @@
-"""Label: say in the text of an answer that a machine wrote it (GB 45438-2025: at its beginning or its end)."""
+"""Label: say of an answer that a machine made it, in its text and in media.
+
+GB 45438-2025 asks for it at the beginning or the end of a text.
+What is written into media is left as an edit: `guard.media.stamps` makes it and proves it.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +12,23 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 from guard.actions._document import is_document
-from guard.actions._wording import in_english_or_chinese, in_locale
-from guard.content import Direction, Path, TextPart
+from guard.actions._editing import rules_of
+from guard.actions._wording import in_english_or_chinese, in_locale, refusal
+from guard.content import Direction, MediaEdit, OpaquePart, Path, TextPart
 from guard.decision import Action
 from guard.errors import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from guard.content import Content
-    from guard.decision import Effect
+    from guard.content import Content, Part
+    from guard.decision import Effect, Refusal
 
 Place = Literal["end", "start"]
 _PLACES: tuple[Place, ...] = get_args(Place)
+MarkName = Literal["text_notice", "visible_label", "audio_rhythm", "aigc_label", "iptc", "c2pa"]
+_NOTICE: MarkName = "text_notice"
+Corner = Literal["bottom_right", "bottom_left", "top_right", "top_left"]
 _LABEL = {"en": "AI-generated", "zh": "AI生成"}
 _COLUMNS = frozenset({"choices", "output"})
 """Lists in which answers stand side by side; each gets the label."""
@@ -37,6 +45,12 @@ class Label(Action):
     not where it stands already. A message that is JSON (for a label at the start: one that begins like an object or a
     list of them) is left alone, for a label would break it: then the decision, its header and its record say so, and
     nothing else. Labels of several rules stand below each other, each once.
+
+    With *marks*, the label goes into the text only if ``text_notice`` is among them; the others are written into every
+    medium that the rule looks at: ``visible_label`` draws the text into a *corner*, ``audio_rhythm`` puts "AI" in Morse
+    code before a sound, ``aigc_label`` is China's implicit label with the *producer*'s code, ``iptc`` the source type
+    and the *system* (``NAME/VERSION``), ``c2pa`` a manifest signed with the files *certificate* and *key*. What cannot
+    be marked so is refused.
     """
 
     name = "label"
@@ -45,6 +59,12 @@ class Label(Action):
 
     text: Mapping[str, str] | str = field(default_factory=lambda: dict(_LABEL), hash=False)
     place: Place = "end"
+    marks: tuple[MarkName, ...] = ()
+    producer: str = ""
+    system: str = ""
+    corner: Corner = "bottom_right"
+    certificate: str = ""
+    key: str = ""
 
     def __post_init__(self) -> None:
         if self.place not in _PLACES:
@@ -53,22 +73,49 @@ class Label(Action):
         if not all(text.strip() for text in ([self.text] if isinstance(self.text, str) else self.text.values())):
             msg = "`text` is empty; write what is to stand in the answer"
             raise ValueError(msg)
+        if "aigc_label" in self.marks and not (self.producer and all("!" <= c <= "~" for c in self.producer)):
+            msg = "`aigc_label` needs `producer`, the code of whoever offers the service: ASCII, no spaces"
+            raise ValueError(msg)
+        if "c2pa" in self.marks and not (self.certificate and self.key):
+            msg = "`c2pa` needs `certificate` and `key`, PEM files of the chain and of the private key that sign"
+            raise ValueError(msg)
 
     @property
     def directions(self) -> frozenset[Direction]:
         """What people wrote is not labelled."""
         return frozenset({Direction.OUTPUT})
 
+    @property
+    def labels_text(self) -> bool:
+        """Whether texts get the label."""
+        return not self.marks or _NOTICE in self.marks
+
+    @property
+    def marks_media(self) -> tuple[MarkName, ...]:
+        """What is to be written into media."""
+        return tuple(mark for mark in self.marks if mark != _NOTICE)
+
+    def in_words(self, locale: str) -> str:
+        """The label in the language of *locale*."""
+        label = self.text if isinstance(self.text, str) else in_locale(self.text, locale)
+        return label or in_english_or_chinese(_LABEL, locale)
+
     @classmethod
-    def apply(cls, content: Content, effects: Sequence[Effect]) -> Content:
-        """Content with labels in it."""
+    def apply(cls, content: Content, effects: Sequence[Effect]) -> Content | Refusal:
+        """Content with labels in it, or a refusal where a medium cannot be written back."""
+        stamps = [effect for effect in effects if isinstance(effect.action, Label) and effect.action.marks_media]
+        parts: list[Part] = []
+        for part in content.parts:
+            marked = _stamped(part, stamps, content.locale)
+            if marked is None:
+                return refusal(content.locale, rules=rules_of(stamps))
+            parts.append(marked)
         first: dict[Path, int] = {}
         last: dict[Path, int] = {}
         for number, part in enumerate(content.parts):
             if isinstance(part, TextPart) and _is_said(part):
                 first.setdefault(_column(part), number)
                 last[_column(part)] = number
-        parts = list(content.parts)
         for numbers, add in ((first, heading), (last, closing)):
             for number in numbers.values():
                 part = parts[number]
@@ -112,8 +159,25 @@ def _labels(place: Place, effects: Sequence[Effect], locale: str) -> dict[str, N
     """The labels for *place*, in the order of their rules, each once."""
     found: dict[str, None] = {}
     for effect in effects:
-        if isinstance(effect.action, Label) and effect.action.place == place:
-            text = effect.action.text
-            label = text if isinstance(text, str) else in_locale(text, locale)
-            found[label or in_english_or_chinese(_LABEL, locale)] = None
+        if isinstance(effect.action, Label) and effect.action.place == place and effect.action.labels_text:
+            found[effect.action.in_words(locale)] = None
     return found
+
+
+def _stamped(part: Part, effects: Sequence[Effect], locale: str) -> Part | None:
+    """*part* with the marks still to be written that *effects* ask for; None where it cannot be written back."""
+    asked = [effect for effect in effects if part.modality in effect.modalities]
+    if not asked or isinstance(part, TextPart):
+        return part
+    if isinstance(part, OpaquePart) or not part.editable:
+        return None
+    edits = tuple(dict.fromkeys(_edit(effect.action, locale) for effect in asked if isinstance(effect.action, Label)))
+    return replace(part, edits=part.edits + edits)
+
+
+def _edit(label: Label, locale: str) -> MediaEdit:
+    options = {
+        "marks": ",".join(label.marks_media), "producer": label.producer, "system": label.system,
+        "corner": label.corner, "certificate": label.certificate, "key": label.key,
+    }  # fmt: skip
+    return MediaEdit("stamp", text=label.in_words(locale), options=tuple(options.items()))

@@ -77,6 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
     inspect.add_argument("--json", action="store_true", help="one JSON object per file")
     _log_level(inspect)
 
+    _mark(commands)
     policy = commands.add_parser("policy", help="lint, test and explain policies")
     tools = policy.add_subparsers(dest="tool", required=True, metavar="TOOL", parser_class=_Parser)
     for name, text in (
@@ -204,6 +205,41 @@ def _corpus(tool: argparse.ArgumentParser) -> None:
     tool.add_argument("--sample", type=int, metavar="N", help="judge N records, chosen by chance")
 
 
+def _mark(commands: argparse._SubParsersAction[_Parser]) -> None:
+    mark = commands.add_parser(
+        "mark",
+        help="write AI labels and provenance into a file",
+        description="Write AI labels and provenance into a file, and read them back. Exit code: 0 marked, 3 error; "
+        "then nothing is written.",
+    )
+    mark.add_argument("file", metavar="FILE", help="picture, sound or film; - for stdin")
+    mark.add_argument(
+        "--with",
+        dest="marks",
+        required=True,
+        metavar="M,...",
+        help="visible_label, audio_rhythm, aigc_label, iptc, c2pa",
+    )
+    mark.add_argument("--out", required=True, metavar="F", help="file to write; - for stdout")
+    mark.add_argument("--producer", default="", metavar="CODE", help="of the provider, for aigc_label")
+    mark.add_argument("--produce-id", default="", metavar="ID", help="number of the content (default: from its bytes)")
+    mark.add_argument("--text", metavar="T", help="visible label (default: AI-generated, AI生成)")
+    mark.add_argument(
+        "--corner", choices=("bottom_right", "bottom_left", "top_right", "top_left"), default="bottom_right"
+    )
+    mark.add_argument("--system", default="", metavar="NAME", help="generator, for iptc and c2pa")
+    mark.add_argument("--certificate", default="", metavar="PEM", help="chain of certificates, for c2pa")
+    mark.add_argument("--key", default="", metavar="PEM", help="private key (ES256), for c2pa")
+    mark.add_argument("--locale", default="en", metavar="TAG", help="language of the visible label, such as zh")
+    _log_level(mark)
+    keygen = commands.add_parser(
+        "keygen", help="make certificates to try C2PA with", description="Make certificates to try C2PA with."
+    )
+    keygen.add_argument("--c2pa", action="store_true", required=True, help="a test root, a chain and its key (PEM)")
+    keygen.add_argument("--out", default=".", metavar="DIR", help="folder for them (default: this one)")
+    keygen.add_argument("--organisation", default="Test", metavar="NAME", help="whose they say they are")
+
+
 def _audit(commands: argparse._SubParsersAction[_Parser]) -> None:
     audit = commands.add_parser(
         "audit",
@@ -282,6 +318,14 @@ def _run(options: argparse.Namespace) -> int:
         from guard.cli.inspect import inspect
 
         return inspect(options)
+    if options.command == "mark":
+        from guard.cli.mark import mark
+
+        return mark(options)
+    if options.command == "keygen":
+        from guard.cli.keygen import keygen
+
+        return keygen(options)
     if options.command == "policy":
         from guard.cli.policy import policy
 

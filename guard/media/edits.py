@@ -30,6 +30,10 @@ MAKERS: dict[tuple[Modality, str], str] = {
     ),
     **dict.fromkeys(((Modality.AUDIO, kind) for kind in ("mute", "beep")), "guard.media.sound_edit"),
     **dict.fromkeys(
+        ((modality, "stamp") for modality in (Modality.IMAGE, Modality.AUDIO, Modality.VIDEO)),
+        "guard.media.stamps.stamp",
+    ),
+    **dict.fromkeys(
         ((Modality.VIDEO, kind) for kind in ("blur", "pixelate", "paint", "mute", "beep")), "guard.media.film_edit"
     ),
 }

@@ -88,7 +88,7 @@ def _write(
         stream: Any = None
         with av.open(out, "w", format=container) as target:
             heard = [sound_edit.add_track(target, form) for form in forms]
-            for frame, image in _frames(source):
+            for frame, image in frames_of(source):
                 yield
                 changed = _changed(image, frame, pictures)
                 if stream is None:
@@ -109,7 +109,12 @@ def _write(
         raise Unreadable(msg) from error
 
 
-def _frames(source: Any) -> Iterator[tuple[Any, Image.Image]]:
+def frames_of(source: Any) -> Iterator[tuple[Any, Image.Image]]:
+    """Every frame of the opened film *source*, as it is stored and as it is seen.
+
+    Raises:
+        Unreadable: there are too many, or they are too large.
+    """
     for number, frame in enumerate(source.decode(video=0)):
         if number >= film.LIMITS.frames or frame.width * frame.height > film.LIMITS.pixels:
             msg = "the film is too long or too large to be changed"
@@ -129,7 +134,7 @@ def _changed(image: Image.Image, frame: Any, edits: Sequence[MediaEdit]) -> Imag
 def _compare(before: bytes, after: bytes, edits: Sequence[MediaEdit]) -> Generator[None, None, None]:
     """Whether *after* shows frame by frame what *before* does with *edits* made."""
     with _av.opened(before, "film") as old, _av.opened(after, "film") as new:
-        pairs = zip(_frames(old), _frames(new), strict=True)
+        pairs = zip(frames_of(old), frames_of(new), strict=True)
         while True:
             yield
             try:

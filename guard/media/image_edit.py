@@ -14,6 +14,7 @@ from PIL import Image, ImageChops, ImageStat
 from guard.classifier import Unreadable
 from guard.media.image import Frame, frames, sniff
 from guard.media.notice import draw_notice
+from guard.media.stamps import visible
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -85,6 +86,8 @@ def changed_frame(image: Image.Image, edit: MediaEdit) -> Image.Image:
     """*image* with *edit* made."""
     if edit.kind == "replace":
         return draw_notice(image.size, edit.text)
+    if edit.kind == "visible_label":
+        return visible.drawn(image, edit.text, dict(edit.options).get("corner", ""))
     box = _pixels(edit.box, image.size)
     image = image.copy()
     size = (box[2] - box[0], box[3] - box[1])

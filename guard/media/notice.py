@@ -28,19 +28,20 @@ def draw_notice(size: tuple[int, int], text: str) -> Image.Image:
     words = _plain(text)
     letters = min(_LARGEST, max(_SMALLEST, min(size) // 10))
     while words and letters >= _SMALLEST:
-        font = _font(letters)
-        lines = _lines(words, font, width)
+        chosen = font(letters)
+        lines = _lines(words, chosen, width)
         if lines and len(lines) * letters * 1.4 <= height:
             block = "\n".join(lines)
             centre = (size[0] / 2, size[1] / 2)
-            draw.multiline_text(centre, block, _INK, font, anchor="mm", align="center", spacing=int(letters * 0.3))
+            draw.multiline_text(centre, block, _INK, chosen, anchor="mm", align="center", spacing=int(letters * 0.3))
             break
         letters = int(letters * 0.85)
     return page
 
 
 @functools.lru_cache(maxsize=32)
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def font(size: int) -> ImageFont.FreeTypeFont:
+    """The letters that notices and labels are drawn with, *size* pixels to the em."""
     return ImageFont.truetype(str(_FONT), size)
 
 

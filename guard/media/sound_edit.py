@@ -62,11 +62,11 @@ def edited(data: bytes, edits: Sequence[MediaEdit]) -> Generator[None, None, byt
     """
     media_type = _av.sniff(data) or ""
     tracks = yield from decoding(data)
-    forms = _forms(data, len(data) * 8 / max(1.0, *(track.seconds for track in tracks)))
+    forms = forms_of(data, len(data) * 8 / max(1.0, *(track.seconds for track in tracks)))
     changed = [Track(track.rate, hidden(track.samples, track.rate, edits)) for track in tracks]
     yield
     out = io.BytesIO()
-    yield from _write(out, CONTAINERS[media_type], forms, changed)
+    yield from write(out, CONTAINERS[media_type], forms, changed)
     written = out.getvalue()
     yield from check(written, tracks, edits)
     return written
@@ -108,7 +108,8 @@ def check(data: bytes, before: Sequence[Track], edits: Sequence[MediaEdit]) -> G
                 raise Unreadable(msg)
 
 
-def _forms(data: bytes, bit_rate: float) -> list[Form]:
+def forms_of(data: bytes, bit_rate: float) -> list[Form]:
+    """How the tracks of the sound *data* are to be written again; see `form_of`."""
     with _av.opened(data, "sound") as container:
         if container.streams.video or container.streams.subtitles:
             covers = "a cover" if container.streams.video else "subtitles"
@@ -137,9 +138,14 @@ def form_of(stream: Any, bit_rate: int = 0) -> Form:
     return Form(codec, rate, context.layout.name, max(_LEAST_BIT_RATE, bit_rate))
 
 
-def _write(
+def write(
     out: io.BytesIO, container: str, forms: Sequence[Form], tracks: Sequence[Track]
 ) -> Generator[None, None, None]:
+    """Write *tracks* into a file of the kind *container*.
+
+    Raises:
+        Unreadable: its encoder refuses.
+    """
     import av
 
     try:

@@ -97,7 +97,7 @@ def _fire(rule: Rule, detection: Detection, findings: Sequence[Finding]) -> Effe
     if seen is None:
         return None
     fired_on = tuple(finding for i, finding in enumerate(within) if i in seen)
-    return Effect(rule.id, rule.then, fired_on, rule.message)
+    return Effect(rule.id, rule.then, fired_on, rule.message, modalities)
 
 
 def _seen(condition: Condition, scene: _Scene) -> frozenset[int] | None:

@@ -235,7 +235,8 @@ def _action(action: Action, words: Mapping[str, str]) -> str:
     said = words.get(action.name, f"`{action.name}`")
     options: Any = action
     fields = dataclasses.fields(options) if dataclasses.is_dataclass(options) else ()
-    set_apart = [f"{f.name}: {value}" for f in fields if (value := getattr(action, f.name)) != f.default]
+    given = [(f.name, value) for f in fields if (value := getattr(action, f.name)) != f.default]
+    set_apart = [f"{name}: {' + '.join(value) if isinstance(value, tuple) else value}" for name, value in given]
     return words["with"].format(action=said, options=words["and"].join(set_apart)) if set_apart else said
 
 

@@ -50,7 +50,7 @@ class Needs:
 def needs_of(policy: Policy) -> Needs:
     """What *policy* needs for the text of an answer."""
     rules = list(_changing(policy))
-    labels = [rule for rule in _enforced(policy) if isinstance(rule.then, Label)]
+    labels = [rule for rule in _enforced(policy) if isinstance(rule.then, Label) and rule.then.labels_text]
     return Needs(
         whole=_why_whole(rules, labels),
         joint=tuple(rule for rule in rules if _is_joint(rule)),

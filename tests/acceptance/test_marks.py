@@ -12,8 +12,8 @@ import openai
 import pytest
 
 from guard import Guard
-from guard.media import image
 from guard.content import AudioPart, Content, Direction
+from guard.media.marks import metadata
 from guard.pipeline import Pipeline
 from tests.acceptance.conftest import House, house
 from tests.classifiers import marked
@@ -89,11 +89,12 @@ def test_the_proxy_decides_the_same(gateway: House, name: str):
     data, action, rules = PICTURES[name]
     gateway.begin()
     gateway.upstream.answer = completion("fine")
-    url = f"data:{image.sniff(data)};base64,{base64.b64encode(data).decode()}"
+    url = f"data:{metadata.sniff(data)};base64,{base64.b64encode(data).decode()}"
     content = [{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": url}}]
 
     def ask() -> None:
-        gateway.client().chat.completions.create(model="m", messages=[{"role": "user", "content": content}])
+        with gateway.client() as client:
+            client.chat.completions.create(model="m", messages=[{"role": "user", "content": content}])
 
     if action == "block":
         with pytest.raises(openai.BadRequestError):
@@ -111,8 +112,9 @@ def test_hidden_text_is_blocked_in_answers_streamed_or_not(gateway: House):
         messages = [{"role": "user", "content": "hi"}]
         got = ""
         try:
-            answer = gateway.client().chat.completions.create(model="m", messages=messages, stream=stream)
-            got = "".join(c.choices[0].delta.content or "" for c in answer if c.choices) if stream else "released"
+            with gateway.client() as client:
+                answer = client.chat.completions.create(model="m", messages=messages, stream=stream)
+                got = "".join(c.choices[0].delta.content or "" for c in answer if c.choices) if stream else "released"
         except openai.BadRequestError:
             pass
 

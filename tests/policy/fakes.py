@@ -204,7 +204,13 @@ CATALOG = Catalogue(
 )
 
 
-SHIPPED = Catalogue(CATALOG._classes | {"text": Text, "quality": Quality, "quality_text": QualityText})
+class MarksOfAll(Marks):
+    modalities = frozenset({Modality.IMAGE, Modality.AUDIO, Modality.VIDEO})
+
+
+SHIPPED = Catalogue(
+    CATALOG._classes | {"text": Text, "quality": Quality, "quality_text": QualityText, "marks": MarksOfAll}
+)
 """What the policies that come with the project ask of, and no more."""
 
 

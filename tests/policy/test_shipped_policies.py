@@ -17,8 +17,9 @@ POLICIES = sorted(
 )
 
 
-def test_there_are_four() -> None:
-    assert [path.stem for path in POLICIES] == ["default", "minors", "quality", "strict"]
+def test_there_are_seven() -> None:
+    names = ["ca-sb942", "cn-gb45438", "default", "eu-cop-2026", "minors", "quality", "strict"]
+    assert [path.stem for path in POLICIES] == names
 
 
 @pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)

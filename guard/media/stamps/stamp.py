@@ -1,0 +1,227 @@
+"""`Stamp`, what is to be written into one medium, and `stamped`, which does it and reads all of it back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from guard.classifier import Unreadable
+from guard.content import MediaEdit
+from guard.media import image_edit
+from guard.media.marks import aigc, iptc, metadata
+from guard.media.marks.block import Broken
+from guard.media.marks.model import Asserts, Mark, Report
+from guard.media.stamps import films, packet, rhythm, signing, sounds, stills, title, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+VISIBLE, RHYTHM, AIGC, IPTC, C2PA = "visible_label", "audio_rhythm", "aigc_label", "iptc", "c2pa"
+ORDER = (VISIBLE, RHYTHM, AIGC, IPTC, C2PA)
+"""What is changed in pixels and samples comes first, and the signature over everything last."""
+MOST_BYTES = 128 << 20
+UNSET = "SET-YOUR-PROVIDER-CODE"
+"""What stands for a producer in the policy that comes with the gateway: nobody, so it is never written."""
+_AI = "trainedAlgorithmicMedia"
+_OF_AI = frozenset({Asserts.AI, Asserts.AI_EDITED})
+_IN_XMP = frozenset({"image/jpeg", "image/png", "image/webp"})
+_FILMS = frozenset({"video/mp4", "video/quicktime"})
+_LABELLED: dict[str, Callable[[bytes, str], bytes]] = {
+    "audio/wav": sounds.wav,
+    "audio/mpeg": sounds.mp3,
+    "audio/flac": sounds.flac,
+    "audio/mp4": films.mp4,
+    "video/mp4": films.mp4,
+    "video/quicktime": films.mp4,
+}
+"""How China's label is written into each type that has no XMP for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """The *marks* to write, in any order, and what they say.
+
+    *text* is drawn as the visible label. *producer* (a code that GB 45438 gives, ASCII) and *produce_id* (without one:
+    the beginning of the SHA-256 of the bytes as they came) go into China's label, *system* (``NAME/VERSION``) into
+    IPTC's and C2PA's data. *certificate* and *key* are PEM files: the chain and the private key that sign.
+    """
+
+    marks: tuple[str, ...]
+    text: str = "AI-generated"
+    producer: str = ""
+    produce_id: str = ""
+    system: str = ""
+    corner: str = "bottom_right"
+    certificate: str = ""
+    key: str = ""
+
+
+def edited(data: bytes, edits: Sequence[MediaEdit]) -> Generator[None, None, bytes]:
+    """*data* with the marks that *edits* of the kind ``stamp`` ask for: see `guard.media.edits`.
+
+    Raises:
+        Unreadable: a mark cannot be written or is not found when the bytes are read again.
+    """
+    for edit in edits:
+        options = dict(edit.options)
+        marks = tuple(options.pop("marks", "").split(","))
+        data = yield from stamped(data, Stamp(marks, edit.text, **options))
+    return data
+
+
+def stamped(data: bytes, stamp: Stamp) -> Generator[None, None, bytes]:
+    """*data* with the marks of *stamp*, each proved to be there. Yields where it may pause.
+
+    Raises:
+        Unreadable: it cannot be done, or is not found when the bytes are read again. The message names no content.
+    """
+    given, before = data, _read(data)
+    media_type = before.media_type or ""
+    _check_asked(stamp, before)
+    label = _label(stamp, before, data)
+    source = _source(stamp, before)
+    if VISIBLE in stamp.marks and media_type in _FILMS:
+        data = yield from title.titled(data, stamp.text, stamp.corner)
+        yield
+    elif VISIBLE in stamp.marks:
+        drawn = MediaEdit("visible_label", text=stamp.text, options=(("corner", stamp.corner),))
+        data = yield from image_edit.edited(data, [drawn])
+        visible.check(data, stamp.text, stamp.corner)
+        yield
+    if RHYTHM in stamp.marks:
+        data = yield from rhythm.prepended(data)
+        yield
+    coded = _coded(data, media_type)
+    written = _with_metadata(data, media_type, label, source)
+    yield
+    if _coded(written, media_type) != coded:
+        raise Unreadable("writing metadata changed what is shown or heard")
+    if C2PA in stamp.marks:
+        written = signing.signed(written, media_type, given, stamp.certificate, stamp.key, stamp.system, _AI)
+        yield
+    _prove(written, stamp, before, label, source)
+    return written
+
+
+def _read(data: bytes) -> Report:
+    if len(data) > MOST_BYTES:
+        raise Unreadable("the file is larger than is marked")
+    report = metadata.read(data)
+    if report.unread:
+        msg = f"the file is {report.unread}" if report.media_type is None else report.unread
+        raise Unreadable(msg)
+    return report
+
+
+def _check_asked(stamp: Stamp, before: Report) -> None:
+    """Whether *stamp* can be written into what *before* is about at all, and leaves whole what is there."""
+    media_type = before.media_type or ""
+    unknown = [name for name in stamp.marks if name not in ORDER]
+    if unknown or not stamp.marks:
+        raise Unreadable("nothing here can write such a mark")
+    bears = {
+        VISIBLE: media_type in _IN_XMP or media_type in _FILMS,
+        RHYTHM: media_type in _LABELLED and media_type.startswith("audio/"),
+        AIGC: media_type in _IN_XMP or media_type in _LABELLED,
+        IPTC: media_type in _IN_XMP,
+        C2PA: media_type in signing.TYPES,
+    }
+    for name in stamp.marks:
+        if not bears[name]:
+            msg = f"{media_type} bears no {name} that is written here"
+            raise Unreadable(msg)
+    if any(mark.family.startswith("c2pa") and not mark.is_sound for mark in before.marks):
+        raise Unreadable("the file is signed (C2PA), and that does not hold: a new signature would hide it")
+    if C2PA not in stamp.marks and any(mark.family == "c2pa" for mark in before.marks):
+        raise Unreadable("the file is signed (C2PA), and any other mark would break that: sign it anew")
+
+
+def _family(report: Report, family: str) -> list[Mark]:
+    return [mark for mark in report.marks if mark.family == family]
+
+
+def _label(stamp: Stamp, before: Report, data: bytes) -> dict[str, str] | None:
+    """The fields of China's label that have to be there in the end: those that are, or new ones; None for none."""
+    found = _family(before, "aigc_label")
+    if any(not mark.is_sound for mark in found):
+        raise Unreadable("a label that is no good is there already; it may not be taken off")
+    if found:
+        return dict(found[0].detail)
+    if AIGC not in stamp.marks:
+        return None
+    if stamp.producer == UNSET:
+        raise Unreadable("no producer is set")
+    number = stamp.produce_id or hashlib.sha256(data).hexdigest()[:32]
+    fields = dict.fromkeys(aigc.FIELDS, "") | {"Label": "1", "ContentProducer": stamp.producer, "ProduceID": number}
+    made = aigc.read(_spelled(fields))
+    if made is None or made.issues:
+        raise Unreadable("the label would be no good: the producer and the number are ASCII without spaces, not empty")
+    return fields
+
+
+def _spelled(fields: dict[str, str]) -> str:
+    return json.dumps(fields, separators=(",", ":"))
+
+
+def _source(stamp: Stamp, before: Report) -> packet.Source | None:
+    """IPTC's source type that has to be there in the end; None for none."""
+    found = _family(before, "iptc")
+    if found and (IPTC in stamp.marks or VISIBLE in stamp.marks):
+        if any(not mark.is_sound or mark.asserts not in _OF_AI for mark in found):
+            raise Unreadable("the file says itself that it has another origin")
+        return packet.Source(found[0].code, found[0].issuer)
+    return packet.Source(_AI, stamp.system) if IPTC in stamp.marks else None
+
+
+def _with_metadata(data: bytes, media_type: str, label: dict[str, str] | None, source: packet.Source | None) -> bytes:
+    now = _read(data)
+    text = _spelled(label) if label is not None and not _family(now, "aigc_label") else None
+    new = source if source is not None and not _family(now, "iptc") else None
+    if text is None and new is None:
+        return data
+    try:
+        if media_type in _IN_XMP:
+            return stills.with_xmp(data, media_type, lambda old: packet.with_marks(old, text, new))
+        return _LABELLED[media_type](data, text) if text is not None else data
+    except (Broken, IndexError, OverflowError) as error:
+        raise Unreadable("the file is damaged") from error
+
+
+def _coded(data: bytes, media_type: str) -> bytes:
+    """A digest of what is shown or heard, in its coded form: all but the places where marks are written."""
+    take: Callable[[bytes], bytes] = {
+        "image/jpeg": stills.coded_jpeg, "image/png": stills.coded_png, "image/webp": stills.coded_webp,
+        "audio/wav": sounds.coded_wav, "audio/mpeg": sounds.coded_mp3, "audio/flac": sounds.coded_flac,
+    }.get(media_type, films.coded_mp4)  # fmt: skip
+    try:
+        return hashlib.sha256(take(data)).digest()
+    except (Broken, IndexError) as error:
+        raise Unreadable("the file is damaged") from error
+
+
+def _prove(
+    written: bytes, stamp: Stamp, before: Report, label: dict[str, str] | None, source: packet.Source | None
+) -> None:
+    """Read *written* with the readers that everybody else's files are read with.
+
+    Raises:
+        Unreadable: a mark is not there, not sound, or something else became unsound.
+    """
+    after = _read(written)
+    same = after.media_type == before.media_type
+    if label is not None:
+        same = same and [mark.detail for mark in _family(after, "aigc_label") if mark.is_sound] == [label]
+    if source is not None:
+        said = [mark.code for mark in _family(after, "iptc") if mark.is_sound]
+        same = same and bool(said) and set(said) == {iptc.last_word(source.kind)}
+    if C2PA in stamp.marks:
+        same = same and any(mark.is_sound for mark in _family(after, "c2pa"))
+    unsound = {_plain(mark) for mark in after.marks if not mark.is_sound}
+    if not same or unsound - {_plain(mark) for mark in before.marks}:
+        raise Unreadable("the marks could not be read back")
+
+
+def _plain(mark: Mark) -> Mark:
+    return replace(mark, carrier="", location=None, detail={})

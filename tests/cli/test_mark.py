@@ -1,0 +1,88 @@
+"""``guard mark`` and ``guard keygen``: a marked file that proves itself, or no file at all."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from guard.cli import main
+from tests.classifiers import marked
+
+PRODUCER = "001191110102MACQD9K64010000"
+DATA = Path(__file__).parent.parent / "data" / "marks"
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "in.png"
+    path.write_bytes(marked.picture("PNG", (300, 200)))
+    return path
+
+
+def test_a_file_is_marked_and_inspect_finds_it(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = picture.with_name("out.png")
+
+    code = main([
+        "mark", str(picture), "--with", "iptc,visible_label,aigc_label", "--producer", PRODUCER, "--produce-id", "n-1",
+        "--locale", "zh", "--out", str(out),
+    ])  # fmt: skip
+    said = capsys.readouterr().out
+    main(["inspect", "--json", str(out)])
+    found = json.loads(capsys.readouterr().out)
+
+    assert code == 0
+    assert said == f"{out}: visible_label, aigc_label, iptc; read back\n"
+    assert [one["family"] for one in found["marks"]] == ["iptc", "aigc_label"]
+    assert found["marks"][1]["detail"]["ProduceID"] == "n-1"
+
+
+def test_with_made_keys_a_file_is_signed_and_trusted(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keys, out = picture.parent / "keys", picture.with_name("out.png")
+
+    assert main(["keygen", "--c2pa", "--out", str(keys), "--organisation", "某公司"]) == 0
+    assert stat.S_IMODE((keys / "c2pa-key.pem").stat().st_mode) == 0o600
+    assert main(["keygen", "--c2pa", "--out", str(keys)]) == 3
+    signing = ["--certificate", str(keys / "c2pa-chain.pem"), "--key", str(keys / "c2pa-key.pem")]
+    assert main(["mark", str(picture), "--with", "c2pa", *signing, "--out", str(out)]) == 0
+    capsys.readouterr()
+    assert main(["inspect", str(out), "--json", "--trust", str(keys / "c2pa-root.pem")]) == 0
+    (mark,) = json.loads(capsys.readouterr().out)["marks"]
+
+    assert (mark["kind"], mark["asserts"], mark["issuer"]) == ("trusted", "generated", "某公司")
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "said"),
+    [
+        ("in.png", ["--with", "aigc_label"], "aigc_label needs --producer CODE"),
+        (
+            "in.png",
+            ["--with", "aigc_lable"],
+            "no mark `aigc_lable`; there are visible_label, audio_rhythm, aigc_label, iptc, c2pa",
+        ),
+        ("in.png", ["--with", ","], "no mark"),
+        ("in.png", ["--with", "c2pa"], "c2pa needs --certificate PEM and --key PEM"),
+        ("in.png", ["--with", "aigc_label", "--producer", "某公司"], "not marked: the label would be no good"),
+        ("none.png", ["--with", "iptc"], "No such file"),
+        ("signed.jpg", ["--with", "iptc"], "not marked: the file is signed (C2PA)"),
+        ("text.txt", ["--with", "iptc"], "not marked: the file is of no type that is known"),
+    ],
+)
+def test_what_cannot_be_marked_leaves_no_file_and_what_was_there_stays(
+    picture: Path, capsys: pytest.CaptureFixture[str], source: str, options: list[str], said: str
+) -> None:
+    (picture.parent / "signed.jpg").write_bytes((DATA / "C.jpg").read_bytes())
+    (picture.parent / "text.txt").write_text("一段文字")
+    new, old = picture.with_name("new.png"), picture.with_name("old.png")
+    old.write_bytes(b"old")
+
+    codes = [main(["mark", str(picture.with_name(source)), *options, "--out", str(out)]) for out in (new, old)]
+
+    assert codes == [3, 3]
+    assert said in capsys.readouterr().err
+    assert not new.exists()
+    assert old.read_bytes() == b"old"
+    assert len(list(picture.parent.iterdir())) == 4
