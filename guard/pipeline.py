@@ -121,12 +121,12 @@ class Pipeline:
         films = self._films(content, policy, own + readers) if outside is None else []
         within: list[_Within] = []
         if readers or films:
-            _, *inner = await asyncio.gather(
+            _, read, watched = await asyncio.gather(
                 self._ask(own, deadline),
                 self._read(content, policy, deadline, readers, outside),
-                *(self._watch(content, policy, deadline, number) for number in films),
+                asyncio.gather(*(self._watch(content, policy, deadline, number) for number in films)),
             )
-            within = [one for one in inner if one is not None]
+            within = [*read, *(one for one in watched if one is not None)]
         else:
             await self._ask(own, deadline)
         looked_for = policy if outside is None else None  # of what is inside, the plan says all
@@ -167,16 +167,19 @@ class Pipeline:
         deadline: float,
         readers: Sequence[Consultation],
         outside: Modality | None,
-    ) -> _Within | None:
-        """What classifiers of texts see in what *readers* read."""
+    ) -> list[_Within]:
+        """What classifiers of texts see in what *readers* read: in media of each modality for rules that look there."""
         await self._ask(readers, deadline)
-        inside = Inside()
+        insides: dict[Modality, Inside] = {}
         for reader in readers:
             for number, quotes in reader.quotes.items():
-                inside.add_texts(number, quotes, content.parts[number].role)
-        if not inside.parts:
-            return None
-        return _Within(inside, await self._detect(inside.content(content), policy, deadline, outside))
+                medium = content.parts[number]
+                insides.setdefault(outside or medium.modality, Inside()).add_texts(number, quotes, medium.role)
+        return [
+            _Within(inside, await self._detect(inside.content(content), policy, deadline, modality))
+            for modality, inside in insides.items()
+            if inside.parts
+        ]
 
     def _films(self, content: Content, policy: Policy, asked: Sequence[Consultation]) -> list[int]:
         """The numbers of the parts that are to be unfolded: films that a rule looks at, and sounds that are heard."""

@@ -419,5 +419,10 @@ def test_what_is_no_picture_cannot_be_read(name: str):
 def test_what_is_no_sound_cannot_be_read(name: str):
     whole = encoded(murmur(0.5))
     for data in (b"", b"not a sound", whole[: len(whole) // 2], b"ID3" + bytes(64)):
+        part = AudioPart(data, media_type="audio/wav")
+        if name == "provenance" and data[:4] in {b"RIFF", b"ID3\0"}:  # reads what stands in it, not the sound
+            (found,) = loaded(name).classify([loaded(name).prepare(part)])
+            assert {finding.category for finding in found} == {"mark.inconclusive.metadata"}
+            continue
         with pytest.raises(Unreadable):
-            loaded(name).prepare(AudioPart(data, media_type="audio/wav"))
+            loaded(name).prepare(part)
