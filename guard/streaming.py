@@ -14,7 +14,7 @@ import copy
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from guard import ledger
 from guard.actions import enforce
@@ -36,6 +36,7 @@ from guard.stream.thread import Sentence
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from guard.classifier import Classifier
     from guard.engine import Station
     from guard.finding import Finding
     from guard.pipeline import Pipeline
@@ -345,7 +346,7 @@ class AnswerJudge:
             scan = self._scans.setdefault((growing, station.name), Scan())
             asked += [
                 Asked(growing, growing.thread, scan, scan.window(growing.thread, classifier, group))
-                for group in ([[one] for one in some] if classifier.reads == "sentences" else [some])
+                for group in ([some] if _reads_on(growing.thread, classifier, some) else [[one] for one in some])
                 if group[-1].end > group[0].start or (group[-1].last and scan.known < group[-1].end)
             ]
         for second in sentences:
@@ -505,6 +506,16 @@ class _Heard:
     spots: list[Sighting] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     unscannable: list[tuple[str, str]] = field(default_factory=list)
+
+
+def _reads_on(thread: Thread, classifier: Classifier[Any], sentences: Sequence[Sentence]) -> bool:
+    """Whether *classifier* may read *sentences* as one text, which is quicker, and sees the same as one by one.
+
+    What a disguise ends with can look like the beginning of a longer one once more is there: with one near, how much is
+    read at once would change what is known of a sentence when the next one is judged.
+    """
+    low = max(thread.base, sentences[0].start - reach_of(classifier))
+    return classifier.reads != "sentences" and thread.is_plain(low, sentences[-1].end)
 
 
 async def _ask(station: Station, asked: Sequence[Asked], deadline: float, marks: ledger.Marks) -> _Heard:

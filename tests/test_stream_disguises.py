@@ -103,6 +103,17 @@ def test_any_disguises_in_any_text_are_decided_alike_however_it_is_cut(
     assert once.decision.action == whole(pipeline, policy, part(text)).decision.action
 
 
+def test_what_is_released_before_a_spelt_out_block_does_not_depend_on_the_cut(pipeline: Pipeline) -> None:
+    policy = policy_of(pipeline, RULES)
+    for frame in (HARMLESS, CANARY):
+        text = "\n".join([TRANSFORMS["zero-width space"](frame), "k i l l  y o u r s e l f", *lines()[:2]])
+        once = stream(pipeline, policy, cut(text, []))
+        for at in range(1, len(text), 3):
+            many = stream(pipeline, policy, cut(text, [at]))
+            assert (many.text, many.decision.action) == (once.text, once.decision.action)
+            same(many.decision, once.decision)
+
+
 def test_a_disguised_phrase_is_masked_exactly(pipeline: Pipeline) -> None:
     policy = policy_of(pipeline, MASK)
     for name in ("spaced", "base64", "percent", "zero-width space", "tags", "Cyrillic"):
