@@ -149,7 +149,7 @@ class Queue(Generic[Item]):
         if not self._alike:
             return Take([], [], [], [])
         alike = (
-            min(self._alike, key=lambda one: self._alike[one][0].due)
+            min(self._alike, key=lambda one: (self._alike[one][0].due, one))
             if len(self._alike) > 1
             else next(iter(self._alike))
         )
@@ -170,8 +170,10 @@ class Queue(Generic[Item]):
         """
         lines = self._alike[alike]
         line = lines[0]
-        entry = line.entries[line.start]
-        if (entry.cost < budget and self._length > 1) or entry.abandoned or entry.deadline <= now:
+        entry, *following = line.entries[line.start : line.start + 2]
+        if (entry.cost < budget and self._length > 1) or any(
+            one.abandoned or one.deadline <= now for one in (entry, *following)
+        ):
             return None
         del lines[0]
         if not lines:
