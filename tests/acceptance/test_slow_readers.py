@@ -37,9 +37,9 @@ def patient(one: House) -> Iterator[socket.socket]:
 
 @pytest.fixture(scope="module")
 def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """A gateway that gives a client a second to read something."""
+    """A gateway that gives a client a second to read something, and itself all the time it needs for large answers."""
     with house(
-        tmp_path_factory.mktemp("impatient"), POLICY, timeout_s=20, judge_timeout_s=20, write_timeout_s=TIMEOUT_S
+        tmp_path_factory.mktemp("impatient"), POLICY, timeout_s=120, judge_timeout_s=120, write_timeout_s=TIMEOUT_S
     ) as one:
         yield one
 
