@@ -53,6 +53,27 @@ class Form:
             at = end + (len(piece) if piece is not None else 0)
         return word
 
+    def words(self, data: bytes, head: bytes, tail: bytes) -> list[str] | None:
+        """The strings of all documents in *data*, each framed by *head* and *tail*; None if that is not certain.
+
+        Only for forms of a single string. The work is that of a few searches, however many documents there are.
+        """
+        if self._between or b"\n" in self._before or b"\n" in self._behind:  # framed, it would be another document
+            return None
+        first, last = head + self._before + b'"', b'"' + self._behind + tail
+        if len(data) < len(first) + len(last) or not data.startswith(first) or not data.endswith(last):
+            return None
+        pieces = data[len(first) : -len(last)].split(last + first)
+        row = b'","'.join(pieces)
+        if row.count(b'"') != 2 * (len(pieces) - 1) or b"\\u0000" in row:
+            return None
+        # No piece has a quote of its own, so a backslash at the end of one leaves the last quote without its fellow.
+        try:
+            words: list[str] = orjson.loads(b'["' + row + b'"]')
+        except orjson.JSONDecodeError:
+            return None
+        return words
+
 
 def form_of(data: bytes, document: Json, paths: Sequence[Path]) -> Form | None:
     """The form of *data*, which is *document*, other strings at *paths*; None if not plain where they are."""

@@ -89,12 +89,12 @@ class Walk:
         for medium in media_inside(part.text, part.pointer, part.path, part.role):
             self.add(medium)
 
-    def spare(self, rule: str) -> None:
-        """Count a leaf that needs no judging, by the name of the rule that says so."""
-        self.leaves += 1
+    def spare(self, rule: str, count: int = 1) -> None:
+        """Count leaves that need no judging, by the name of the rule that says so."""
+        self.leaves += count
         if self.leaves > MOST_LEAVES:
             check_count(self.leaves, MOST_LEAVES, "values")
-        self.exempt[rule] = self.exempt.get(rule, 0) + 1
+        self.exempt[rule] = self.exempt.get(rule, 0) + count
 
     def content(self, direction: Direction, model: str | None = None) -> Content:
         """Everything gathered, as a `Content`."""

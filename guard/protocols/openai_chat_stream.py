@@ -24,7 +24,7 @@ from guard.protocols.contract import (
     walk_unknown,
 )
 from guard.protocols.openai_common import USAGE
-from guard.protocols.sse import EventReader, write
+from guard.protocols.sse import HEAD, TAIL, EventReader, write
 from guard.protocols.stream import AnswerStream
 from guard.protocols.strict_json import dump, parse
 from guard.stream.items import Delta, End, Event, Pause
@@ -125,6 +125,12 @@ class ChatStream(AnswerStream):
     def read(self, data: bytes) -> Iterable[Item]:
         """The items of the chunks that *data* completes."""
         items: list[Item] = []
+        usual = self._usual
+        if usual is not None and self._reader.is_between and not self.finished:
+            words = usual.form.words(data, HEAD, TAIL)
+            if words is not None:
+                self._again(usual, "".join(words), items, chunks=len(words))
+                return items
         for event in self._reader.feed(data):
             if self.finished:
                 break
@@ -166,11 +172,11 @@ class ChatStream(AnswerStream):
         form = form_of(data, chunk, [("choices", 0, "delta", "content"), *noise])
         return _Usual(form, item.lane, dropped) if form is not None else None
 
-    def _again(self, usual: _Usual, word: str, items: list[Item]) -> None:
-        """One more chunk that is *usual*, but for its *word*; what others at once say is one text with it."""
+    def _again(self, usual: _Usual, word: str, items: list[Item], chunks: int = 1) -> None:
+        """One more chunk that is *usual*, but for its *word*, or more; what others at once say is one text with it."""
         self._patience = _PATIENCE
-        for _ in range(usual.dropped):
-            self._spared.spare("dropped")
+        if usual.dropped:
+            self._spared.spare("dropped", chunks * usual.dropped)
         if not word:
             return
         last = items[-1] if items else None

@@ -13,6 +13,8 @@ from guard.errors import RequestError
 
 LARGEST_EVENT = 16 * 2**20
 """Bytes of one event: more than any whole answer has, pictures aside."""
+HEAD, TAIL = b"data: ", b"\n\n"
+"""What most generators write around an event's data."""
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
@@ -40,6 +42,11 @@ class EventReader:
         """Whether something was read that no blank line has ended yet."""
         return bool(self._rest or self._data or self._name)
 
+    @property
+    def is_between(self) -> bool:
+        """Whether what comes next begins an event, whatever it is."""
+        return self._started and not (self._rest or self._after_cr or self._data or self._name)
+
     def feed(self, data: bytes) -> list[ServerEvent]:
         """The events that *data* completes.
 
@@ -48,15 +55,10 @@ class EventReader:
         """
         rest = self._rest
         # Most generators write like this, and all of a packet is whole events.
-        if (
-            data[:6] == b"data: "
-            and data[-2:] == b"\n\n"
-            and self._started
-            and not (rest or self._after_cr or self._data or self._name or b"\r" in data)
-        ):
-            pieces = data[:-2].split(b"\n\n")
-            if data.count(b"\n") == 2 * len(pieces) and all(piece[:6] == b"data: " for piece in pieces):
-                return [ServerEvent("", piece[6:]) for piece in pieces]
+        if data[: len(HEAD)] == HEAD and data[-len(TAIL) :] == TAIL and self.is_between and b"\r" not in data:
+            pieces = data[: -len(TAIL)].split(TAIL)
+            if data.count(b"\n") == 2 * len(pieces) and all([piece[: len(HEAD)] == HEAD for piece in pieces]):  # noqa: C419  quicker
+                return [ServerEvent("", piece[len(HEAD) :]) for piece in pieces]
         events: list[ServerEvent] = []
         if self._started and not rest and not self._after_cr and b"\r" not in data:
             *lines, last = data.split(b"\n")

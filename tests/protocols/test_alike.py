@@ -12,7 +12,7 @@ from hypothesis import given, strategies as st
 from guard.errors import RequestError
 from guard.protocols.alike import form_of
 from guard.protocols.openai_chat import ADAPTER
-from guard.protocols.sse import write
+from guard.protocols.sse import HEAD, TAIL, write
 from guard.protocols.strict_json import parse
 from guard.stream.items import Delta
 
@@ -62,6 +62,36 @@ def test_nothing_but_a_string_passes_for_the_word(word: str, at: int, put: str) 
     said = form.word(data)
     if said is not None:
         assert parse(data) == document(said)
+
+
+@given(
+    pieces=st.lists(st.text('ab "\\,[]{}:u0字\x1f', max_size=5), min_size=1, max_size=6),
+    at=st.integers(0, 900),
+    put=st.binary(max_size=2),
+)
+def test_documents_in_a_row_are_taken_for_alike_only_where_each_of_them_is(
+    pieces: list[str], at: int, put: bytes
+) -> None:
+    first = written(document("Hello"))
+    form = form_of(first, json.loads(first), [CONTENT])
+    documents = [first.replace(b"Hello", piece.encode()) for piece in pieces]
+    row = b"".join(write(one) for one in documents)
+    row = row[:at] + put + row[at:]
+
+    assert form is not None
+    words = form.words(row, HEAD, TAIL)
+    if words is not None:
+        events = [one[len(HEAD) :] for one in row[: -len(TAIL)].split(TAIL)]
+        assert words == [form.word(one) for one in events]
+
+
+def test_ordinary_words_in_a_row_are_read_together() -> None:
+    first = written(document("Hello"))
+    form = form_of(first, json.loads(first), [CONTENT])
+    said = [" there", "", "\n", "字", "."]
+
+    assert form is not None
+    assert form.words(b"".join(write(written(document(one))) for one in said), HEAD, TAIL) == said
 
 
 def test_ordinary_words_are_alike() -> None:
