@@ -156,7 +156,7 @@ class AnswerJudge:
         """Characters that have come and were not released."""
         return sum(one.thread.end - one.released for one in self._gate.threads.values())
 
-    async def take(self, items: Iterable[Item], deadline: float, early: Early | None = None) -> list[Out]:
+    async def take(self, items: Sequence[Item], deadline: float, early: Early | None = None) -> list[Out]:
         """Judge what *items* complete, and give what may be sent. *deadline* is a `time.monotonic` time.
 
         Where the policy says so, *early* is given what goes out before all of it is judged.
@@ -201,9 +201,12 @@ class AnswerJudge:
             await early(out)
         return True
 
-    def feed(self, items: Iterable[Item]) -> bool:
+    def feed(self, items: Sequence[Item]) -> bool:
         """Take *items* in; whether they complete something, so that the next `take` has to judge."""
-        self._coming += _small(items)
+        if len(items) == 1 and not (self._coming or self._fed or _is_large(items[0])):  # as of nearly every packet
+            self._fed += self._gate.feed(items[0])
+        else:
+            self._coming += _small(items)
         while self._coming and not self._fed:
             self._feed_some()
         return bool(self._fed)
@@ -346,7 +349,9 @@ class AnswerJudge:
             scan = self._scans.setdefault((growing, station.name), Scan())
             asked += [
                 Asked(growing, growing.thread, scan, scan.window(growing.thread, classifier, group))
-                for group in ([some] if _reads_on(growing.thread, classifier, some) else [[one] for one in some])
+                for group in (
+                    [some] if len(some) == 1 or _reads_on(growing.thread, classifier, some) else [[one] for one in some]
+                )
                 if group[-1].end > group[0].start or (group[-1].last and scan.known < group[-1].end)
             ]
         for second in sentences:
@@ -545,11 +550,15 @@ async def _ask(station: Station, asked: Sequence[Asked], deadline: float, marks:
 def _small(items: Iterable[Item]) -> Iterable[Item]:
     """*items*, large pieces of text in several: others wait while one is cut into sentences."""
     for item in items:
-        if isinstance(item, Delta) and len(item.text) > _MOST_TEXT_AT_ONCE:
+        if isinstance(item, Delta) and _is_large(item):
             for at in range(0, len(item.text), _MOST_TEXT_AT_ONCE):
                 yield Delta(item.lane, item.text[at : at + _MOST_TEXT_AT_ONCE])
         else:
             yield item
+
+
+def _is_large(item: Item) -> bool:
+    return isinstance(item, Delta) and len(item.text) > _MOST_TEXT_AT_ONCE
 
 
 def _affected(entries: Sequence[Entry]) -> list[Growing]:

@@ -53,23 +53,40 @@ class Form:
             at = end + (len(piece) if piece is not None else 0)
         return word
 
-    def words(self, data: bytes, head: bytes, tail: bytes) -> list[str] | None:
-        """The strings of all documents in *data*, each framed by *head* and *tail*; None if that is not certain.
+    def row(self, head: bytes, tail: bytes) -> Row | None:
+        """What documents of this form are in a row, each framed by *head* and *tail*; None if several strings differ.
 
-        Only for forms of a single string. The work is that of a few searches, however many documents there are.
+        Nor if there are line breaks between them: framed, such a document would be another one.
         """
-        if self._between or b"\n" in self._before or b"\n" in self._behind:  # framed, it would be another document
+        if self._between or b"\n" in self._before or b"\n" in self._behind:
             return None
-        first, last = head + self._before + b'"', b'"' + self._behind + tail
-        if len(data) < len(first) + len(last) or not data.startswith(first) or not data.endswith(last):
+        return Row(head + self._before + b'"', b'"' + self._behind + tail)
+
+
+class Row:
+    """Framed documents in a row that differ in one string each, which stands between *first* and *last*."""
+
+    __slots__ = ("_edges", "_first", "_from", "_last", "_seam", "_to")
+
+    def __init__(self, first: bytes, last: bytes) -> None:
+        self._first, self._last, self._seam = first, last, last + first
+        self._from, self._to = len(first), -len(last)
+        self._edges = len(first) + len(last)
+
+    def words(self, data: bytes) -> list[str] | None:
+        """The strings of all the documents in *data*; None if it is not certain that it is a row of them.
+
+        The work is that of a few searches, however many there are.
+        """
+        if len(data) < self._edges or not data.startswith(self._first) or not data.endswith(self._last):
             return None
-        pieces = data[len(first) : -len(last)].split(last + first)
-        row = b'","'.join(pieces)
-        if row.count(b'"') != 2 * (len(pieces) - 1) or b"\\u0000" in row:
+        pieces = data[self._from : self._to].split(self._seam)
+        listed = b'["' + b'","'.join(pieces) + b'"]'
+        if listed.count(b'"') != 2 * len(pieces) or b"\\u0000" in listed:
             return None
         # No piece has a quote of its own, so a backslash at the end of one leaves the last quote without its fellow.
         try:
-            words: list[str] = orjson.loads(b'["' + row + b'"]')
+            words: list[str] = orjson.loads(listed)
         except orjson.JSONDecodeError:
             return None
         return words

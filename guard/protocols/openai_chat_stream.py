@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from guard.content import Content, Direction, Lane, OpaquePart, Path, TextPart
 from guard.errors import RequestError
-from guard.protocols.alike import Form, form_of
+from guard.protocols.alike import Form, Row, form_of
 from guard.protocols.contract import (
     TIME_DIGITS,
     WORD,
@@ -90,9 +90,10 @@ class _Choice:
 
 
 class _Usual(NamedTuple):
-    """The form of chunks that only add a word to *lane*, and how many leaves of each are dropped."""
+    """The form of chunks that only add a word to *lane*, alone and in a row, and how many leaves of each are dropped."""
 
     form: Form
+    row: Row | None
     lane: Lane
     dropped: int
 
@@ -126,8 +127,8 @@ class ChatStream(AnswerStream):
         """The items of the chunks that *data* completes."""
         items: list[Item] = []
         usual = self._usual
-        if usual is not None and self._reader.is_between and not self.finished:
-            words = usual.form.words(data, HEAD, TAIL)
+        if usual is not None and usual.row is not None and self._reader.is_between and not self.finished:
+            words = usual.row.words(data)
             if words is not None:
                 self._again(usual, "".join(words), items, chunks=len(words))
                 return items
@@ -170,7 +171,7 @@ class ChatStream(AnswerStream):
         self._patience -= 1
         noise: list[Path] = [("obfuscation",)] if isinstance(chunk.get("obfuscation"), str) else []
         form = form_of(data, chunk, [("choices", 0, "delta", "content"), *noise])
-        return _Usual(form, item.lane, dropped) if form is not None else None
+        return _Usual(form, form.row(HEAD, TAIL), item.lane, dropped) if form is not None else None
 
     def _again(self, usual: _Usual, word: str, items: list[Item], chunks: int = 1) -> None:
         """One more chunk that is *usual*, but for its *word*, or more; what others at once say is one text with it."""

@@ -68,7 +68,7 @@ class Window:
 
     def only(self, readings: list[Reading]) -> Window:
         """The window with some of its readings: the others could not be made into items."""
-        return replace(self, readings=readings)
+        return replace(self, readings=readings) if len(readings) < len(self.readings) else self
 
 
 @dataclass(slots=True)

@@ -232,10 +232,9 @@ class _Sieve:
                 if self._found or self._unbroken >= _BREATH:
                     self.stopped = True
                     return True
-            data = connection.take(PIECE)
-            if not data:
+            if not connection.unread:
                 return False
-            self._pieces = self._decoder.feed(data)
+            self._pieces = self._decoder.feed(connection.take(PIECE))
 
     def resume(self) -> bool:
         """Be ready to go on; whether the piece it stopped behind was wanted."""

@@ -79,7 +79,9 @@ def test_documents_in_a_row_are_taken_for_alike_only_where_each_of_them_is(
     row = row[:at] + put + row[at:]
 
     assert form is not None
-    words = form.words(row, HEAD, TAIL)
+    known = form.row(HEAD, TAIL)
+    assert known is not None
+    words = known.words(row)
     if words is not None:
         events = [one[len(HEAD) :] for one in row[: -len(TAIL)].split(TAIL)]
         assert words == [form.word(one) for one in events]
@@ -91,7 +93,9 @@ def test_ordinary_words_in_a_row_are_read_together() -> None:
     said = [" there", "", "\n", "字", "."]
 
     assert form is not None
-    assert form.words(b"".join(write(written(document(one))) for one in said), HEAD, TAIL) == said
+    row = form.row(HEAD, TAIL)
+    assert row is not None
+    assert row.words(b"".join(write(written(document(one))) for one in said)) == said
 
 
 def test_ordinary_words_are_alike() -> None:
