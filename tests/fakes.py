@@ -209,10 +209,11 @@ class StubUpstream:
                 if turn.delay:
                     gone = asyncio.ensure_future(reader.read(1))
                     done, _ = await asyncio.wait([gone], timeout=turn.delay)
-                    gone.cancel()
                     if done:
                         self.cancelled += 1
                         return
+                    gone.cancel()
+                    await asyncio.wait([gone])  # or the next request would be read by two
                 answer = self.raw if self.raw is not None else turn._http(body)
                 if self.pause and self.raw is None:
                     await self._trickle(answer, reader, writer)

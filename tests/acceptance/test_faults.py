@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import json
@@ -204,17 +205,26 @@ def test_s35_a_rule_that_fired_outweighs_a_failure_let_through(tmp_path: Path) -
 
 
 def test_s35_beyond_the_limit_of_requests_in_flight_one_is_shed_at_once(tmp_path: Path) -> None:
+    gate = threading.Event()
     with house(tmp_path, in_flight=4) as one:
-        one.upstream.delay = 1.0
+
+        async def when_open(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while not gate.is_set():
+                await asyncio.sleep(0.01)
+            writer.write(one.upstream._http())
+
+        one.upstream.play = when_open
         with ThreadPoolExecutor(12) as pool:
-            answers = list(pool.map(lambda _: timed(one.chat), range(12)))
-        shed = [(answer, took) for answer, took in answers if answer.status == 503]
-        assert len(shed) == 8
-        assert all(answer.status == 200 for answer, _ in answers if answer.status != 503)
-        for answer, took in shed:
+            first = [pool.submit(one.chat) for _ in range(4)]
+            assert eventually(lambda: len(one.upstream.received) == 4)
+            shed = list(pool.map(lambda _: one.chat(), range(8)))
+            assert not any(future.done() for future in first)
+            gate.set()
+        assert [future.result().status for future in first] == [200] * 4
+        for answer in shed:
+            assert answer.status == 503
             assert answer.headers["retry-after"] == "1"
             assert answer.json["error"]["code"] == "guard_overloaded"
-            assert took < 0.5
         states = sorted(record.state.value for record in one.records(12))
         assert states == ["allowed"] * 4 + ["shed"] * 8
 
