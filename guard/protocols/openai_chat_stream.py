@@ -90,7 +90,7 @@ class _Choice:
 
 
 class _Usual(NamedTuple):
-    """The form of chunks that only add a word to *lane*, alone and in a row, and how many leaves of each are dropped."""
+    """The form of chunks that only add a word to *lane*, alone or in a row, and how many leaves of it are dropped."""
 
     form: Form
     row: Row | None

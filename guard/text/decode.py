@@ -264,9 +264,10 @@ _OPEN_HEX = re.compile(
 
 def unfinished(text: str) -> int:
     """Where an encoding begins that *text* ends in the middle of; its length if none does."""
-    low = max(0, len(text) - _TAIL)
-    match = _UNFINISHED.search(text, low)
-    at = match.start() if match is not None else len(text)
+    low, at = max(0, len(text) - _TAIL), len(text)
+    if any([text.find(mark, low) >= 0 for mark in "%&\\="]):  # noqa: C419  quicker
+        match = _UNFINISHED.search(text, low)
+        at = match.start() if match is not None else at
     return min(at, _open_run(text), _open_pairs(text))
 
 

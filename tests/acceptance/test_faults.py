@@ -209,8 +209,7 @@ def test_s35_beyond_the_limit_of_requests_in_flight_one_is_shed_at_once(tmp_path
     with house(tmp_path, in_flight=4) as one:
 
         async def when_open(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            while not gate.is_set():
-                await asyncio.sleep(0.01)
+            await asyncio.to_thread(gate.wait, 30)
             writer.write(one.upstream._http())
 
         one.upstream.play = when_open
