@@ -11,6 +11,7 @@
     drop_ins: {llm_guard: true, bedrock_guardrails: false, fms_detectors: /detectors}
     workers: 2
     audit: {sink: sqlite, path: guard-audit.db}
+    held: {path: guard-held.db, max_bytes: 1073741824}
     vault: {scope: conversation, secret_env: GUARD_VAULT_SECRET, rotate_s: 86400}
     fetch: {max_bytes: 10485760, timeout_s: 10}
     limits: {body_bytes: 10485760, judge_timeout_s: 10}
@@ -107,6 +108,14 @@ class AuditConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldConfig:
+    """Where answers wait for a person, ``guard-held.db`` beside the audit log if *path* is empty, and its size."""
+
+    path: str = ""
+    max_bytes: int = 2**30
+
+
+@dataclass(frozen=True, slots=True)
 class VaultConfig:
     """For how long a value has the same placeholder, and the environment variable with the secret that says which."""
 
@@ -162,6 +171,7 @@ class GatewayConfig:
     drop_ins: tuple[tuple[str, str | None], ...] = ()
     """Other systems' APIs by name: the prefix below which one is served, "" for its own paths, None for not at all."""
     audit: AuditConfig = AuditConfig()
+    held: HeldConfig = HeldConfig()
     vault: VaultConfig = VaultConfig()
     fetch: FetchConfig | None = None
     """How media at addresses in requests are fetched; None: they are not."""
@@ -210,6 +220,7 @@ def load_config(path: str | Path) -> GatewayConfig:
         policies=_policies_beside(home, config.policies),
         protocols=tuple(str((home / one).absolute()) if (home / one).exists() else one for one in config.protocols),
         audit=replace(config.audit, path=str(home / config.audit.path)),
+        held=replace(config.held, path=str(home / config.held.path) if config.held.path else ""),
     )
 
 
@@ -229,7 +240,7 @@ def is_base_url(text: str) -> bool:
 def _config(root: Field) -> GatewayConfig:
     known = (
         "listen", "admin", "workers", "placement", "ray", "upstream", "policies", "protocols", "drop_ins", "envoy",
-        "audit", "vault", "fetch", "limits", "tenants",
+        "audit", "held", "vault", "fetch", "limits", "tenants",
     )  # fmt: skip
     top = root.members(known)
     config = GatewayConfig()
@@ -255,6 +266,8 @@ def _config(root: Field) -> GatewayConfig:
         config = replace(config, envoy=_address(top["envoy"].members(("listen",), required=("listen",))["listen"]))
     if "audit" in top:
         config = replace(config, audit=_audit(top["audit"]))
+    if "held" in top:
+        config = replace(config, held=_held(top["held"]))
     if "vault" in top:
         config = replace(config, vault=_vault(top["vault"]))
     if "fetch" in top:
@@ -352,6 +365,16 @@ def _audit(value: Field) -> AuditConfig:
         config = replace(config, sink=found["sink"].one_of(("sqlite", "jsonl")))
     if "path" in found:
         config = replace(config, path=found["path"].text())
+    return config
+
+
+def _held(value: Field) -> HeldConfig:
+    found = value.members(("path", "max_bytes"))
+    config = HeldConfig()
+    if "path" in found:
+        config = replace(config, path=found["path"].text())
+    if "max_bytes" in found:
+        config = replace(config, max_bytes=found["max_bytes"].whole(2**20))
     return config
 
 

@@ -122,6 +122,14 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Held(Refusal):
+    """What is sent while *content* waits for a person: for *expires_s* seconds, if there is somewhere to keep it."""
+
+    content: Content | None = field(default=None, repr=False)
+    expires_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Judged:
     """A decision and what it leaves to release."""
 

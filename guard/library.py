@@ -331,7 +331,8 @@ def _is_method(function: Callable[..., Any]) -> bool:
 def _record(judged: Judged, policy: Policy, total_ms: float) -> AuditRecord:
     decision = judged.decision
     if isinstance(judged.released, Refusal):
-        state = State.BLOCKED if judged.released.code == "content_filter" else State.ERROR_CLOSED
+        states = {"content_filter": State.BLOCKED, "held": State.HELD}
+        state = states.get(judged.released.code, State.ERROR_CLOSED)
     elif decision.failures:
         state = State.ERROR_OPEN
     else:

@@ -20,7 +20,7 @@ from guard.batching.terms import Terms
 from guard.classifier import Unreadable
 from guard.consulting import MOST_TEXT_HERE, Consultation
 from guard.content import AudioPart, Content, Direction, ImagePart, Medium, Modality, OpaquePart, TextPart, VideoPart
-from guard.decision import Coverage, Decision, Detection, Failure, FailureKind, Judged, Refusal
+from guard.decision import Coverage, Decision, Detection, Failure, FailureKind, Held, Judged, Refusal
 from guard.engine import Catalog, Engine, Station, looks_at
 from guard.inside import Inside
 from guard.media import edits, envelope, film, image
@@ -69,9 +69,13 @@ class Pipeline:
         ledger.enter(judged.decision)
         if not judged.decision.enforced:
             return replace(judged, released=given)
-        if isinstance(judged.released, Content) and edits.pending(judged.released):
-            changed += tuple(part.pointer for part in judged.released.parts if isinstance(part, Medium) and part.edits)
-            judged = replace(judged, released=await self.carry_out(judged.released, judged.decision, deadline))
+        held = judged.released if isinstance(judged.released, Held) else None
+        left = held.content if held is not None else judged.released
+        if isinstance(left, Content) and edits.pending(left):
+            changed += tuple(part.pointer for part in left.parts if isinstance(part, Medium) and part.edits)
+            left = await self.carry_out(left, judged.decision, deadline)
+            kept = replace(held, content=left) if held is not None and isinstance(left, Content) else left
+            judged = replace(judged, released=kept)
         return replace(judged, changed=changed) if changed and isinstance(judged.released, Content) else judged
 
     async def carry_out(self, content: Content, decision: Decision, deadline: float) -> Content | Refusal:

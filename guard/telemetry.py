@@ -49,6 +49,7 @@ RATE_ALERTS = Counter(
     ["category", "kind"],
     registry=REGISTRY,
 )
+REVIEWS = Counter("guard_reviews", "Held answers that a person decided on, by how.", ["standing"], registry=REGISTRY)
 IN_FLIGHT = Gauge("guard_requests_in_flight", "Requests being answered.", registry=REGISTRY)
 
 

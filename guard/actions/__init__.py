@@ -5,6 +5,7 @@ Each public module of this package holds one `Action`, named like the module; a 
 
 from __future__ import annotations
 
+import dataclasses  # not `replace`: that is an action here
 import importlib
 import inspect
 import pkgutil
@@ -12,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from guard.actions._wording import in_locale, refusal, unmade, unread
-from guard.decision import Action, Cause, Refusal
+from guard.decision import Action, Cause, Held, Refusal
 from guard.errors import RegistryError
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def enforce(content: Content, decision: Decision) -> Content | Refusal:
     Effects are applied by kind, weakest first, but for the late ones, which go last. A refusal stands whatever other
     actions do; that of the strongest is sent.
     A decision to change or block content that no effect carries out (a classifier failed, a part could not be
-    read) is a refusal by its cause. Pure; never raises for findings that lie outside the content.
+    read) is a refusal by its cause, and stronger than to hold it for a person. Pure; never raises for findings that
+    lie outside the content.
     """
     if not decision.enforced:
         return content
@@ -80,6 +82,9 @@ def enforce(content: Content, decision: Decision) -> Content | Refusal:
             refused = left
         else:
             content = left
+    if isinstance(refused, Held):
+        # As late actions left it. What a person may release is not what could not be looked at.
+        refused = dataclasses.replace(refused, content=content) if decision.action == "review" else None
     if refused is not None:
         return refused
     carried_out = decision.action in _PASSIVE or any(action.name == decision.action for action in groups)

@@ -99,5 +99,14 @@ def unmade(locale: str) -> str:
     return in_english_or_chinese(texts, locale)
 
 
+def held(locale: str) -> str:
+    """Says that somebody has to look at something first."""
+    texts = {
+        "en": "This content is held until a person has reviewed it.",
+        "zh": "该内容须经人工审核后方可放行。",
+    }
+    return in_english_or_chinese(texts, locale)
+
+
 def _tag(locale: str) -> str:
     return locale.strip().lower().replace("_", "-")

@@ -30,6 +30,7 @@ class State(StrEnum):
     ALLOWED = "allowed"
     FLAGGED = "flagged"
     BLOCKED = "blocked"
+    HELD = "held"
     REDACTED = "redacted"
     ERROR_CLOSED = "error_closed"
     ERROR_OPEN = "error_open"

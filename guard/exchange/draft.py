@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _SECRETIVE = re.compile(r"(?:[0-9][._:/-]?){9}|[A-Za-z0-9]{20}")
 """Nine digits in a row, dashes and dots aside, or twenty letters and digits: keys and cards are, models are not."""
-_STRENGTH = (State.ALLOWED, State.FLAGGED, State.REDACTED, State.BLOCKED)
+_STRENGTH = (State.ALLOWED, State.FLAGGED, State.REDACTED, State.HELD, State.BLOCKED)
 
 
 @dataclass(slots=True)
@@ -49,6 +49,8 @@ class Draft:
     """Whether its terminal record is with the audit log: there is one, whatever happens to the request after that."""
     cut_off: Callable[[str, str], bytes] | None = None
     """Makes the end of an answer of which a part is sent, if it cannot be sent to its own."""
+    held: str = ""
+    """The ticket of the held answer that was asked for or made."""
     ended: bool = False
     """Whether the last of an answer is sent."""
     masked: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -79,7 +81,7 @@ class Draft:
         states = [State.ALLOWED]
         for decision in self.decisions():
             if decision.enforced and decision.action != "allow":
-                other = {"flag": State.FLAGGED, "label": State.FLAGGED, "block": State.BLOCKED}
+                other = {"flag": State.FLAGGED, "label": State.FLAGGED, "review": State.HELD, "block": State.BLOCKED}
                 states.append(other.get(decision.action, State.REDACTED))
         return max(states, key=_STRENGTH.index)
 
@@ -111,7 +113,7 @@ class Draft:
 
     def _output(self) -> dict[str, Any] | None:
         if self.output is None:
-            return None
+            return {"held": self.held} if self.held else None
         early = {"released_early": self.released_early} if self.released_early else {}
         return {**summarise(self.output), **early}
 

@@ -10,6 +10,7 @@ is read before that is decided, and a block takes the call back.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -19,13 +20,15 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from guard.audit import State
 from guard.config import Limits
 from guard.content import Content, Direction, TextPart
-from guard.decision import Refusal
+from guard.decision import Held, Refusal
 from guard.errors import RequestError, UpstreamError
+from guard.exchange import holding
 from guard.exchange.draft import Draft, since
 from guard.exchange.generator import Generator
 from guard.exchange.http import EVENTS, JSON, Reply
 from guard.exchange.inlining import inlined
 from guard.exchange.streamed import Streamed
+from guard.held import HeldError, HeldStore
 from guard.pipeline import Pipeline
 from guard.placeholders import restore_content
 from guard.protocols.adapter import Answer, GeneratorAdapter
@@ -44,6 +47,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 LARGE = 64 * 1024
 """Bytes from which a body is decoded and encoded off the event loop, where nobody waits for it."""
 
@@ -59,6 +64,8 @@ class House:
     record: Callable[[Draft, Reply], Awaitable[bool]]
     refusal: Callable[[Draft, GeneratorAdapter, Refusal], Reply]
     fetcher: Fetcher | None = None
+    held: HeldStore | None = None
+    """Where answers wait that a person is to look at; None: they are refused."""
 
     async def aside(self, size: int, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """What *function* gives; where it has about *size* bytes to go through, worked out off the event loop."""
@@ -228,6 +235,9 @@ class Generating:
             raise UpstreamError("protocol", said, attempts=answering.attempts) from None
         self._draft.note_model(answer.content.model)
         left = await self._judge_answer(answer.content)
+        if isinstance(left, Held) and left.content is not None and self._house.held is not None:
+            reply = await self._encoded(answer, left.content, len(body), answering)
+            return await self._hold(self._house.held, left, reply)
         if isinstance(left, Refusal):
             return self._house.refusal(self._draft, adapter, left)
         inline = self._exchange.inline
@@ -237,9 +247,27 @@ class Generating:
                 return self._filtered(answer)
             answer.moderation = self._moderation
         self._draft.state = self._draft.answered()
-        released = await self._house.aside(len(body), adapter.encode_response, exchange, answer, left)
+        return await self._encoded(answer, left, len(body), answering)
+
+    async def _encoded(self, answer: Answer, left: Content, size: int, answering: Answering) -> Reply:
+        """*answer* as *left* says that it may be released."""
+        exchange = self._exchange
+        released = await self._house.aside(size, self._adapter.encode_response, exchange, answer, left)
         media_type = EVENTS if exchange.stream and answer.media_type == JSON else answer.media_type
         return Reply(200, released, media_type, answering.headers)
+
+    async def _hold(self, store: HeldStore, held: Held, reply: Reply) -> Reply:
+        """Keep *reply* until a person has decided, and give a ticket for it; refuse it where it cannot be kept."""
+        draft = self._draft
+        answer = holding.kept(draft, held, reply)
+        try:
+            await self._pipeline.engine.aside(store.keep, answer, reply.body)
+        except HeldError as error:
+            log.error("answer not held id=%s error=%s", draft.id, error)  # noqa: TRY400  it holds no content
+            said = "The answer is to be reviewed by a person and could not be kept for it, so it was not released."
+            return self._house.refusal(draft, self._adapter, Refusal("guard_unavailable", said, held.rules))
+        draft.held, draft.state = answer.id, State.HELD
+        return holding.ticket(answer)
 
     async def _judge_answer(self, content: Content) -> Content | Refusal:
         """What may be released of what came back, as the generator wrote it; restored after that is decided."""
@@ -251,9 +279,12 @@ class Generating:
         )
         self._draft.output = judged.decision
         self._draft.timings["output"] = since(began)
-        if isinstance(judged.released, Refusal) or not self._draft.masked:
-            return judged.released
-        return await self._house.pipeline.engine.aside(restore_content, judged.released, self._draft.masked)
+        left = judged.released
+        given = left.content if isinstance(left, Held) else left
+        if not isinstance(given, Content) or not self._draft.masked:
+            return left
+        whole = await self._house.pipeline.engine.aside(restore_content, given, self._draft.masked)
+        return replace(left, content=whole) if isinstance(left, Held) else whole
 
     async def _pass_failure(self, answering: Answering, body: bytes) -> Reply:
         """An upstream's own error: its status and headers stay; its words are judged, and replaced if need be."""
@@ -269,7 +300,7 @@ class Generating:
             left = await self._judge_answer(answer.content)
             if not isinstance(left, Refusal):
                 return Reply(status, adapter.encode_failure(answer, left), headers=answering.headers)
-            if left.code != "content_filter":
+            if left.code not in {"content_filter", "held"}:
                 return self._house.refusal(draft, adapter, left)
             why = "is not let through"
         message = f"The upstream answered {answering.status}; what it said of it {why}."

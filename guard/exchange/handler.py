@@ -27,6 +27,7 @@ from guard.exchange.bodies import read_body
 from guard.exchange.calls import Calls, Key
 from guard.exchange.draft import Draft, since
 from guard.exchange.generating import LARGE, Generating, House
+from guard.exchange.holding import PREFIX, ROUTE, GoneError, collected
 from guard.exchange.http import (
     GENERATOR,
     KEY_HEADER,
@@ -46,6 +47,7 @@ from guard.exchange.http import (
 from guard.exchange.judging import judge_all, no_answer, refuse_unknown, scored, settled
 from guard.exchange.presence import Presence
 from guard.exchange.routes import Route, Routes
+from guard.held import HeldError
 from guard.monitor.live import Live
 from guard.protocols.adapter import Adapter, DropIn, GeneratorAdapter, JudgeAdapter
 from guard.protocols.contract import WORD
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from guard.audit import AuditSink
     from guard.config import Limits
     from guard.exchange.generator import Generator
+    from guard.held import HeldStore
     from guard.pipeline import Pipeline
     from guard.policy.model import Policy
     from guard.protocols.adapter import Exchange
@@ -72,6 +75,8 @@ _USUAL = "/v1/chat/completions"
 _NO_RETRY = (b"x-should-retry", b"false")
 _UNRECORDED = 503
 """The status of a request that cannot be recorded, whatever its answer would have been."""
+_TICKET = 202
+"""The status of an answer that is held."""
 _BYTES_PER_FINDING = 256
 _CUT_OFF_S = 2.0
 """Seconds that requests which are cut off have to be recorded."""
@@ -105,10 +110,11 @@ class Handler:
         source: str = "proxy",
         drop_ins: Mapping[str, str | None] | None = None,
         fetcher: Fetcher | None = None,
+        held: HeldStore | None = None,
     ) -> None:
         """Serve *adapters*; without an *upstream*, only those that ask for decisions.
 
-        Records name the *source*; *drop_ins* as in `Routes`.
+        Records name the *source*; *drop_ins* as in `Routes`. Answers that a person is to look at wait in *held*.
         """
         self._routes = Routes(adapters, upstream=upstream is not None, drop_ins=drop_ins)
         self._fallback = self._routes.nearest(_USUAL, _USUAL)
@@ -121,9 +127,10 @@ class Handler:
         self._vault = vault or Vault()
         self._source = source
         self._calls = Calls()
+        self._held = held
         self._in_flight: set[asyncio.Task[Any] | None] = set()
         self._house = (
-            House(pipeline, upstream, limits, self._begin, self._record, self._refusal, fetcher)
+            House(pipeline, upstream, limits, self._begin, self._record, self._refusal, fetcher, held)
             if upstream is not None
             else None
         )
@@ -227,11 +234,18 @@ class Handler:
         """*reply*, recorded; if it cannot be, an answer that holds nothing of it."""
         reply.headers += draft.headers()
         if not await self._record(draft, reply):
+            if self._held is not None and reply.status == _TICKET and draft.held == draft.id:
+                await self._forget(self._held, draft.held)
             message = "The decision could not be recorded, so nothing was released."
             draft.error = ""
             reply = _error(draft, speaker, _UNRECORDED, "audit_unavailable", message)
             reply.headers += ((b"x-guard-id", draft.id.encode()),)
         return reply
+
+    async def _forget(self, store: HeldStore, ticket: str) -> None:
+        """Delete an answer whose ticket nobody gets."""
+        with suppress(HeldError):  # then it expires
+            await self._pipeline.engine.aside(store.drop, ticket)
 
     async def _record(self, draft: Draft, reply: Reply) -> bool:
         """Write the terminal record, unless that was done; whether it is durable now."""
@@ -271,6 +285,8 @@ class Handler:
         self, scope: Scope, receive: Receive, send: Send, draft: Draft, route: Route | None
     ) -> Reply | None:
         check_head(scope, self.limits)
+        if self._held is not None and scope["path"].startswith(PREFIX):
+            return await self._collect(self._held, scope, draft)
         if route is None:
             served = ", ".join(self._routes.paths)
             raise RequestError("unknown_route", f"This gateway serves no such endpoint; it serves {served}.")
@@ -286,6 +302,22 @@ class Handler:
         draft.bytes_in = len(body)
         async with Presence(scope, receive):
             return await self._serve(scope, send, body, content_type, draft, route)
+
+    async def _collect(self, store: HeldStore, scope: Scope, draft: Draft) -> Reply:
+        """What became of an answer that is held, by its ticket."""
+        draft.route = ROUTE
+        if scope["method"] != "GET":
+            raise RequestError("method_not_allowed", "Ask for what is held with GET.")
+        draft.tenant = self._authenticate(scope, self._fallback)
+        try:
+            return await self._pipeline.engine.aside(collected, store, draft, scope["path"].removeprefix(PREFIX))
+        except GoneError as error:
+            return _error(draft, self._fallback, error.status, error.code, error.message)
+        except HeldError as error:
+            log.error("held answer not read id=%s error=%s", draft.id, error)  # noqa: TRY400  it holds no content
+            draft.state = State.ERROR_CLOSED
+            message = "What is held cannot be read now; try again later."
+            return _error(draft, self._fallback, 503, "guard_unavailable", message)
 
     def _authenticate(self, scope: Scope, adapter: Adapter) -> str | None:
         """The tenant whose key the request carries, None where no keys are configured."""

@@ -35,6 +35,7 @@ REQUEST_STATUS = {
 """Statuses of `RequestError` codes; every other code is 400."""
 REFUSAL_STATUS = {
     "content_filter": (400, State.BLOCKED),
+    "held": (400, State.HELD),
     "guard_unavailable": (503, State.ERROR_CLOSED),
     "guard_timeout": (503, State.ERROR_CLOSED),
     "guard_overloaded": (503, State.SHED),

@@ -117,7 +117,7 @@ def _refused(judged: Judged, parts: Sequence[ImagePart]) -> list[bool]:
     """Which of *parts* a rule refused; all of them where it was not for what is in one."""
     if not isinstance(judged.released, Refusal):
         return [False] * len(parts)
-    blocking = [effect for effect in judged.decision.effects if effect.action.name == "block"]
+    blocking = [effect for effect in judged.decision.effects if effect.action.name in {"block", "review"}]
     if judged.decision.cause is not Cause.RULES or not all(effect.findings for effect in blocking):
         return [True] * len(parts)
     named = {finding.part for effect in blocking for finding in effect.findings}

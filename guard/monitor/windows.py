@@ -107,7 +107,7 @@ class Monitor:
         if moment is None:
             return []
         alerts = self.advance(moment)
-        summaries = [one for one in (record.input, record.output) if one is not None]
+        summaries = [one for one in (record.input, record.output) if one is not None and "action" in one]
         if not summaries:  # never judged: shed, or no request at all
             return alerts
         self.records += 1

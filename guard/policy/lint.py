@@ -89,7 +89,7 @@ def _rule(rule: Rule, policy: Policy, catalog: Catalog) -> Iterator[str]:
         if readable is not None and readable.isdisjoint(rule.modalities) and not _asks_absence(rule.when, category):
             seen = ", ".join(sorted(readable)) or "nothing"
             yield f"{name} cannot fire on `{category}`: its classifiers read {seen}, and the rule does not look there"
-    if rule.then.name == "block" and _is_evaded(rule.when, policy):
+    if rule.then.name in {"block", "review"} and _is_evaded(rule.when, policy):
         yield (
             f"{name} does not fire where a mark cannot be made out; add a rule on `mark.inconclusive`, or write "
             "`inconclusive: missing`"
@@ -98,7 +98,7 @@ def _rule(rule: Rule, policy: Policy, catalog: Catalog) -> Iterator[str]:
         yield f"{name} redacts, but its condition points at nothing that could be masked"
     if rule.then.name == "allow":
         yield f"{name} excuses nothing: the strongest action wins, and `allow` is the weakest"
-    if not rule.message and rule.then.name in {"block", "replace"}:
+    if not rule.message and rule.then.name in {"block", "replace", "review"}:
         yield f"{name} has no `message`: people are told nothing of why"
     elif rule.message and "zh" not in rule.message:
         yield f"{name} has no `zh` message"

@@ -208,7 +208,7 @@ _MEDIUM, _HIGH = 0.5, 0.8
 def _action(effect: Effect | None, *, enforced: bool) -> str:
     if effect is None or not enforced or effect.action.name in {"allow", "flag", "label"}:
         return "NONE"
-    return "BLOCKED" if effect.action.name == "block" else "ANONYMIZED"
+    return "BLOCKED" if effect.action.name in {"block", "review"} else "ANONYMIZED"
 
 
 def _blocks(action: str) -> str:

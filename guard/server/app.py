@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from contextlib import asynccontextmanager
+import time
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from starlette.applications import Starlette
@@ -22,10 +24,12 @@ from guard.batching.batcher import MOST_STUCK_THREADS
 from guard.config import policy_path
 from guard.errors import ConfigError
 from guard.exchange.handler import Handler
+from guard.held import HeldError, HeldStore
 from guard.pipeline import Engine, Pipeline
 from guard.policy.store import PolicyStore
 from guard.protocols import ADAPTERS
 from guard.protocols.generic_loader import load_protocols
+from guard.server import reviewing
 from guard.upstream import Upstream
 from guard.upstream.fetch import Fetcher
 from guard.vault import Vault
@@ -44,6 +48,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _WATCH_EVERY_S = 1.0
+_SWEEP_EVERY_S = 60.0
 
 
 class Beside(Protocol):
@@ -69,6 +74,7 @@ class Gateway:
     engine: Engine
     sink: AuditSink
     upstream: Upstream | None
+    held: HeldStore
     processor: Beside | None = None
     """Answers Envoy, if that is configured."""
 
@@ -91,12 +97,21 @@ class Gateway:
             if self.upstream is not None:
                 await self.upstream.close()
             await asyncio.to_thread(self.engine.close)
+            await asyncio.to_thread(self.held.close)
             await asyncio.to_thread(self.sink.close)
 
     async def _watch(self) -> None:
-        """Put changed policies in force; a broken file leaves the last good ones and shows in ``/status``."""
+        """Put changed policies in force; a broken file leaves the last good ones and shows in ``/status``.
+
+        What was held too long is deleted on the way.
+        """
+        swept = time.monotonic()
         while True:
             await asyncio.sleep(_WATCH_EVERY_S)
+            if time.monotonic() - swept > _SWEEP_EVERY_S:
+                swept = time.monotonic()
+                with suppress(HeldError):  # the file is busy or away: later
+                    await asyncio.to_thread(self.held.sweep)
             if await asyncio.to_thread(self.store.changed):
                 done = await asyncio.to_thread(self.store.reload, self.engine.ensure)
                 telemetry.RELOADS.labels(str(done).lower()).inc()
@@ -123,6 +138,9 @@ def create_gateway(
     served = [route for adapter in ADAPTERS for route in adapter.routes]
     adapters = (*ADAPTERS, *load_protocols(config.protocols, served))
     fetcher = Fetcher(config.fetch) if config.fetch is not None else None
+    held = HeldStore(
+        config.held.path or Path(config.audit.path).with_name("guard-held.db"), max_bytes=config.held.max_bytes
+    )
 
     def answering(generator: Generator | None) -> Handler:
         return Handler(
@@ -136,12 +154,14 @@ def create_gateway(
             vault=vault,
             drop_ins=dict(config.drop_ins),
             fetcher=fetcher,
+            held=held,
         )
 
     handler = answering(upstream)
     processor = _processor(config, answering) if config.envoy is not None else None
     store.check_routes((processor.handler if processor is not None else handler).routes)
-    return Gateway(handler, _admin(store, engine, handler), store, engine, sink, upstream, processor)
+    admin = _admin(store, engine, handler, reviewing.routes(held, sink))
+    return Gateway(handler, admin, store, engine, sink, upstream, held, processor)
 
 
 def _processor(config: GatewayConfig, answering: Callable[[Generator], Handler]) -> Beside:
@@ -211,7 +231,7 @@ def _sink(config: GatewayConfig) -> AuditSink:
     return sink
 
 
-def _admin(store: PolicyStore, engine: Engine, handler: Handler) -> Starlette:
+def _admin(store: PolicyStore, engine: Engine, handler: Handler, more: Sequence[Route]) -> Starlette:
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
@@ -241,6 +261,7 @@ def _admin(store: PolicyStore, engine: Engine, handler: Handler) -> Starlette:
             Route("/readyz", ready),
             Route("/metrics", metrics),
             Route("/status", status),
+            *more,
         ]
     )
 

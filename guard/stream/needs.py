@@ -52,12 +52,20 @@ def needs_of(policy: Policy) -> Needs:
     rules = list(_changing(policy))
     labels = [rule for rule in _enforced(policy) if isinstance(rule.then, Label) and rule.then.labels_text]
     return Needs(
-        whole=_why_whole(rules, labels),
+        whole=_why_held(policy) or _why_whole(rules, labels),
         joint=tuple(rule for rule in rules if _is_joint(rule)),
         replaces=any(isinstance(rule.then, Replace) for rule in rules),
         changes=any(rule.then.strength < Replace.strength for rule in rules),
         labels=bool(labels),
     )
+
+
+def _why_held(policy: Policy) -> str:
+    """What is held for a person is held whole, wherever in it the reason is."""
+    for rule in policy.rules:
+        if rule.then.name == "review" and Direction.OUTPUT in rule.directions and policy.mode is not Mode.SHADOW:
+            return f"rule `{rule.id}` holds answers for review"
+    return ""
 
 
 def _why_whole(rules: Iterable[Rule], labels: Iterable[Rule]) -> str:
