@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test lint types layers tests policies combinations ray bench page clean build docs
+.PHONY: help run test lint types layers tests nginx policies combinations ray bench page clean build docs
 
 help:
 	@echo "make run       the gateway in front of a small real generator: three exchanges, then it serves"
@@ -43,8 +43,12 @@ policies: $(VENV)/.dev
 	$(BIN)/guard policy lint
 	$(BIN)/guard policy test
 
-tests: $(VENV)/.dev
+tests: $(VENV)/.dev nginx
 	$(BIN)/pytest -n 2 --dist loadfile
+
+# The web server that one test asks the gateway with; installed where it is missing and can be.
+nginx:
+	@PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null || { apt-get update -qq && apt-get install -y -qq nginx-light; }
 
 COUNT ?= 10000
 SEED ?= 1

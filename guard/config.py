@@ -12,6 +12,7 @@
     workers: 2
     audit: {sink: sqlite, path: guard-audit.db}
     held: {path: guard-held.db, max_bytes: 1073741824}
+    assets: {root: generated/, prefix: /assets/, max_bytes: 33554432}
     vault: {scope: conversation, secret_env: GUARD_VAULT_SECRET, rotate_s: 86400}
     fetch: {max_bytes: 10485760, timeout_s: 10}
     limits: {body_bytes: 10485760, judge_timeout_s: 10}
@@ -41,6 +42,7 @@ _ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[^:\[\]]+):([0-9]{1,5})")
 _URL = re.compile(r"https?://[^/\s?#]+[^\s?#]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_.-]+)+")
+_FOLDERS = re.compile(r"/(?:[A-Za-z0-9_.-]+/)*")
 _MOST_RETRIES = 10
 PLACEMENTS = ("in-process", "process", "ray")
 
@@ -116,6 +118,15 @@ class HeldConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class AssetsConfig:
+    """The folder of files that a web server asks about, what their paths begin with, and how large one may be."""
+
+    root: Path
+    prefix: str = "/"
+    max_bytes: int = 32 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
 class VaultConfig:
     """For how long a value has the same placeholder, and the environment variable with the secret that says which."""
 
@@ -172,6 +183,8 @@ class GatewayConfig:
     """Other systems' APIs by name: the prefix below which one is served, "" for its own paths, None for not at all."""
     audit: AuditConfig = AuditConfig()
     held: HeldConfig = HeldConfig()
+    assets: AssetsConfig | None = None
+    """Which files are judged for a web server that serves them; None: none are."""
     vault: VaultConfig = VaultConfig()
     fetch: FetchConfig | None = None
     """How media at addresses in requests are fetched; None: they are not."""
@@ -221,6 +234,7 @@ def load_config(path: str | Path) -> GatewayConfig:
         protocols=tuple(str((home / one).absolute()) if (home / one).exists() else one for one in config.protocols),
         audit=replace(config.audit, path=str(home / config.audit.path)),
         held=replace(config.held, path=str(home / config.held.path) if config.held.path else ""),
+        assets=replace(config.assets, root=(home / config.assets.root).absolute()) if config.assets else None,
     )
 
 
@@ -240,7 +254,7 @@ def is_base_url(text: str) -> bool:
 def _config(root: Field) -> GatewayConfig:
     known = (
         "listen", "admin", "workers", "placement", "ray", "upstream", "policies", "protocols", "drop_ins", "envoy",
-        "audit", "held", "vault", "fetch", "limits", "tenants",
+        "audit", "held", "assets", "vault", "fetch", "limits", "tenants",
     )  # fmt: skip
     top = root.members(known)
     config = GatewayConfig()
@@ -268,6 +282,8 @@ def _config(root: Field) -> GatewayConfig:
         config = replace(config, audit=_audit(top["audit"]))
     if "held" in top:
         config = replace(config, held=_held(top["held"]))
+    if "assets" in top:
+        config = replace(config, assets=_assets(top["assets"]))
     if "vault" in top:
         config = replace(config, vault=_vault(top["vault"]))
     if "fetch" in top:
@@ -375,6 +391,19 @@ def _held(value: Field) -> HeldConfig:
         config = replace(config, path=found["path"].text())
     if "max_bytes" in found:
         config = replace(config, max_bytes=found["max_bytes"].whole(2**20))
+    return config
+
+
+def _assets(value: Field) -> AssetsConfig:
+    found = value.members(("root", "prefix", "max_bytes"), required=("root",))
+    config = AssetsConfig(Path(found["root"].text()))
+    if "prefix" in found:
+        prefix = found["prefix"].text()
+        if _FOLDERS.fullmatch(prefix) is None:
+            found["prefix"].fail("`prefix` is not what paths begin with", "write something like /assets/")
+        config = replace(config, prefix=prefix)
+    if "max_bytes" in found:
+        config = replace(config, max_bytes=found["max_bytes"].whole(1024))
     return config
 
 

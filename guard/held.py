@@ -68,8 +68,9 @@ class HeldAnswer:
     """One answer that was held, without its body.
 
     *expires* is when it is too late to decide, or once released to fetch it: seconds since 1970, as *created*. *keeps*
-    is how many seconds that is from either. *summary* is what the audit record says of the decision; *headers* are
-    sent with the body.
+    is how many seconds that is from a release on. *summary* is what the audit record says of the decision; *headers*
+    are sent with the body. *asset* is the sha256 of a file that is not to be served before; its bytes are kept to be
+    looked at, not to be fetched.
     """
 
     id: str
@@ -91,11 +92,12 @@ class HeldAnswer:
     by: str = ""
     reason: str = ""
     decided: float | None = None
+    asset: str = ""
 
 
 _ABOUT = (
     "status", "media_type", "headers", "route", "model", "policy", "revision", "message", "summary", "by", "reason",
-    "decided",
+    "decided", "asset",
 )  # fmt: skip
 
 
@@ -113,7 +115,7 @@ class HeldStore:
         self._connection: sqlite3.Connection | None = None
 
     def keep(self, answer: HeldAnswer, body: bytes) -> None:
-        """Keep *answer* with its *body*, durably.
+        """Keep *answer* with its *body*, durably; what is known of the same ticket already stays.
 
         Raises:
             HeldError: there is no room, or the file cannot be written.
@@ -129,7 +131,7 @@ class HeldStore:
                 msg = f"{count} answers with {size} bytes are held, and there is no room for {len(body)} bytes more"
                 raise HeldError(msg)
             connection.execute(
-                "INSERT INTO held VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO held VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
                 (
                     answer.id, answer.tenant, answer.created, answer.expires, answer.keeps, answer.standing.value,
                     len(body), _about(answer), body,
@@ -188,7 +190,7 @@ class HeldStore:
             decided = replace(answer, standing=standing, by=by, reason=reason, decided=now, expires=expires)
             connection.execute(
                 "UPDATE held SET standing = ?, expires = ?, about = ?, body = CASE WHEN ? THEN body END WHERE id = ?",
-                (standing.value, expires, _about(decided), standing is Standing.RELEASED, ticket),
+                (standing.value, expires, _about(decided), standing is Standing.RELEASED and not answer.asset, ticket),
             )
             record(decided)
         return decided

@@ -23,6 +23,7 @@ from guard import telemetry
 from guard.audit import State
 from guard.decision import Judged, Refusal
 from guard.errors import AuditError, RequestError, UpstreamError
+from guard.exchange import assets as files
 from guard.exchange.bodies import read_body
 from guard.exchange.calls import Calls, Key
 from guard.exchange.draft import Draft, since
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from guard.audit import AuditSink
-    from guard.config import Limits
+    from guard.config import AssetsConfig, Limits
     from guard.exchange.generator import Generator
     from guard.held import HeldStore
     from guard.pipeline import Pipeline
@@ -111,10 +112,12 @@ class Handler:
         drop_ins: Mapping[str, str | None] | None = None,
         fetcher: Fetcher | None = None,
         held: HeldStore | None = None,
+        assets: AssetsConfig | None = None,
     ) -> None:
         """Serve *adapters*; without an *upstream*, only those that ask for decisions.
 
         Records name the *source*; *drop_ins* as in `Routes`. Answers that a person is to look at wait in *held*.
+        With *assets* a web server may ask whether it may serve files of that folder.
         """
         self._routes = Routes(adapters, upstream=upstream is not None, drop_ins=drop_ins)
         self._fallback = self._routes.nearest(_USUAL, _USUAL)
@@ -128,6 +131,7 @@ class Handler:
         self._source = source
         self._calls = Calls()
         self._held = held
+        self._assets = files.Assets(assets, held) if assets is not None else None
         self._in_flight: set[asyncio.Task[Any] | None] = set()
         self._house = (
             House(pipeline, upstream, limits, self._begin, self._record, self._refusal, fetcher, held)
@@ -137,8 +141,8 @@ class Handler:
 
     @property
     def routes(self) -> tuple[str, ...]:
-        """Every path that is answered; any other is refused with 404."""
-        return self._routes.paths
+        """Every path that a policy is asked about."""
+        return (*self._routes.paths, files.ROUTE) if self._assets is not None else self._routes.paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; other kinds of connection are closed unheard."""
@@ -287,21 +291,60 @@ class Handler:
         check_head(scope, self.limits)
         if self._held is not None and scope["path"].startswith(PREFIX):
             return await self._collect(self._held, scope, draft)
+        if self._assets is not None and scope["path"] == files.ROUTE:
+            return await self._serve_asset(self._assets, scope, draft)
         if route is None:
             served = ", ".join(self._routes.paths)
             raise RequestError("unknown_route", f"This gateway serves no such endpoint; it serves {served}.")
         adapter = route.adapter
         content_type = check_post(scope, adapter.media_types)
         draft.tenant = self._authenticate(scope, adapter)
-        if len(self._in_flight) > self.limits.in_flight:
-            draft.state = State.SHED
-            again = self._pipeline.engine.backlog_s
-            said = Refusal("guard_overloaded", "The gateway is at its limit; try again.", retry_after_s=again)
-            return self._refusal(draft, adapter, said)
+        if (shed := self._shed(draft, adapter)) is not None:
+            return shed
         body = await read_body(scope, receive, self.limits)
         draft.bytes_in = len(body)
         async with Presence(scope, receive):
             return await self._serve(scope, send, body, content_type, draft, route)
+
+    def _shed(self, draft: Draft, adapter: Adapter) -> Reply | None:
+        """What is said where there is too much to do already."""
+        if len(self._in_flight) <= self.limits.in_flight:
+            return None
+        draft.state = State.SHED
+        again = self._pipeline.engine.backlog_s
+        said = Refusal("guard_overloaded", "The gateway is at its limit; try again.", retry_after_s=again)
+        return self._refusal(draft, adapter, said)
+
+    async def _serve_asset(self, assets: files.Assets, scope: Scope, draft: Draft) -> Reply:
+        """Whether a web server may serve the file that it was asked for."""
+        draft.route = files.ROUTE
+        if scope["method"] != "GET":
+            raise RequestError("method_not_allowed", "Ask about a file with GET.")
+        draft.tenant = self._authenticate(scope, self._fallback)
+        if (shed := self._shed(draft, self._fallback)) is not None:
+            return shed
+        wanted = header(scope, files.WANTED)
+        if wanted is None:
+            name = files.WANTED.decode()
+            raise RequestError("missing_header", f"Say once which path is asked for, in the header `{name}`.")
+        policy = draft.policy = self._store.select(files.ROUTE, draft.tenant, None)
+        began = time.monotonic()
+        engine = self._pipeline.engine
+        try:
+            asset = await engine.aside(assets.shelf.read, wanted)
+            draft.bytes_in = len(asset.data)
+            pipeline = self._pipeline.within(policy, draft.tenant)
+            return await assets.answer(asset, pipeline, policy, draft, deadline=began + self.limits.judge_timeout_s)
+        except files.AssetError as error:
+            draft.error = error.code
+            return files.not_there(error)
+        except HeldError as error:
+            log.error("file not held id=%s error=%s", draft.id, error)  # noqa: TRY400  it holds no content
+            draft.state = State.ERROR_CLOSED
+            message = "The file is to be reviewed by a person and could not be kept for it."
+            return _error(draft, self._fallback, 503, "guard_unavailable", message)
+        finally:
+            draft.timings["output"] = since(began)
 
     async def _collect(self, store: HeldStore, scope: Scope, draft: Draft) -> Reply:
         """What became of an answer that is held, by its ticket."""

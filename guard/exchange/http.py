@@ -56,6 +56,8 @@ PIECE = 64 * 2**10
 """Bytes of an answer that are written at once: as much again is written when these are nearly sent."""
 JSON = b"application/json"
 EVENTS = b"text/event-stream; charset=utf-8"
+_NO_CONTENT = 204
+"""The status of an answer that has no body, nor a length of one (RFC 9110, 8.6)."""
 
 
 class ClientGoneError(GuardError):
@@ -77,12 +79,10 @@ class Reply:
         Raises:
             ClientGoneError: *send* is an `outlet`'s, and nobody reads.
         """
-        headers = [
-            (b"content-type", self.media_type),
-            (b"content-length", str(len(self.body)).encode()),
-            (b"x-content-type-options", b"nosniff"),
-            *self.headers,
-        ]
+        headers = [(b"x-content-type-options", b"nosniff"), *self.headers]
+        if self.status != _NO_CONTENT:
+            length = str(len(self.body)).encode()
+            headers = [(b"content-type", self.media_type), (b"content-length", length), *headers]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await _send_body(send, self.body)
 

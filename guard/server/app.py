@@ -129,6 +129,10 @@ def create_gateway(
         GuardError: whatever would make the gateway do less than it says; it does not start then.
     """
     vault = _vault(config.vault)
+    if config.assets is not None and not config.assets.root.is_dir():
+        raise ConfigError(
+            "assets", 1, 1, f"`{config.assets.root}` is no folder", "name the one that files are served from"
+        )
     engine = Engine(catalog, placement=placement)
     store = PolicyStore(
         policy_path(config.policies or "default"), actions=ACTIONS, catalog=catalog, prepare=engine.ensure
@@ -155,6 +159,7 @@ def create_gateway(
             drop_ins=dict(config.drop_ins),
             fetcher=fetcher,
             held=held,
+            assets=config.assets,
         )
 
     handler = answering(upstream)

@@ -21,6 +21,7 @@ from guard import telemetry
 from guard.audit.sqlite import read
 from guard.config import (
     Address,
+    AssetsConfig,
     AuditConfig,
     BreakerConfig,
     FetchConfig,
@@ -169,6 +170,7 @@ def house(
     drop_ins: Mapping[str, str | None] | None = None,
     envoy: Address | None = None,
     fetch: FetchConfig | None = None,
+    assets: AssetsConfig | None = None,
     catalog: Callable[[CanaryClassifier], FakeCatalog] = FakeCatalog,
     **limits: Any,
 ) -> Iterator[House]:
@@ -203,6 +205,7 @@ def house(
             tenants=tenants,
             vault=VaultConfig(vault),
             fetch=fetch,
+            assets=assets,
         )
         gateway = create_gateway(config, catalog=catalog(canary))
         with running(config, gateway) as ports:
