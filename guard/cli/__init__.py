@@ -95,6 +95,7 @@ def build_parser() -> argparse.ArgumentParser:
     _policy_replay(tools)
 
     _monitor(commands)
+    _held(commands)
     classifiers = commands.add_parser("classifiers", help="list classifiers: version, licence, categories, speed")
     classifiers.add_argument("--json", action="store_true", help="one JSON object per classifier")
     classifiers.add_argument("--no-speed", action="store_true", help="do not load and time them")
@@ -136,6 +137,29 @@ def _monitor(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     monitor.add_argument("--json", action="store_true", help="one JSON object per alert")
     _log_level(monitor)
+
+
+def _held(commands: argparse._SubParsersAction[_Parser]) -> None:
+    held = commands.add_parser("held", help="what waits for a person: list, show, release, refuse")
+    tools = held.add_subparsers(dest="tool", required=True, metavar="TOOL", parser_class=_Parser)
+    for name, text in (
+        ("list", "what waits, first what expires first"),
+        ("show", "what is known of one answer, and what is in it"),
+        ("release", "let the answer be fetched"),
+        ("refuse", "never let it be fetched, and delete it"),
+    ):
+        tool = tools.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        if name != "list":
+            tool.add_argument("ticket", metavar="TICKET", help="as the list or the 202 answer says it")
+        if name == "show":
+            tool.add_argument("--out", metavar="FILE", help="write the answer there, as it would be sent")
+        if name in {"release", "refuse"}:
+            tool.add_argument("--by", metavar="NAME", help="who decides (default: who is logged in)")
+            tool.add_argument("--reason", default="", metavar="TEXT", help="why; it is recorded")
+        tool.add_argument(
+            "--admin", default="127.0.0.1:8081", metavar="HOST:PORT", help="admin port (default 127.0.0.1:8081)"
+        )
+        tool.add_argument("--json", action="store_true", help="JSON")
 
 
 def _policy_diff(tools: argparse._SubParsersAction[_Parser]) -> None:
@@ -334,6 +358,10 @@ def _run(options: argparse.Namespace) -> int:
         from guard.cli.monitor import monitor
 
         return monitor(options)
+    if options.command == "held":
+        from guard.cli.held import held
+
+        return held(options)
     if options.command == "classifiers":
         from guard.cli.classifiers import classifiers
 

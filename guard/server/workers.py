@@ -48,6 +48,8 @@ _COMMAND = (sys.executable, "-c", "from guard.cli import main; raise SystemExit(
 _LOOK_EVERY_S = 0.05
 _ASK_S = 5.0
 _START_S = 120.0
+_PASSED = frozenset({"content-type", "content-security-policy", "x-content-type-options"})
+"""Headers of a worker's admin port that are passed on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,18 +200,29 @@ def bound(address: Address) -> socket.socket:
 
 async def ask(path: str, target: str) -> tuple[int, bytes]:
     """Status and body of a GET on the Unix socket *path*; 0 if nobody answers."""
+    status, _, body = await _asked(path, "GET", target)
+    return status, body
+
+
+async def _asked(
+    path: str, method: str, target: str, sent: bytes = b"", content_type: str = "application/json"
+) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of what the Unix socket *path* answers; 0 if nobody does."""
+    head = f"{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len(sent)}\r\n"
     try:
         async with asyncio.timeout(_ASK_S):
             reader, writer = await asyncio.open_unix_connection(path)
             try:
-                writer.write(f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+                writer.write(f"{head}Content-Type: {content_type}\r\n\r\n".encode("latin-1") + sent)
                 answer = await reader.read()
             finally:
                 writer.close()
         first, _, body = answer.partition(b"\r\n\r\n")
-        return int(first.split(b" ", 2)[1]), body
+        line, *lines = first.decode("latin-1").split("\r\n")
+        named = {name.lower(): value for name, _, value in (one.partition(": ") for one in lines)}
+        return int(line.split(" ", 2)[1]), named, body
     except (OSError, TimeoutError, ValueError, IndexError):
-        return 0, b""
+        return 0, {}, b""
 
 
 def merged(texts: Iterable[str]) -> str:
@@ -256,8 +269,23 @@ def _admin(supervisor: Supervisor) -> Starlette:
         said: list[dict[str, Any]] = [json.loads(body) for status, body in await all_of("/status") if status == 200]
         return JSONResponse({**(said[0] if said else {}), "workers": said})
 
+    async def held(request: Request) -> Response:
+        """What one worker answers: all have the same file of what waits."""
+        sent, said = await request.body(), request.headers.get("content-type", "")
+        target = request.scope["raw_path"].decode("latin-1")
+        for path in supervisor.sockets:
+            status, named, body = await _asked(path, request.method, target, sent, said)
+            if status:
+                kept = {name: value for name, value in named.items() if name in _PASSED}
+                return Response(body, status, kept)
+            if request.method != "GET":  # it may be done even so
+                break
+        return JSONResponse({"error": {"message": "no worker answers"}}, status_code=503)
+
     return Starlette(
         routes=[
+            Route("/held", held),
+            Route("/held/{rest:path}", held, methods=["GET", "POST"]),
             Route("/healthz", health),
             Route("/readyz", ready),
             Route("/metrics", metrics),

@@ -247,7 +247,7 @@ def test_the_openai_client_meets_a_ticket_for_a_held_picture(tmp_path: Path) -> 
     policy = (
         "policy: pictures\nrules:\n"
         "  - {id: look, directions: [output], when: {category: quality.blank}, then: review}\n"
-        "  - {id: seen, directions: [output], modalities: [image], when: {category: nsfw, at_least: 0.8}, then: block}\n"
+        "  - {id: seen, modalities: [image], when: {category: nsfw, at_least: 0.8}, then: block}\n"
     )
     buffer = io.BytesIO()
     Image.new("RGB", (64, 64), (200, 30, 30)).save(buffer, "PNG")

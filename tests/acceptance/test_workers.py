@@ -12,13 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from guard.audit import State
 from guard.audit.sqlite import read
 from tests.acceptance.process import Server, serving
 from tests.acceptance.test_lifecycle import HARSH, MILD, accepts, call, chat, fails, status
-from tests.fakes import StubUpstream, eventually, running_upstream
+from tests.fakes import StubUpstream, completion, eventually, running_upstream
 from tests.placement.brittle import RUNS, install
 
 LENGTHS = """
@@ -189,3 +190,36 @@ def test_one_process_may_have_a_model_server_too(tmp_path: Path, monkeypatch: py
         os.kill(before, signal.SIGKILL)
         assert call(server.data, {"text": "x"}, "/guard/v1/check")[0] == 200
         assert server.stop() == 0
+
+
+HOLDS = """
+policy: holds
+classifiers: {keywords: {lists: {stop: [zorblax]}, builtin: []}}
+rules:
+  - {id: look, directions: [output], when: {category: custom.stop}, then: review}
+"""
+
+
+def test_what_waits_is_the_same_for_all_workers(tmp_path: Path, upstream: StubUpstream) -> None:
+    (tmp_path / "policy.yaml").write_text(HOLDS)
+    upstream.answer = completion("it says zorblax")
+    with serving(tmp_path, "--policy", "policy.yaml", "--upstream", upstream.url, "--workers", "2") as server:
+        server.wait_until_ready(60)
+        url, admin = (f"http://127.0.0.1:{port}" for port in (server.data, server.admin))
+        asked = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
+        tickets = [
+            httpx.post(f"{url}/v1/chat/completions", json=asked).json()["id"] for _ in range(4)
+        ]  # each on a connection of its own, and so on whichever worker
+        held = httpx.get(f"{admin}/held").json()["held"]
+        assert {one["id"] for one in held} == set(tickets)
+        body = httpx.get(f"{admin}/held/{tickets[0]}/body")
+        assert "zorblax" in body.text
+        assert "sandbox" in body.headers["content-security-policy"]
+        decided = httpx.post(f"{admin}/held/{tickets[0]}/release", json={"by": "Ann"})
+        assert decided.json()["standing"] == "released"
+        form = httpx.post(f"{admin}/held/{tickets[1]}/release", data={"by": "Ann"})
+        assert form.status_code == 400
+        for _ in range(4):
+            assert "zorblax" in httpx.get(f"{url}/guard/v1/held/{tickets[0]}").text
+            assert httpx.get(f"{url}/guard/v1/held/{tickets[1]}").status_code == 202
+        server.stop()
