@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,14 @@ if TYPE_CHECKING:
     from guard.content import Content
     from guard.decision import Effect
 
-_LEAST_S, _MOST_S = 60.0, 30 * 86_400.0
+_SPAN = re.compile(r"([0-9]{1,6})([smhd])")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_LEAST_S, _MOST_S = 60, 30 * 86_400
 
 
 @dataclass(frozen=True)
 class Review(Action):
-    """Holds an answer for *expires_s* seconds, a minute to thirty days; nobody sees it if nothing is said by then.
+    """Holds an answer until *expires*, from a minute to thirty days; nobody sees it if nothing is said by then.
 
     What weaker actions change is changed before: a person releases what the policy would have. Where nothing keeps
     answers (the library, an audit) it is a refusal. Of several rules the one that gives least time counts.
@@ -30,12 +33,18 @@ class Review(Action):
     name = "review"
     strength = 50
 
-    expires_s: float = 86_400.0
+    expires: str = "24h"
 
     def __post_init__(self) -> None:
-        if not _LEAST_S <= self.expires_s <= _MOST_S:
-            msg = f"`expires_s` is {self.expires_s:g}; write seconds, from {_LEAST_S:g} to {_MOST_S:g} (30 days)"
+        match = _SPAN.fullmatch(self.expires)
+        if match is None or not _LEAST_S <= self.expires_s <= _MOST_S:
+            msg = f"option `expires` is `{self.expires}`; write a time such as 45m, 24h or 7d, from 1m to 30d"
             raise ValueError(msg)
+
+    @property
+    def expires_s(self) -> float:
+        """*expires* in seconds."""
+        return float(int(self.expires[:-1]) * _UNITS[self.expires[-1]])
 
     @property
     def directions(self) -> frozenset[Direction]:
@@ -53,5 +62,5 @@ class Review(Action):
             message or held(content.locale),
             rules_of(effects),
             content=content,
-            expires_s=min(times, default=cls.expires_s),
+            expires_s=min(times, default=cls().expires_s),
         )

@@ -267,7 +267,8 @@ class Generating:
             said = "The answer is to be reviewed by a person and could not be kept for it, so it was not released."
             return self._house.refusal(draft, self._adapter, Refusal("guard_unavailable", said, held.rules))
         draft.held, draft.state = answer.id, State.HELD
-        return holding.ticket(answer)
+        codec = self._adapter.open_stream(self._exchange) if self._exchange.stream else None
+        return holding.ticket(answer) if codec is None else holding.ended(answer, codec)
 
     async def _judge_answer(self, content: Content) -> Content | Refusal:
         """What may be released of what came back, as the generator wrote it; restored after that is decided."""

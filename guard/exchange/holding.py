@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from guard.audit import State, summarise
+from guard.decision import Refusal
 from guard.errors import GuardError
 from guard.exchange.http import Reply
 from guard.held import HeldAnswer, Standing
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from guard.decision import Held
     from guard.exchange.draft import Draft
     from guard.held import HeldStore
+    from guard.protocols.stream import AnswerStream
 
 PREFIX = "/guard/v1/held/"
 ROUTE = PREFIX.rstrip("/")
@@ -66,7 +68,22 @@ def ticket(answer: HeldAnswer) -> Reply:
         "created_at": int(answer.created),
         "expires_at": int(answer.expires),
     }
-    return Reply(202, dump(said), headers=((b"location", url.encode()), (b"retry-after", str(_AGAIN_S).encode())))
+    return Reply(202, dump(said), headers=_pointing(answer))
+
+
+def ended(answer: HeldAnswer, codec: AnswerStream) -> Reply:
+    """`ticket`, for who asked for a stream: it ends in its protocol's own way, and says where to ask if it can."""
+    said = Refusal("content_filter", f"{answer.message} ({PREFIX}{answer.id})")
+    return Reply(202, codec.refused(said), codec.media_type, _pointing(answer))
+
+
+def _pointing(answer: HeldAnswer) -> tuple[tuple[bytes, bytes], ...]:
+    ticket = answer.id.encode()
+    return (
+        (b"location", PREFIX.encode() + ticket),
+        (b"x-guard-held", ticket),
+        (b"retry-after", str(_AGAIN_S).encode()),
+    )
 
 
 def collected(store: HeldStore, draft: Draft, name: str) -> Reply:

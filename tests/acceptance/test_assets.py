@@ -35,7 +35,7 @@ rules:
     message: {en: "A person looks at this first.", zh: "须先人工审核。"}
     directions: [output]
     when: {category: quality.blank}
-    then: {review: {expires_s: 3600}}
+    then: {review: {expires: 1h}}
   - {id: looks, directions: [output], modalities: [image], when: {category: nsfw, at_least: 0.99}, then: block}
 """
 

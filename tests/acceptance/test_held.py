@@ -28,7 +28,7 @@ rules:
     message: {en: "A person looks at this first.", zh: "须先人工审核。"}
     directions: [output]
     when: {category: custom.canary, at_least: 0.9}
-    then: {review: {expires_s: 3600}}
+    then: {review: {expires: 1h}}
   - {id: mask, when: {category: custom.entity}, then: redact}
 """
 KEYS = {name: f"key-of-{name}" for name in ("ant", "bee")}
@@ -182,10 +182,16 @@ def test_tickets_that_nobody_has_are_unknown(held: House) -> None:
 
 def test_a_stream_under_a_rule_that_holds_is_held_whole(held: House) -> None:
     answer = held.chat(stream=True)
-    assert (answer.status, answer.json["object"]) == (202, "guard.held")
+    ticket = answer.headers["x-guard-held"]
+    assert (answer.status, answer.headers["content-type"]) == (202, "text/event-stream; charset=utf-8")
     assert held.leaks(answer) in ([], ["upstream"])
-    decide(held, answer.json["id"], "release")
-    released = fetch(held, answer.json["id"])
+    with held.client() as client:
+        asked = [{"role": "user", "content": "a"}]
+        (chunk,) = list(client.chat.completions.create(model="m", messages=asked, stream=True))
+    assert chunk.choices[0].finish_reason == "content_filter"
+    assert "A person looks at this first. (/guard/v1/held/" in chunk.choices[0].delta.refusal
+    decide(held, ticket, "release")
+    released = fetch(held, ticket)
     assert released.headers["content-type"].startswith("text/event-stream")
     assert CANARY in released.text
     held.upstream.answer = completion("all is well")

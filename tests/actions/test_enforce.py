@@ -40,8 +40,8 @@ def texts_of(released: Content | Refusal) -> list[str]:
 
 
 def test_every_module_of_the_package_is_an_action_weakest_first():
-    assert list(ACTIONS) == ["allow", "flag", "label", "redact", "replace", "block"]
-    assert [cls.strength for cls in ACTIONS.values()] == [0, 10, 20, 30, 40, 60]
+    assert list(ACTIONS) == ["allow", "flag", "label", "redact", "replace", "review", "block"]
+    assert [cls.strength for cls in ACTIONS.values()] == [0, 10, 20, 30, 40, 50, 60]
 
 
 def test_two_actions_of_one_strength_are_refused():
