@@ -8,8 +8,10 @@ import pytest
 from guard.config import (
     POLICIES,
     Address,
+    AssetsConfig,
     BreakerConfig,
     GatewayConfig,
+    HeldConfig,
     Limits,
     RayConfig,
     VaultConfig,
@@ -102,6 +104,14 @@ def test_an_empty_mapping_is_the_defaults(tmp_path: Path) -> None:
     assert config.tenants == ()
 
 
+def test_what_waits_and_files_lie_beside_the_file(tmp_path: Path) -> None:
+    assert load(tmp_path, "{}").held == HeldConfig()
+    assert load(tmp_path, "{}").assets is None
+    config = load(tmp_path, "held: {path: w.db, max_bytes: 1048576}\nassets: {root: out, prefix: /a/, max_bytes: 1024}")
+    assert config.held == HeldConfig(str(tmp_path / "w.db"), 2**20)
+    assert config.assets == AssetsConfig(tmp_path / "out", "/a/", 1024)
+
+
 def test_a_vault_is_for_the_request_or_for_the_conversation(tmp_path: Path) -> None:
     assert load(tmp_path, "{}").vault == VaultConfig(Scope.REQUEST)
     given = load(tmp_path, "vault: {scope: conversation, secret_env: SECRET, rotate_s: 3600}").vault
@@ -136,6 +146,10 @@ def test_the_keys_of_tenants_are_not_shown(tmp_path: Path) -> None:
         ("upstream: {url: 'http://x', breaker: {failure: 3}}", "did you mean `failures`?"),
         ("upstream: {url: 'http://x', breaker: {open_s: 0}}", "open_s"),
         ("audit: {sink: sqlit}", "did you mean `sqlite`?"),
+        ("held: {max_bytes: 1}", "it should be 1048576 or more"),
+        ("assets: {prefix: /a/}", "root"),
+        ("assets: {root: x, prefix: a}", "write something like /assets/"),
+        ("assets: {root: x, prefix: /a}", "write something like /assets/"),
         ("vault: {scope: session}", "`scope` cannot be `session`; known: conversation, request"),
         (
             "vault: {secret_env: S}",
