@@ -13,17 +13,19 @@ import os
 import stat
 from collections import OrderedDict
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from guard.audit import State, summarise
 from guard.content import AudioPart, Content, Direction, ImagePart, Medium, Modality, OpaquePart, Part, VideoPart
-from guard.decision import Cause, Held, Judged, Refusal
+from guard.decision import Cause, Decision, Held, Refusal
 from guard.errors import GuardError
 from guard.exchange.http import REFUSAL_STATUS, Reply
 from guard.held import HeldAnswer, Standing
 from guard.media import kind
+from guard.policy.model import Remember
 from guard.protocols.native import text_content
 
 if TYPE_CHECKING:
@@ -43,14 +45,12 @@ _TICKET = b"x-guard-held"
 _KEPT_S = 3650 * 86_400.0
 """For how long a file stays released that a person has released."""
 _MOST_KNOWN = 4096
-"""Files whose digests, and decisions, are remembered."""
+"""Files of which the decision is remembered."""
 _PARTS: dict[Modality, type[Medium]] = {
     Modality.IMAGE: ImagePart,
     Modality.AUDIO: AudioPart,
     Modality.VIDEO: VideoPart,
 }
-
-Value = TypeVar("Value")
 
 
 class AssetError(GuardError):
@@ -68,19 +68,26 @@ class Asset(NamedTuple):
     digest: str
 
 
-class _Recent(Generic[Value]):
-    """What was asked for last, up to so many."""
+class _Known(NamedTuple):
+    """A decision on a file, and what is said instead of it, if anything. Nothing of the file itself."""
+
+    decision: Decision
+    refusal: Refusal | None
+
+
+class _Recent:
+    """The decisions that were asked for last, up to so many."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[Hashable, Value] = OrderedDict()
+        self._known: OrderedDict[Hashable, _Known] = OrderedDict()
 
-    def get(self, key: Hashable) -> Value | None:
+    def get(self, key: Hashable) -> _Known | None:
         found = self._known.get(key)
         if found is not None:
             self._known.move_to_end(key)
         return found
 
-    def put(self, key: Hashable, value: Value) -> None:
+    def put(self, key: Hashable, value: _Known) -> None:
         self._known[key] = value
         while len(self._known) > _MOST_KNOWN:
             self._known.popitem(last=False)
@@ -159,7 +166,7 @@ class Assets:
     def __init__(self, config: AssetsConfig, held: HeldStore | None) -> None:
         self.shelf = Shelf(config)
         self._held = held
-        self._decided: _Recent[Judged] = _Recent()
+        self._decided = _Recent()
 
     async def answer(self, asset: Asset, pipeline: Pipeline, policy: Policy, draft: Draft, *, deadline: float) -> Reply:
         """204 if *asset* may be served as it is, 403 if not, 503 if that could not be found out.
@@ -167,26 +174,35 @@ class Assets:
         Raises:
             HeldError: it should wait for a person and cannot.
         """
-        known = (draft.tenant, policy.name, policy.revision, asset.digest)
-        judged = self._decided.get(known)
-        content = content_of(asset)
-        if judged is None:
-            judged = await pipeline.judge(content, policy, decision_id=draft.id, deadline=deadline)
-            if judged.decision.cause in {Cause.NONE, Cause.RULES} and not judged.decision.failures:
-                self._decided.put(known, judged)
-        draft.output = judged.decision
+        key = (policy.remember.scope(draft.tenant), policy.name, policy.revision, asset.digest)
+        known = self._decided.get(key)
+        if known is None:
+            known = await self._judged(asset, pipeline, policy, draft, deadline)
+            lasts = known.decision.cause in {Cause.NONE, Cause.RULES} and not known.decision.failures
+            if lasts and policy.remember is not Remember.NONE:
+                self._decided.put(key, known)
+        draft.output = known.decision
+        refusal = known.refusal
+        if refusal is None:
+            draft.state = draft.answered()
+            return _yes()
+        if isinstance(refusal, Held):
+            return await self._hold(asset, refusal, pipeline, draft)
+        status, draft.state = REFUSAL_STATUS[refusal.code]
+        draft.error = refusal.code
+        return _no(b"refused", status=403 if status < 500 else status)
+
+    async def _judged(self, asset: Asset, pipeline: Pipeline, policy: Policy, draft: Draft, deadline: float) -> _Known:
+        content = await pipeline.engine.aside(content_of, asset)
+        judged = await pipeline.judge(content, policy, decision_id=draft.id, deadline=deadline)
         left = judged.released
-        if isinstance(left, Held) and left.content is not None and left.content.parts == content.parts:
-            return await self._hold(asset, left, pipeline, draft)
-        if isinstance(left, Refusal):
-            status, draft.state = REFUSAL_STATUS[left.code]
-            draft.error = left.code
-            return _no(b"refused", status=403 if status < 500 else status)
-        if left.parts != content.parts:  # what is served is the file, and it cannot be changed on its way
-            draft.state, draft.error = State.BLOCKED, "content_filter"
-            return _no(b"refused")
-        draft.state = draft.answered()
-        return _yes()
+        may_be = left.content if isinstance(left, Held) else left
+        if isinstance(may_be, Content) and may_be.parts != content.parts:
+            # What is served is the file, and it cannot be changed on its way.
+            return _Known(judged.decision, Refusal("content_filter", "", judged.decision.rules))
+        if isinstance(left, Held):
+            return _Known(judged.decision, replace(left, content=None))
+        return _Known(judged.decision, left if isinstance(left, Refusal) else None)
 
     async def _hold(self, asset: Asset, held: Held, pipeline: Pipeline, draft: Draft) -> Reply:
         """What a person said of *asset*, if anything; else it waits for one."""

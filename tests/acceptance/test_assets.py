@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -168,10 +169,36 @@ def test_what_is_held_is_served_once_a_person_has_released_it(site: Site) -> Non
     assert (seen.content, seen.headers["content-type"]) == (data, "image/png")
     assert site.decide(ticket, "release").status_code == 200
     assert site.get("/assets/a.png").content == data
-    states = [(one.state, one.source) for one in site.house.records(4)]
+    assert site.get("/assets/a.png").content == data
+    states = [(one.state, one.source) for one in site.house.records(5)]
     assert states == [
         (State.HELD, "proxy"), (State.HELD, "proxy"), (State.ALLOWED, "review"), (State.ALLOWED, "proxy"),
+        (State.ALLOWED, "proxy"),
     ]  # fmt: skip
+
+
+def test_many_who_ask_at_once_make_one_ticket_and_its_holder_hears_what_became(site: Site) -> None:
+    site.put("a.png", picture(blank=True))
+    with ThreadPoolExecutor(8) as pool:
+        tickets = {one.headers["x-guard-held"] for one in pool.map(site.get, ["/assets/a.png"] * 16)}
+    assert len(tickets) == 1
+    assert len(json.loads(site.house.admin("/held"))["held"]) == 1
+    (ticket,) = tickets
+    url = f"{site.house.url}/guard/v1/held/{ticket}"
+    assert httpx.get(url).status_code == 202
+    site.decide(ticket, "release")
+    answer = httpx.get(url)
+    assert (answer.status_code, answer.json()["status"]) == (200, "released")
+
+
+def test_a_rule_that_blocks_is_stronger_than_a_persons_release(site: Site) -> None:
+    site.put("a.png", picture(blank=True))
+    ticket = site.get("/assets/a.png").headers["x-guard-held"]
+    site.decide(ticket, "release")
+    assert site.get("/assets/a.png").status_code == 200
+    policy = site.files.parent / "policy.yaml"
+    policy.write_text(policy.read_text().replace("then: {review: {expires: 1h}}", "then: block"))
+    assert eventually(lambda: site.get("/assets/a.png").status_code == 403)
 
 
 def test_what_a_person_refused_stays_refused_and_its_bytes_are_gone(site: Site) -> None:
