@@ -193,6 +193,9 @@ class HeldStore:
                 (standing.value, expires, _about(decided), standing is Standing.RELEASED and not answer.asset, ticket),
             )
             record(decided)
+        if standing is Standing.REFUSED:
+            with contextlib.suppress(HeldError):  # it is decided even so
+                self._shed()
         return decided
 
     def drop(self, ticket: str) -> None:
@@ -206,6 +209,7 @@ class HeldStore:
         with self._writing() as connection:
             if connection is not None:
                 self._forget(connection)
+        self._shed()
 
     def close(self) -> None:
         """Let go of the file. It can be used again."""
@@ -213,6 +217,12 @@ class HeldStore:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+
+    def _shed(self) -> None:
+        """Empty the file of what was written last, which has what was deleted since; later, where others read it."""
+        with self._reading() as connection:
+            if connection is not None:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _answer(self, row: tuple[Any, ...]) -> HeldAnswer:
         ticket, tenant, created, expires, keeps, standing, size, about = row

@@ -99,7 +99,7 @@ def test_what_is_refused_is_gone(held: House) -> None:
     again = decide(held, ticket, "release")
     assert (again.status_code, "refused" in again.json()["error"]["message"]) == (409, True)
     assert httpx.get(f"http://127.0.0.1:{held.ports.admin}/held/{ticket}/body").status_code == 404
-    kept = b"".join(path.read_bytes() for path in held.log.parent.glob("guard-held.db"))
+    kept = b"".join(path.read_bytes() for path in held.log.parent.glob("guard-held.db*"))
     assert CANARY.encode() not in kept
 
 
