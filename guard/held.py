@@ -164,6 +164,16 @@ class HeldStore:
             ).fetchall() if connection else []  # fmt: skip
         return [self._answer(row) for row in rows]
 
+    def load(self) -> tuple[int, int]:
+        """How many answers wait, and how many bytes everything that is kept has."""
+        with self._reading() as connection:
+            row = connection.execute(
+                "SELECT count(*) FILTER (WHERE standing = 'pending' AND expires > ?), coalesce(sum(size), 0) "
+                "FROM held WHERE body IS NOT NULL",
+                (self._clock(),),
+            ).fetchone() if connection else (0, 0)  # fmt: skip
+        return int(row[0]), int(row[1])
+
     def decide(
         self,
         ticket: str,

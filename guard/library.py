@@ -71,7 +71,7 @@ class Checked:
 
     @property
     def action(self) -> str:
-        """The strongest action: ``allow``, ``flag``, ``label``, ``redact``, ``replace`` or ``block``."""
+        """The strongest action: ``allow``, ``flag``, ``label``, ``redact``, ``replace``, ``review`` or ``block``."""
         return self.decision.action
 
     @property

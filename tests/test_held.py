@@ -61,6 +61,7 @@ def test_a_file_that_was_not_made_yet_holds_nothing(store: HeldStore, tmp_path: 
     assert store.find("a") is None
     assert store.body("a") is None
     assert store.waiting() == []
+    assert store.load() == (0, 0)
     store.sweep()
     store.drop("a")
     assert not (tmp_path / "held.db").exists()
@@ -138,8 +139,10 @@ def test_there_is_room_for_so_many_bytes(store: HeldStore, clock: Clock, size: i
     with pytest.raises(HeldError, match="no room"):
         store.keep(answer(clock, "b"), bytes(size))
     assert store.find("b") is None
+    assert store.load() == (1, 600)
     store.decide("a", Standing.REFUSED, by="Ann")
     store.keep(answer(clock, "b"), bytes(size))
+    assert store.load() == (1, size)
     store.close()
 
 

@@ -63,7 +63,7 @@ def _show(desk: _Desk, options: argparse.Namespace) -> None:
     if options.json:
         print(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())
     else:
-        for name in ("standing", "tenant", "route", "model", "policy", "media_type", "size", "by", "reason"):
+        for name in ("standing", "tenant", "route", "model", "policy", "media_type", "size", "asset", "by", "reason"):
             if answer[name] not in {None, ""}:
                 print(f"{name}: {_clean(str(answer[name]))}")
         print(f"expires: {_moment(answer['expires'])}")

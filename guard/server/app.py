@@ -165,7 +165,7 @@ def create_gateway(
     handler = answering(upstream)
     processor = _processor(config, answering) if config.envoy is not None else None
     store.check_routes((processor.handler if processor is not None else handler).routes)
-    admin = _admin(store, engine, handler, reviewing.routes(held, sink))
+    admin = _admin(store, engine, handler, held, reviewing.routes(held, sink))
     return Gateway(handler, admin, store, engine, sink, upstream, held, processor)
 
 
@@ -236,7 +236,7 @@ def _sink(config: GatewayConfig) -> AuditSink:
     return sink
 
 
-def _admin(store: PolicyStore, engine: Engine, handler: Handler, more: Sequence[Route]) -> Starlette:
+def _admin(store: PolicyStore, engine: Engine, handler: Handler, held: HeldStore, more: Sequence[Route]) -> Starlette:
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
@@ -248,8 +248,12 @@ def _admin(store: PolicyStore, engine: Engine, handler: Handler, more: Sequence[
         return Response(telemetry.render(), media_type="text/plain; version=0.0.4")
 
     async def status(_: Request) -> Response:
+        waits: dict[str, int] | None = None
+        with suppress(HeldError):
+            waits = dict(zip(("waiting", "bytes"), await asyncio.to_thread(held.load), strict=True))
         return JSONResponse(
             {
+                "held": waits,
                 "policies": [_policy_line(one) for one in store.policies],
                 "last_reload_error": store.last_error,
                 "classifiers": [

@@ -123,6 +123,7 @@ def test_a_reviewer_sees_what_waits_and_why(held: House) -> None:
     (line,) = json.loads(held.admin("/held"))["held"]
     assert (line["id"], line["policy"], line["summary"]["rules"]) == (ticket, "held", ["look-first", "mask"])
     body = httpx.get(f"http://127.0.0.1:{held.ports.admin}/held/{ticket}/body")
+    assert json.loads(held.admin("/status"))["held"] == {"waiting": 1, "bytes": len(body.content)}
     assert CANARY in body.text
     assert "sandbox" in body.headers["content-security-policy"]
     decide(held, ticket, "release")

@@ -14,6 +14,7 @@ import httpx
 import ollama
 import openai
 import pytest
+from PIL import Image
 
 from guard import Guard
 from guard.audit import State
@@ -25,6 +26,7 @@ from tests.acceptance.test_envoy import envoy
 from tests.acceptance.test_held import HELD, decide, fetch
 from tests.acceptance.test_ollama import message as llama
 from tests.acceptance.test_openai_endpoints import response, text_completion
+from tests.acceptance.test_sound import Equipped
 from tests.fakes import CANARY, completion, form
 
 RULES = "  - {id: mask, when: {category: custom.entity}, then: redact}\nunscannable: allow\n"
@@ -178,3 +180,28 @@ def test_the_real_client_gets_what_was_released_as_its_own_type(pair: tuple[Hous
         decide(one, raw.headers["x-guard-held"], "release")
         got = client.get(f"{one.url}{raw.headers['location']}", cast_to=openai.types.chat.ChatCompletion)
     assert CANARY in (got.choices[0].message.content or "")
+
+
+def test_a_held_picture_is_changed_before_it_is_kept(tmp_path: Any) -> None:
+    policy = (
+        "policy: red\nclassifiers: {eyes: {}}\nrules:\n"
+        "  - {id: look, directions: [output], when: {category: custom.red}, then: review}\n"
+        "  - {id: hide, directions: [output], when: {category: custom.red}, then: {redact: {style: paint}}}\n"
+    )
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64), (200, 30, 30)).save(buffer, "PNG")
+    red = base64.b64encode(buffer.getvalue()).decode()
+    with house(tmp_path, policy, catalog=Equipped) as one:
+        one.upstream.answer = {"created": 1, "data": [{"b64_json": red}]}
+        with one.client() as client:
+            raw = client.images.with_raw_response.generate(model="m", prompt="a square")
+        assert (raw.status_code, red in raw.text) == (202, False)
+        ticket = raw.headers["x-guard-held"]
+        seen = httpx.get(f"http://127.0.0.1:{one.ports.admin}/held/{ticket}/body")
+        decide(one, ticket, "release")
+        released = fetch(one, ticket)
+        assert released.content == seen.content
+        shown = Image.open(io.BytesIO(base64.b64decode(released.json()["data"][0]["b64_json"])))
+        colour = shown.convert("RGB").getpixel((32, 32))
+        assert isinstance(colour, tuple)
+        assert colour[0] < 150
