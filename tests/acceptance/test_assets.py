@@ -177,6 +177,16 @@ def test_what_is_held_is_served_once_a_person_has_released_it(site: Site) -> Non
     ]  # fmt: skip
 
 
+def test_heads_and_ranges_are_asked_about_like_whole_files(site: Site) -> None:
+    site.put("a.txt", b"all is well")
+    site.put("b.txt", f"it says {CANARY}".encode())
+    some = {"range": "bytes=0-2"}
+    assert httpx.head(f"{site.url}/assets/a.txt").status_code == 200
+    assert httpx.get(f"{site.url}/assets/a.txt", headers=some).content == b"all"
+    assert httpx.head(f"{site.url}/assets/b.txt").status_code == 403
+    assert httpx.get(f"{site.url}/assets/b.txt", headers=some).status_code == 403
+
+
 def test_many_who_ask_at_once_make_one_ticket_and_its_holder_hears_what_became(site: Site) -> None:
     site.put("a.png", picture(blank=True))
     with ThreadPoolExecutor(8) as pool:
