@@ -9,7 +9,7 @@ help:
 	@echo "make run       the gateway in front of a small real generator: three exchanges, then it serves"
 	@echo "make test      lint, types, layers, tests, policies"
 	@echo "make combinations  10,000 generated ways to smuggle a phrase past the gateway, some minutes (COUNT=, SEED=)"
-	@echo "make ray       the placement ray on a local cluster of two nodes (installs the extra)"
+	@echo "make ray       models and an audit on a local cluster of two nodes (installs the extra)"
 	@echo "make page      one HTML page of all benchmark results"
 	@echo "make bench     benchmarks (python -m benchmarks --help)"
 
@@ -55,10 +55,11 @@ SEED ?= 1
 combinations: $(VENV)/.dev
 	$(BIN)/python -m tests.acceptance.combinations --count $(COUNT) --seed $(SEED)
 
-# A cluster of two nodes on loopback, and the placement ray on it: a minute or two.
+# A cluster of two nodes on loopback, the placement ray and an audit on it: some minutes.
 ray: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[ray]"
 	$(BIN)/python -m tests.placement.on_ray
+	$(BIN)/python -m tests.corpus.on_ray
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks gateway

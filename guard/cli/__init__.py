@@ -284,6 +284,12 @@ def _audit(commands: argparse._SubParsersAction[_Parser]) -> None:
     audit.add_argument("--direction", choices=("input", "output"), default="output", help="(default: output)")
     audit.add_argument("--locale", default="en", metavar="TAG", help="language of messages and the report, such as zh")
     audit.add_argument("--workers", type=int, metavar="N", help="processes that judge (default: one a core)")
+    audit.add_argument("--engine", choices=("local", "ray"), default="local", help="where they run (default: local)")
+    audit.add_argument(
+        "--ray-address", default="auto", metavar="A", help="of the Ray cluster (default: this machine's)"
+    )
+    audit.add_argument("--ray-cpus", type=float, default=1.0, metavar="N", help="processors of a worker (default: 1)")
+    audit.add_argument("--ray-gpus", type=float, default=0.0, metavar="N", help="graphics cards of one (default: 0)")
     audit.add_argument("--resume", action="store_true", help="go on with what DIR holds")
     audit.add_argument("--sample", type=int, metavar="N", help="judge N records, chosen by chance")
     audit.add_argument("--seed", type=int, default=0, metavar="N", help="of the sample (default: 0)")

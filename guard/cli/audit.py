@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import signal
 import sys
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from guard.config import policy_path
+from guard.corpus.afar import Share
 from guard.corpus.audit import Plan, audit as run
 from guard.corpus.columns import Named
 from guard.errors import GuardError
@@ -72,7 +72,8 @@ def _plan(options: argparse.Namespace) -> Plan:
         ),
         direction=options.direction,
         locale=options.locale,
-        workers=options.workers or len(os.sched_getaffinity(0)),
+        workers=options.workers,
+        share=Share(options.ray_address, options.ray_cpus, options.ray_gpus) if options.engine == "ray" else None,
         chunk=options.chunk,
         sample=options.sample,
         seed=options.seed,

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from guard import registry
 from guard.actions import ACTIONS
+from guard.corpus.afar import Cluster, Share, room_for
 from guard.corpus.chunks import chunked, columns_of, numbered, sampled
 from guard.corpus.columns import NOTHING_NAMED, Columns, Named
+from guard.corpus.crew import Crew
 from guard.corpus.examples import excerpts
 from guard.corpus.inputs import find
 from guard.corpus.judge import Setup
@@ -38,7 +42,11 @@ CHUNK = 1000
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be done. *policy* is a file; what may change between a run and its resumption is *workers* alone."""
+    """What is to be done. *policy* is a file; who judges (*workers*, *share*) may change until it is resumed.
+
+    *share* is what each worker has of a Ray cluster; None: they are processes of this machine. Without *workers* there
+    is one for each core of this machine, or as many as the cluster has room for.
+    """
 
     inputs: tuple[str, ...]
     policy: str
@@ -46,7 +54,8 @@ class Plan:
     named: Named = NOTHING_NAMED
     direction: str = "output"
     locale: str = "en"
-    workers: int = 1
+    workers: int | None = None
+    share: Share | None = None
     chunk: int = CHUNK
     sample: int | None = None
     seed: int = 0
@@ -110,10 +119,11 @@ def _judge(
         store,
         setup,
         fingerprint,
-        workers=plan.workers,
+        workers=_workers(plan),
         chunk_size=plan.chunk,
         dedup=dedup,
         writer=Writer(store, [source.name for source in sources]) if whole else None,
+        crew=partial(Cluster, share=plan.share) if plan.share is not None else Crew,
         heard=progress.heard,
     )
     try:
@@ -130,10 +140,20 @@ def _judge(
     return population
 
 
+def _workers(plan: Plan) -> int:
+    if plan.workers is not None:
+        return plan.workers
+    return len(os.sched_getaffinity(0)) if plan.share is None else room_for(plan.share)
+
+
 def _check(plan: Plan) -> None:
     if importlib.util.find_spec("pyarrow") is None:
         raise CorpusError("results are Parquet files, and pyarrow is not installed: pip install 'guard-gateway[audit]'")
-    if plan.workers < 1 or plan.chunk < 1 or (plan.sample is not None and plan.sample < 1):
+    if (
+        (plan.workers is not None and plan.workers < 1)
+        or plan.chunk < 1
+        or (plan.sample is not None and plan.sample < 1)
+    ):
         raise CorpusError("workers, the size of a chunk and of a sample are numbers of 1 and more")
     if plan.dedup is not None and plan.write is not None:
         raise CorpusError("--dedup and --write do not go together: what is released is each record's own text")

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from guard.corpus.judge import Setup
 
-_DEPTH = 3
+DEPTH = 3
 """Slices that a worker has at once: one that is being finished, one that is begun, one that waits."""
-_MOST_STARTS = 3
+MOST_STARTS = 3
 _GRACE_S = 60.0
 
 
@@ -59,7 +59,7 @@ class _Hand:
     @property
     def room(self) -> bool:
         """Whether it should be given another slice."""
-        return len(self.has) < _DEPTH and not any(slice_.alone for slice_ in self.has.values())
+        return len(self.has) < DEPTH and not any(slice_.alone for slice_ in self.has.values())
 
 
 class Crew:
@@ -149,7 +149,7 @@ class Crew:
         how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
         if not hand.ready:
             self._starts += 1
-            if self._starts >= _MOST_STARTS:
+            if self._starts >= MOST_STARTS:
                 msg = f"workers die while they start ({how}); try `guard check` with the same policy"
                 raise CorpusError(msg)
         self._hands[self._hands.index(hand)] = self._start()

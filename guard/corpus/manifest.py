@@ -33,14 +33,18 @@ def manifest(policy: Policy, inputs: Sequence[Facts], settings: Mapping[str, Any
         "format": FORMAT,
         "policy": f"{policy.name}@{policy.revision}",
         "classifiers": {name: registry.create(name, given).version for name, given in sorted(policy.needs.items())},
-        "code": code(),
-        "libraries": _versions(),
+        **here(),
         "settings": dict(settings),
         "inputs": [
             {"name": one.name, "format": one.format, "bytes": one.bytes, "sha256": one.sha256} for one in inputs
         ],
     }
     return {**about, "fingerprint": fingerprint(about)}
+
+
+def here() -> dict[str, Any]:
+    """What this machine judges with: the *code* of the program, and versions of *libraries*."""
+    return {"code": code(), "libraries": _versions()}
 
 
 def fingerprint(about: Mapping[str, Any]) -> str:

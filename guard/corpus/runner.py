@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from guard.corpus.chunks import Chunk
 from guard.corpus.crew import Crew, Slice
@@ -21,6 +21,7 @@ from guard.corpus.store import Journal
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from guard.corpus.crew import Answer
     from guard.corpus.dedup import Dedup
     from guard.corpus.judge import Setup
     from guard.corpus.released import Writer
@@ -33,6 +34,23 @@ _SLICE_BYTES = 2**18
 _DEEP = 3
 _MOST_OPEN = 16
 _LONGEST_GROUP = 120
+
+
+class Workers(Protocol):
+    """Processes that judge slices, wherever they are: see `guard.corpus.crew.Crew`."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is being judged."""
+
+    def give(self, slice_: Slice) -> bool:
+        """Hand *slice_* to one that has room; False if none has."""
+
+    def answers(self, seconds: float) -> Iterator[Answer]:
+        """What came within *seconds*, which may be nothing."""
+
+    def close(self) -> None:
+        """Stop all of them."""
 
 
 @dataclass(slots=True)
@@ -51,7 +69,7 @@ class _Open:
 
 
 class Runner:
-    """Judges chunks with *workers* processes and writes what came of them to *store*.
+    """Judges chunks with *workers* processes, which *crew* starts, and writes what came of them to *store*.
 
     *heard* is called with how many records are done, after every change and twice a second at least.
     """
@@ -66,6 +84,7 @@ class Runner:
         chunk_size: int,
         dedup: Dedup | None = None,
         writer: Writer | None = None,
+        crew: Callable[[Setup, int], Workers] = Crew,
         heard: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._store = store
@@ -76,6 +95,7 @@ class Runner:
         self._most_out = max(workers, chunk_size)
         self._dedup = dedup
         self._writer = writer
+        self._crew = crew
         self._heard = heard
         self._done = store.done()
         self._open: dict[int, _Open] = {}
@@ -99,7 +119,7 @@ class Runner:
         self._finish_complete()
         if waiting is None and not self._alone:  # nothing to judge: no models to load
             return
-        crew = Crew(self._setup, self._workers)
+        crew = self._crew(self._setup, self._workers)
         try:
             while waiting is not None or crew.busy or self._alone or self._again:
                 while self._alone and crew.give(self._alone[0]):

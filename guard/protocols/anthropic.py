@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from guard.content import Content, Direction
+from guard.content import Content, Direction, Medium
 from guard.protocols.adapter import JSON, Answer, Contract, Exchange, GeneratorAdapter
 from guard.protocols.anthropic_fields import MESSAGE, REQUEST
 from guard.protocols.anthropic_stream import MessageStream, error_document, write_whole
@@ -79,8 +79,18 @@ class AnthropicMessages(GeneratorAdapter):
 
 
 def _applied(document: Any, before: Content, after: Content) -> Any:
-    """*document* with what changed; thinking that was changed is no longer what its signature vouches for."""
+    """*document* with what changed; thinking that was changed is no longer what its signature vouches for.
+
+    A source whose address was fetched becomes one of base64: the API takes no data URLs.
+    """
     applied = apply_parts(document, before.parts, after.parts)
+    for old, new in zip(before.parts, after.parts, strict=True):
+        if new is not old and isinstance(new, Medium) and new.path[-1] == "url":
+            source = applied
+            for step in new.path[:-1]:
+                source = source[step]
+            head, _, data = source.pop("url").partition(",")
+            source |= {"type": "base64", "media_type": head.removeprefix("data:").removesuffix(";base64"), "data": data}
     break_seals(applied, before.parts, after.parts)
     return applied
 

@@ -61,7 +61,7 @@ def _source(kind: str, family: Field) -> OneOf:
     return OneOf(
         {
             "base64": _object(media_type=WORD, data=Blob("image" if kind == "image" else "document")),
-            "url": _object(url=MediaUrl(inline=False)),
+            "url": _object(url=MediaUrl()),
             "file": _object(file_id=StoredFile()),
             **(
                 {}

@@ -23,10 +23,8 @@ REMOTE = "remote"
 class MediaUrl(Field):
     """The address of a medium: bytes if it is a data URL; else judged as text, and its medium is unscannable.
 
-    *inline* says whether a data URL may be written in its place.
+    Once fetched, it is written as a data URL in its place.
     """
-
-    inline: bool = True
 
     @property
     def posture(self) -> Posture:
@@ -44,9 +42,8 @@ class MediaUrl(Field):
             add_data_url(value, walk, path, pointer, role, "url")
             return
         walk.add(TextPart(value, pointer, path, "url", role))
-        kind = REMOTE if self.inline else "opaque"
         why = "a remote address is not fetched; send the bytes as a data URL"
-        walk.add(OpaquePart(why, f"{pointer}#", path, role, kind))
+        walk.add(OpaquePart(why, f"{pointer}#", path, role, REMOTE))
 
 
 @dataclass(frozen=True, slots=True)

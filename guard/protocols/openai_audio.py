@@ -6,6 +6,7 @@ Contract after openai-python's types (``speech_create_params.py``, ``transcripti
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -57,6 +58,8 @@ if TYPE_CHECKING:
 SPEECH, TRANSCRIPTIONS, TRANSLATIONS = "/v1/audio/speech", "/v1/audio/transcriptions", "/v1/audio/translations"
 
 _WORD, _NUMBER, _NAME, _SAID = Constrained(), Scalar(), Guarded("name"), Guarded("transcript")
+_PIECE = 3 * 2**13
+"""Bytes of sound in an event."""
 _SOUND = re.compile(rb"audio/[a-z0-9.+\-]{1,40}|application/octet-stream")
 _TEXTS = {
     b"text/plain": b"text/plain; charset=utf-8",
@@ -193,11 +196,12 @@ class OpenAIAudio(OpenAIAdapter):
         for name in ("input", "model"):
             if not isinstance(document.get(name), str):
                 raise refuse("missing_field", f"/{name}", "it should be a text")
-        if document.get("stream_format") == "sse":
-            raise refuse("unsupported_value", "/stream_format", "sound is judged whole; ask for `audio`")
+        if document.get("stream_format") not in {None, "audio", "sse"}:
+            raise refuse("unsupported_value", "/stream_format", "it should be `audio` or `sse`")
         walk = Walk()
         _SPEECH.walk(document, walk, (), "", "user")
-        return Exchange((walk.content(Direction.INPUT, model_of(document)),), document)
+        stream = document.get("stream_format") == "sse"
+        return Exchange((walk.content(Direction.INPUT, model_of(document)),), document, stream=stream)
 
     def _decode_sound(self, body: bytes, content_type: bytes) -> Exchange:
         form = read_form(body, content_type)
@@ -219,7 +223,7 @@ class OpenAIAudio(OpenAIAdapter):
         """The checked request again, asking for one piece."""
         document = apply_parts(exchange.document, exchange.content.parts, content.parts)
         if isinstance(document, dict):
-            return dump(document)
+            return dump({name: value for name, value in document.items() if name != "stream_format"})
         form = [field for field in document if field["name"] != "stream"]
         return write_form(form, exchange.content_type.rpartition(b"=")[2])
 
@@ -231,7 +235,8 @@ class OpenAIAudio(OpenAIAdapter):
             if not _SOUND.fullmatch(media_type):
                 raise refuse("invalid_type", "", "an answer is sound, and says so")
             Sound(media_type.decode()).walk(body, walk, (), "", "assistant")
-            return Answer(walk.content(Direction.OUTPUT, model), body, media_type)
+            sent_as = JSON if exchange.stream else media_type  # what comes as JSON is streamed as events
+            return Answer(walk.content(Direction.OUTPUT, model), body, sent_as)
         if media_type in _TEXTS:
             try:
                 text = body.decode()
@@ -251,10 +256,10 @@ class OpenAIAudio(OpenAIAdapter):
         return Answer(walk.content(Direction.OUTPUT, model), document)
 
     def encode_response(self, exchange: Exchange, answer: Answer, content: Content) -> bytes:
-        """The sound, the text, JSON, or a stream of what was said."""
+        """The sound, the text, JSON, or a stream of what was said. What a stream counts only its writer knows."""
         document = apply_parts(answer.document, answer.content.parts, content.parts)
         if isinstance(document, bytes):
-            return document
+            return _spoken(document) if exchange.stream else document
         if isinstance(document, str):
             return _stream({"text": document}) if exchange.stream else document.encode()
         if any(True for _ in changed(answer.content, content)):
@@ -271,6 +276,13 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, list):
         return [_rounded(item) for item in value]
     return {key: _rounded(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def _spoken(sound: bytes) -> bytes:
+    """*sound* as events. Their pieces are whole groups of base64, so that they may be joined before they are read."""
+    deltas = (sound[at : at + _PIECE] for at in range(0, len(sound), _PIECE))
+    events = [{"type": "speech.audio.delta", "audio": base64.b64encode(one).decode()} for one in deltas]
+    return b"".join(sse.write(dump(event), event["type"]) for event in (*events, {"type": "speech.audio.done"}))
 
 
 def _stream(document: dict[str, Any]) -> bytes:

@@ -420,6 +420,33 @@ def test_a_remote_picture_is_fetched_judged_and_forwarded_as_bytes(tmp_path: Pat
         assert one.chat(content).status == 400
 
 
+def test_a_remote_picture_in_a_message_for_claude_becomes_a_base64_source(tmp_path: Path) -> None:
+    holder = StubUpstream(answer=picture(spot="red"), headers={"Content-Type": "image/png"})
+    with (
+        running_upstream(holder),
+        house(tmp_path, POLICY, catalog=Catalog, timeout_s=10, fetch=FetchConfig(networks=("127.0.0.1/32",))) as one,
+    ):
+        one.upstream.answer = {
+            "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "stop_reason": "end_turn",
+            "content": [{"type": "text", "text": "all is well"}], "usage": {"input_tokens": 1, "output_tokens": 1},
+        }  # fmt: skip
+        client = anthropic.Anthropic(base_url=one.url, api_key="k", max_retries=0)
+        source: Any = {"type": "url", "url": f"{holder.url}/a.png"}
+        asked: Any = [{"role": "user", "content": [{"type": "image", "source": source}]}]
+
+        client.messages.create(model="m", max_tokens=9, messages=asked)
+
+        sent = one.upstream.last_body["messages"][0]["content"][0]["source"]
+        assert (sent["type"], sent["media_type"], set(sent)) == ("base64", "image/png", {"type", "media_type", "data"})
+        assert not _reds(Image.open(io.BytesIO(base64.b64decode(sent["data"]))).convert("RGB"))
+        holder.answer = picture()
+        client.messages.create(model="m", max_tokens=9, messages=asked)
+        assert one.upstream.last_body["messages"][0]["content"][0]["source"]["data"] == base(picture())
+        holder.answer = b"no picture"
+        with pytest.raises(anthropic.BadRequestError):
+            client.messages.create(model="m", max_tokens=9, messages=asked)
+
+
 def test_a_remote_picture_is_not_fetched_unless_that_is_configured(gate: House) -> None:
     answered = gate.chat([{"type": "image_url", "image_url": {"url": "http://127.0.0.1:9/a.png"}}])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -142,7 +143,24 @@ def test_s12_no_byte_of_a_spoken_answer_comes_before_it_was_heard(one: House) ->
     body = {"model": "m", "voice": "alloy", "input": "say it"}
     answer = one.post("/v1/audio/speech", body)
     assert (answer.status, canary[1000:1100] in answer.raw) == (400, False)
-    assert one.post("/v1/audio/speech", {**body, "stream_format": "sse"}).status == 400
+    answer = one.post("/v1/audio/speech", {**body, "stream_format": "sse"})
+    assert (answer.status, b"audio.delta" in answer.raw) == (400, False)
+    assert one.post("/v1/audio/speech", {**body, "stream_format": "ogg"}).status == 400
+
+
+def test_s12_a_spoken_answer_is_streamed_once_it_was_heard(one: House) -> None:
+    harmless = encoded(HARMLESS)
+    one.upstream.answer, one.upstream.headers = harmless, {"Content-Type": "audio/wav"}
+    with one.client() as client:
+        asked = client.audio.speech.create(model="m", voice="alloy", input="say it", stream_format="sse")
+        lines = [line.removeprefix("data: ") for line in asked.text.splitlines() if line.startswith("data: ")]
+    events = [json.loads(line) for line in lines]
+    deltas = [event["audio"] for event in events[:-1]]
+    assert len(deltas) > 1
+    assert b"".join(map(base64.b64decode, deltas)) == base64.b64decode("".join(deltas)) == harmless
+    assert events[-1]["type"] == "speech.audio.done"
+    assert asked.response.headers["content-type"].startswith("text/event-stream")
+    assert "stream_format" not in one.upstream.last_body
 
 
 def test_s11_a_sound_in_a_message_is_heard(one: House) -> None:

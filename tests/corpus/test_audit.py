@@ -6,6 +6,7 @@ import contextlib
 import csv
 import json
 import signal
+import sys
 import tarfile
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from guard.corpus.afar import _placed
 from guard.corpus.columns import Columns
 from guard.corpus.judge import Judge, Setup
 from guard.corpus.records import Record
@@ -279,3 +281,25 @@ def test_what_cannot_be_done_is_said_and_leaves_nothing(
     assert found.code == 3
     assert says in capfd.readouterr().err
     assert not (tmp_path / "out" / "manifest.json").exists()
+
+
+def test_an_audit_on_ray_says_what_is_missing_before_it_begins(
+    tmp_path: Path, house: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "ray", None)  # as where it is not installed
+    given = jsonl(tmp_path / "it.jsonl", texts(3))
+
+    found = run(given, "--policy", house, "--engine", "ray", out=tmp_path / "out")
+
+    assert found.code == 3
+    assert "pip install 'guard-gateway[ray]'" in capsys.readouterr().err
+
+
+def test_a_policy_goes_along_to_a_machine_that_has_another_file_of_its_name_or_none(tmp_path: Path, house: str):
+    data = Path(house).read_bytes()
+    assert _placed(house, data) == house
+    for path in (tmp_path / "none" / "house.yaml", Path(policy(tmp_path, "policy: other\n"))):
+        copy = Path(_placed(str(path), data))
+        assert copy != path
+        assert copy.name == "house.yaml"
+        assert copy.read_bytes() == data

@@ -74,7 +74,7 @@ def test_sound_is_there_to_be_decided_about_and_forwarded_as_it_was():
     [
         (lambda: spoken(model="m"), "missing_field"),
         (lambda: spoken(input="x"), "missing_field"),
-        (lambda: spoken(model="m", input="x", stream_format="sse"), "unsupported_value"),
+        (lambda: spoken(model="m", input="x", stream_format="ogg"), "unsupported_value"),
         (lambda: spoken(model="m", input="x", policy="off"), "policy_override"),
         (lambda: heard(SPEECH), "unsupported_media_type"),
         (lambda: ADAPTER.decode_request(b"{}", b"application/json", TRANSLATIONS), "unsupported_media_type"),
