@@ -139,6 +139,18 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     }
 
 
+def growing(cells: Sequence[dict[str, Any]], figure: str) -> list[dict[str, Any]]:
+    """For `page`: of *cells* with what grew, to which size, a line each of the median *figure*."""
+    return [
+        {
+            "name": what,
+            "x": [one["size"] for one in cells if one["what"] == what],
+            "y": [one[figure]["median"] for one in cells if one["what"] == what],
+        }
+        for what in dict.fromkeys(one["what"] for one in cells)
+    ]
+
+
 def machine(packages: Sequence[str]) -> dict[str, Any]:
     """The machine and the versions that figures belong to."""
     model = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())

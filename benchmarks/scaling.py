@@ -138,14 +138,7 @@ def table(report: dict[str, Any]) -> str:
 
 def series(report: dict[str, Any]) -> list[dict[str, Any]]:
     """For `page`: a line for each thing that grows."""
-    return [
-        {
-            "name": what,
-            "x": [one["size"] for one in report["cells"] if one["what"] == what],
-            "y": [one["cpu_ms"]["median"] for one in report["cells"] if one["what"] == what],
-        }
-        for what in dict.fromkeys(one["what"] for one in report["cells"])
-    ]
+    return _harness.growing(report["cells"], "cpu_ms")
 
 
 AXES = ("how many", "CPU ms of a request, or of 1000 characters")
