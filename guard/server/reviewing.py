@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import uuid
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -87,15 +88,36 @@ def routes(store: HeldStore, sink: AuditSink) -> list[Route]:
 
 
 def _told(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    """*endpoint*, saying what is wrong with the store."""
+    """*endpoint*, saying what is wrong with the store, or with how it was asked."""
 
     async def answering(request: Request) -> Response:
+        if not is_by_address(request):
+            return _problem(421, NAMED)
         try:
             return await endpoint(request)
         except HeldError as error:
             return _problem(409, str(error))
 
     return answering
+
+
+NAMED = "ask for what is held by an IP address, or as localhost: a name could be a web page's"
+"""What is told to who asks by another name."""
+
+
+def is_by_address(request: Request) -> bool:
+    """Whether *request* names this server by an address, or as localhost.
+
+    The admin port asks for no key. A page whose name leads here (DNS rebinding) could otherwise read what is held.
+    """
+    host = request.url.hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _said(request: Request, body: bytes) -> tuple[str, str]:

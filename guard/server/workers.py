@@ -33,6 +33,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from guard.placement import Keeper
+from guard.server.reviewing import NAMED, is_by_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -271,6 +272,8 @@ def _admin(supervisor: Supervisor) -> Starlette:
 
     async def held(request: Request) -> Response:
         """What one worker answers: all have the same file of what waits."""
+        if not is_by_address(request):
+            return JSONResponse({"error": {"message": NAMED}}, status_code=421)
         sent, said = await request.body(), request.headers.get("content-type", "")
         target = request.scope["raw_path"].decode("latin-1")
         for path in supervisor.sockets:

@@ -26,6 +26,7 @@ from guard.config import (
     BreakerConfig,
     FetchConfig,
     GatewayConfig,
+    HeldConfig,
     Limits,
     UpstreamConfig,
     VaultConfig,
@@ -170,6 +171,7 @@ def house(
     drop_ins: Mapping[str, str | None] | None = None,
     envoy: Address | None = None,
     fetch: FetchConfig | None = None,
+    held: HeldConfig | None = None,
     assets: AssetsConfig | None = None,
     catalog: Callable[[CanaryClassifier], FakeCatalog] = FakeCatalog,
     **limits: Any,
@@ -205,6 +207,7 @@ def house(
             tenants=tenants,
             vault=VaultConfig(vault),
             fetch=fetch,
+            held=held or HeldConfig(),
             assets=assets,
         )
         gateway = create_gateway(config, catalog=catalog(canary))
