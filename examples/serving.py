@@ -19,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from guard.config import Address, AuditConfig, GatewayConfig, UpstreamConfig
+from guard.config import Address, AuditConfig, GatewayConfig, Limits, UpstreamConfig
 from guard.demo import running as running_generator
 from guard.server.run import running
 
@@ -32,14 +32,19 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 POLICY = HERE / "policy.yaml"
+MEDIA = HERE / "media.yaml"
 ROUTES = {
     "bot": ("/dialog", "reply"),
     "digits": ("/draw", "draw"),
+    "film": ("/film", "film"),
     "painter": ("/repaint", "repaint"),
     "recommender": ("/recommend", "recommend"),
+    "voice": ("/speak", "speak"),
     "writer": ("/write", "write"),
 }
 """Of each example: where it is served, and the function that answers."""
+POLICIES = {"film": MEDIA, "voice": MEDIA}
+"""The policies of those that do not go with `POLICY`."""
 
 
 class Wrong(Exception):  # noqa: N818  what a caller is told
@@ -101,6 +106,7 @@ def guarded(names: Sequence[str], folder: Path, policy: str = str(POLICY), port:
             policies=policy,
             protocols=tuple(str(HERE / f"{name}.yaml") for name in names),
             audit=AuditConfig(path=str(folder / "audit.db")),
+            limits=Limits(judge_timeout_s=60),  # to hear what is said takes a slow machine as long as to say it
         )
         with running(config) as ports:
             yield f"http://127.0.0.1:{ports.data}", upstream
@@ -117,7 +123,7 @@ def show(name: str, policy: str | None = None, port: int = 0, *, stay: bool = Fa
     path, asked = ROUTES[name][0], importlib.import_module(f"examples.{name}").ASKED
     with (
         tempfile.TemporaryDirectory(prefix="guard-example-") as folder,
-        guarded([name], Path(folder), policy or str(POLICY), port) as (url, upstream),
+        guarded([name], Path(folder), policy or str(POLICIES.get(name, POLICY)), port) as (url, upstream),
     ):
         print(f"{name} at {upstream}, the gateway in front of it at {url}.")
         for body in asked:
@@ -150,6 +156,6 @@ def main(name: str) -> None:
     """Show the example *name* and serve it behind the gateway until Ctrl-C."""
     parser = argparse.ArgumentParser(prog=f"python -m examples.{name}")
     parser.add_argument("--port", type=int, default=0, help="of the gateway, on 127.0.0.1 (default: a free one)")
-    parser.add_argument("--policy", default=str(POLICY), help="policy file or name (default: the examples' own)")
+    parser.add_argument("--policy", help="policy file or name (default: the examples' own)")
     options = parser.parse_args()
     show(name, options.policy, options.port, stay=True)

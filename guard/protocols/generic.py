@@ -60,7 +60,7 @@ class Number(Field):
 
 @dataclass(frozen=True, slots=True)
 class Medium(Field):
-    """A picture or sound: base64, a data URL, or an address, whose medium cannot be seen."""
+    """A picture, sound or film: base64, a data URL, or an address, whose medium cannot be seen."""
 
     modality: str
 
@@ -316,5 +316,6 @@ FIELDS: Mapping[str, Field] = {
     "constrained": Constrained(),
     "images": Medium("image"),
     "sounds": Medium("audio"),
+    "films": Medium("video"),
 }
 """What pointers alone say."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
+import wave
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import av
 import httpx
 import numpy as np
 import pytest
@@ -19,7 +22,7 @@ from guard.audit.sqlite import read
 from guard.cli import main
 from guard.protocols.generic_loader import load_protocols
 
-NAMES = tuple(serving.ROUTES)
+NAMES = tuple(name for name in serving.ROUTES if name not in serving.POLICIES)
 
 
 class Place:
@@ -53,13 +56,23 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         one.close()
 
 
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """The examples that speak and film."""
+    folder = tmp_path_factory.mktemp("studio")
+    with serving.guarded(tuple(serving.POLICIES), folder, str(serving.MEDIA)) as (url, upstream):
+        one = Place(url, upstream, folder)
+        yield one
+        one.close()
+
+
 def problem(answer: httpx.Response) -> tuple[int, str, str]:
     told = answer.json()["problem"]
     return answer.status_code, told["code"], told["message"]
 
 
 def test_every_example_is_described_and_its_code_and_description_stand_together():
-    for name in NAMES:
+    for name in serving.ROUTES:
         (adapter,) = load_protocols([str(serving.HERE / f"{name}.yaml")])
         assert adapter.routes == (serving.ROUTES[name][0],)
         assert (serving.HERE / f"{name}.py").is_file()
@@ -156,6 +169,48 @@ def test_a_photo_of_nothing_comes_back_as_a_refusal(place: Place):
     assert place.ask("painter", {"photo": base64.b64encode(b"no picture").decode()}).status_code == 400
 
 
+def heard(answer: httpx.Response) -> tuple[int, np.ndarray[Any, Any]]:
+    """The rate and the samples of a spoken answer."""
+    with wave.open(io.BytesIO(base64.b64decode(answer.json()["sound"]))) as sound:
+        return sound.getframerate(), np.frombuffer(sound.readframes(sound.getnframes()), np.int16)
+
+
+@pytest.mark.parametrize(("voice", "say"), [("en", "The parcel leaves at noon."), ("zh", "包裹中午发出。")])
+def test_what_a_voice_says_is_heard_before_anybody_else_hears_it(studio: Place, voice: str, say: str):
+    answer = studio.ask("voice", {"say": say, "voice": voice})
+    assert answer.headers["x-guard-decision"] == "allow"
+    rate, samples = heard(answer)
+    assert len(samples) > rate
+    assert np.abs(samples).max() > 3000
+    (record, *_) = read(str(studio.folder / "audit.db"))
+    assert record.output["coverage"]["checked"] == 1
+
+
+def test_what_only_sounds_rude_is_blocked_once_it_is_spoken(studio: Place):
+    asked = {"say": "Please shutt upp now, will you?", "speed": 130}
+    assert studio.unguarded("voice", asked).status_code == 200
+    assert problem(studio.ask("voice", asked)) == (400, "content_filter", "Please keep it polite.")
+    (record, *_) = read(str(studio.folder / "audit.db"))
+    assert (record.input["action"], record.output["rules"]) == ("allow", ["block-rude-language"])
+
+
+@pytest.mark.parametrize("loudness", [0, 1000])
+def test_a_recording_that_did_not_come_out_is_withheld(studio: Place, loudness: int):
+    answer = studio.ask("voice", {"say": "The parcel leaves at noon.", "loudness": loudness}, "zh")
+    assert problem(answer)[2] == "音频生成失败，请重试。"
+
+
+def test_a_film_is_looked_at_frame_by_frame(studio: Place):
+    answer = studio.ask("film", {"from": 3, "to": 8, "seconds": 1})
+    assert answer.headers["x-guard-decision"] == "allow"
+    with av.open(io.BytesIO(base64.b64decode(answer.json()["film"]))) as film:
+        frames = [frame.to_ndarray(format="gray") for frame in film.decode(video=0)]
+    assert len(frames) == answer.json()["frames"] == 12
+    assert np.abs(frames[0].astype(float) - frames[-1]).mean() > 10
+    status, _, message = problem(studio.ask("film", {"from": 3, "to": 8, "checkpoint": "early"}))
+    assert (status, message) == (400, "The film shows nothing. Please try again.")
+
+
 def test_a_request_that_a_generator_refuses_is_answered_in_its_own_shape(place: Place):
     status, code, message = problem(place.ask("digits", {"digit": 11}))
     assert (status, code) == (400, "bad_request")
@@ -183,7 +238,7 @@ def test_the_same_functions_are_guarded_inside_of_a_program():
 
 def test_the_command_lists_them_and_shows_one(capsys: pytest.CaptureFixture[str]):
     assert main(["demo", "--list"]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(NAMES)
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(serving.ROUTES)
 
     assert main(["demo", "--generator", "bot"]) == 0
     shown = capsys.readouterr().out
