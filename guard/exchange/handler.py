@@ -8,8 +8,6 @@ leaves has its work cancelled, the upstream call included, and its record says s
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import logging
 import time
 import uuid
@@ -17,7 +15,6 @@ from contextlib import suppress
 from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
-from urllib.parse import parse_qs
 
 from guard import telemetry
 from guard.audit import State
@@ -31,7 +28,6 @@ from guard.exchange.generating import LARGE, Generating, House
 from guard.exchange.holding import PREFIX, ROUTE, GoneError, collected
 from guard.exchange.http import (
     GENERATOR,
-    KEY_HEADER,
     REFUSAL_STATUS,
     REQUEST_STATUS,
     UPSTREAM_STATUS,
@@ -48,6 +44,7 @@ from guard.exchange.http import (
 from guard.exchange.judging import judge_all, no_answer, refuse_unknown, scored, settled
 from guard.exchange.presence import Presence
 from guard.exchange.routes import Route, Routes
+from guard.exchange.tenants import Tenants
 from guard.held import HeldError
 from guard.monitor.live import Live
 from guard.protocols.adapter import Adapter, DropIn, GeneratorAdapter, JudgeAdapter
@@ -69,8 +66,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_KEYS = frozenset({b"authorization", b"x-api-key"})
-"""Where clients put a key, the gateway's too, unless it has a header of its own."""
 _USUAL = "/v1/chat/completions"
 """The protocol in which what belongs to none is answered."""
 _NO_RETRY = (b"x-should-retry", b"false")
@@ -126,7 +121,7 @@ class Handler:
         self._sink = sink
         self.live = Live()
         self.limits = limits
-        self._tenants = tuple(tenants)
+        self._tenants = Tenants(tenants)
         self._vault = vault or Vault()
         self._source = source
         self._calls = Calls()
@@ -298,7 +293,7 @@ class Handler:
             raise RequestError("unknown_route", f"This gateway serves no such endpoint; it serves {served}.")
         adapter = route.adapter
         content_type = check_post(scope, adapter.media_types)
-        draft.tenant = self._authenticate(scope, adapter)
+        draft.tenant = self._tenants.named(scope, adapter)
         if (shed := self._shed(draft, adapter)) is not None:
             return shed
         body = await read_body(scope, receive, self.limits)
@@ -320,7 +315,7 @@ class Handler:
         draft.route = files.ROUTE
         if scope["method"] != "GET":
             raise RequestError("method_not_allowed", "Ask about a file with GET.")
-        draft.tenant = self._authenticate(scope, self._fallback)
+        draft.tenant = self._tenants.named(scope, self._fallback)
         if (shed := self._shed(draft, self._fallback)) is not None:
             return shed
         wanted = header(scope, files.WANTED)
@@ -351,7 +346,7 @@ class Handler:
         draft.route = ROUTE
         if scope["method"] != "GET":
             raise RequestError("method_not_allowed", "Ask for what is held with GET.")
-        draft.tenant = self._authenticate(scope, self._fallback)
+        draft.tenant = self._tenants.named(scope, self._fallback)
         try:
             return await self._pipeline.engine.aside(collected, store, draft, scope["path"].removeprefix(PREFIX))
         except GoneError as error:
@@ -361,21 +356,6 @@ class Handler:
             draft.state = State.ERROR_CLOSED
             message = "What is held cannot be read now; try again later."
             return _error(draft, self._fallback, 503, "guard_unavailable", message)
-
-    def _authenticate(self, scope: Scope, adapter: Adapter) -> str | None:
-        """The tenant whose key the request carries, None where no keys are configured."""
-        if not self._tenants:
-            return None
-        given = header(scope, KEY_HEADER)
-        if given is None and isinstance(adapter, DropIn):
-            given = _own_key(scope, adapter)
-        if given is None:
-            given = header(scope, b"x-api-key") or (header(scope, b"authorization") or b"").removeprefix(b"Bearer ")
-        digest = hashlib.sha256(given).digest()
-        matches = [name for name, known in self._tenants if hmac.compare_digest(digest, known)]
-        if not matches:
-            raise RequestError("unauthorized", "Send a key of this gateway as `Authorization: Bearer …`.")
-        return matches[0]
 
     async def _serve(
         self, scope: Scope, send: Send, body: bytes, content_type: bytes, draft: Draft, route: Route
@@ -396,12 +376,11 @@ class Handler:
         if isinstance(adapter, GeneratorAdapter) and self._house is not None:
             key = self._vault.key(exchange.content, draft.tenant)
             exchange.contents = (replace(exchange.content, vault_key=key),)
-            headers = scope["headers"]
-            if self._tenants and header(scope, KEY_HEADER) is None:  # the key was the gateway's own: it goes no further
-                headers = [(name, value) for name, value in headers if name not in _KEYS]
             generator: Generator | None = scope.get(GENERATOR)
             house = self._house if generator is None else replace(self._house, upstream=generator)
-            return await Generating(house, draft, adapter, exchange, policy, headers, send).answer()
+            return await Generating(
+                house, draft, adapter, exchange, policy, self._tenants.passed_on(scope), send
+            ).answer()
         if not isinstance(adapter, JudgeAdapter):
             raise TypeError(type(adapter).__name__)
         exchange.scored = scored(self._pipeline.engine, policy, exchange)
@@ -461,17 +440,6 @@ class Handler:
         draft.error = refusal.code
         retry = _again(refusal) if refusal.code == "guard_overloaded" else _NO_RETRY
         return Reply(status, adapter.encode_refusal(refusal), headers=(retry,))
-
-
-def _own_key(scope: Scope, adapter: DropIn) -> bytes | None:
-    """The key that stands where clients of *adapter*'s protocol put theirs."""
-    for name in adapter.key_headers:
-        if (given := header(scope, name)) is not None:
-            return given
-    if adapter.key_parameter:
-        given_ones = parse_qs(scope.get("query_string") or b"", max_num_fields=100).get(adapter.key_parameter, [])
-        return given_ones[0] if len(given_ones) == 1 else None
-    return None
 
 
 def _named(scope: Scope, route: Route, adapter: DropIn) -> str | None:
