@@ -1,12 +1,14 @@
 """One model, judged by the gateway's classifier and by its library's own loops: `python -m benchmarks models`.
 
 Run as a process of its own, on one thread; answers one JSON line for each it is given, ``{"model", "way", "mix"}``: CPU
-seconds and wall seconds for the texts of that mix. Weights are drawn from a seed: what they say is nonsense, how long
-it takes is not. Both sides have the same weights, in the library's own format.
+seconds and wall seconds for the texts of that mix, or, of the way ``apart``, how far scores lie from float32's. Weights
+are drawn from a seed: what they say is nonsense, how long it takes is not. Both sides have the same weights, in the
+library's own format.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 import sys
@@ -16,6 +18,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from benchmarks._batch_work import _WORDS
 from classifiers.hf import Hf, HfOptions
 from classifiers.toxicity import Toxicity, ToxicityOptions
@@ -23,6 +27,8 @@ from guard.content import View
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
 
     from guard.classifier import Classifier
 
@@ -38,10 +44,12 @@ MIXES = {
 }
 """Parts of the texts, and the least and the most words of each: one token a word."""
 WAYS = {
-    "small": ("ours", "loop", "pipeline"),
-    "base": ("ours", "detoxify"),
+    "small": ("ours", "auto", "loop", "pipeline"),
+    "base": ("ours", "auto", "detoxify"),
 }
+"""``ours`` is the classifier in float32 as the others are, ``auto`` the same with ``dtype: auto``."""
 _VOCABULARY = 30_522
+_CATEGORIES = ("toxicity", "toxicity.severe", "toxicity.obscene", "toxicity.threat", "toxicity.insult", "hate")
 
 
 def texts(mix: str, count: int) -> list[str]:
@@ -94,8 +102,11 @@ def detoxify_file(folder: Path) -> Path:
     return folder / "toxic.ckpt"
 
 
-def ways(size: str, folder: Path) -> dict[str, Callable[[Sequence[str]], object]]:
-    """What judges texts, by name. Ours as the gateway asks it: prepared one by one, judged in batches that it plans."""
+def ways(size: str, folder: Path) -> dict[str, Callable[[Sequence[str]], Any]]:
+    """What judges texts, by name. Ours as the gateway asks it: prepared one by one, judged in batches that it plans.
+
+    ``apart`` judges nothing that is timed: it compares the scores of both of ours, and of texts alone and together.
+    """
     import torch
 
     torch.set_num_threads(1)
@@ -104,14 +115,16 @@ def ways(size: str, folder: Path) -> dict[str, Callable[[Sequence[str]], object]
         from detoxify import Detoxify
 
         file = detoxify_file(place)
-        ours: Classifier[Any] = Toxicity(ToxicityOptions(checkpoint=str(file), config=str(place), device="cpu"))
-        ours.load()
+        given = {"checkpoint": str(file), "config": str(place), "device": "cpu"}
         theirs = Detoxify(checkpoint=str(file), huggingface_config_path=str(place), device="cpu")
-        return {"ours": _ours(ours), "detoxify": lambda some: [theirs.predict(text) for text in some]}
+        return {
+            **_both(Toxicity(ToxicityOptions(**given)), Toxicity(ToxicityOptions(**given, dtype="auto"))),
+            "detoxify": lambda some: [theirs.predict(text) for text in some],
+        }
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
-    ours = Hf(HfOptions(model=str(place), labels={"LABEL_0": "toxicity"}, device="cpu"))
-    ours.load()
+    labels = {f"LABEL_{number}": category for number, category in enumerate(_CATEGORIES)}
+    options = HfOptions(model=str(place), labels=labels, device="cpu")
     model, cut = AutoModelForSequenceClassification.from_pretrained(place).eval(), AutoTokenizer.from_pretrained(place)
     piped = pipeline("text-classification", model=model, tokenizer=cut, device="cpu", top_k=None)
 
@@ -119,7 +132,32 @@ def ways(size: str, folder: Path) -> dict[str, Callable[[Sequence[str]], object]
         with torch.inference_mode():
             return [model(**cut(text, return_tensors="pt", truncation=True)).logits.sigmoid().tolist() for text in some]
 
-    return {"ours": _ours(ours), "loop": loop, "pipeline": lambda some: piped(list(some), batch_size=32)}
+    return {
+        **_both(Hf(options), Hf(dataclasses.replace(options, dtype="auto"))),
+        "loop": loop,
+        "pipeline": lambda some: piped(list(some), batch_size=32),
+    }
+
+
+def _both(exact: Classifier[Any], auto: Classifier[Any]) -> dict[str, Callable[[Sequence[str]], Any]]:
+    """The ways of *exact*, in float32, and of *auto*, which are loaded here; and what sets their scores apart."""
+    exact.load()
+    auto.load()
+
+    def scores(classifier: Classifier[Any], some: Sequence[str], at_once: int) -> NDArray[np.float64]:
+        items = [classifier.prepare(View.of(text)) for text in some]
+        cuts = [items[start : start + at_once] for start in range(0, len(items), at_once)]
+        found = [{one.category: one.score for one in of} for cut in cuts for of in classifier.classify(cut)]
+        return np.array([[of.get(category, 0.0) for category in _CATEGORIES] for of in found])
+
+    def apart(some: Sequence[str]) -> dict[str, float]:
+        together = scores(auto, some, len(some))
+        return {
+            "from_float32": float(np.abs(together - scores(exact, some, len(some))).max()),
+            "from_alone": float(np.abs(together - scores(auto, some, 1)).max()),
+        }
+
+    return {"ours": _ours(exact), "auto": _ours(auto), "apart": apart}
 
 
 def _ours(classifier: Classifier[Any]) -> Callable[[Sequence[str]], object]:
@@ -149,7 +187,7 @@ def _ours(classifier: Classifier[Any]) -> Callable[[Sequence[str]], object]:
 
 def _serve() -> None:
     warnings.simplefilter("ignore")
-    known: dict[str, dict[str, Callable[[Sequence[str]], object]]] = {}
+    known: dict[str, dict[str, Callable[[Sequence[str]], Any]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         print(0, flush=True)
         while line := sys.stdin.readline():
@@ -161,8 +199,10 @@ def _serve() -> None:
                     way(texts("short chats", 4))
             some = texts(asked["mix"], asked["count"])
             cpu, wall = time.process_time(), time.perf_counter()
-            known[size][asked["way"]](some)
+            answer = known[size][asked["way"]](some)
             found = {"cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - wall}
+            if asked["way"] == "apart":
+                found = answer
             print(json.dumps(found), flush=True)
 
 

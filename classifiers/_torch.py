@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
-Precision = Literal["float32", "bfloat16", "float16"]
+Precision = Literal["float32", "bfloat16", "float16", "auto"]
 
 _PATTERNS = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*.tiktoken")
 _MOST_TOKENS = 512
@@ -130,11 +130,21 @@ def device_of(name: str, wanted: Device) -> Any:
     return torch.device(chosen)
 
 
-def dtype_of(precision: Precision) -> Any:
-    """The torch type of that name."""
+def dtype_of(precision: Precision, device: Any) -> Any:
+    """The torch type of that name; ``auto`` is bfloat16 where *device* multiplies it itself, float32 elsewhere.
+
+    A CPU does with AMX; without it bfloat16 may be slower than float32. A torch that does not say what the CPU has
+    gives float32.
+    """
     import torch
 
-    return getattr(torch, precision)
+    if precision != "auto":
+        return getattr(torch, precision)
+    own = {
+        "cpu": lambda: getattr(torch.cpu, "get_capabilities", dict)().get("amx_bf16", False),
+        "cuda": lambda: torch.cuda.is_bf16_supported(including_emulation=False),
+    }
+    return torch.bfloat16 if own.get(device.type, lambda: False)() else torch.float32
 
 
 class Run(NamedTuple):

@@ -319,7 +319,7 @@ class _Here:
             self._tokenizer.pad_token = self._tokenizer.eos_token
         self._device = _torch.device_of("guard_llm", options.device)
         model = transformers.AutoModelForCausalLM.from_pretrained(
-            place, use_safetensors=True, dtype=_torch.dtype_of(options.dtype), **given
+            place, use_safetensors=True, dtype=_torch.dtype_of(options.dtype, self._device), **given
         )
         self._model = model.to(self._device).eval()
 

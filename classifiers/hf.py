@@ -120,13 +120,14 @@ class Hf(Classifier[Any]):
                 "image": transformers.AutoModelForImageClassification,
             }
             given = {"local_files_only": True, "trust_remote_code": False}
+            self._device = _torch.device_of("hf", options.device)
+            dtype = _torch.dtype_of(options.dtype, self._device)
             model, notes = kinds[options.task].from_pretrained(
-                place, use_safetensors=True, dtype=_torch.dtype_of(options.dtype), output_loading_info=True, **given
+                place, use_safetensors=True, dtype=dtype, output_loading_info=True, **given
             )
             if notes["missing_keys"]:
                 msg = f"its file lacks {', '.join(sorted(notes['missing_keys'])[:3])}: it is not a model for this task"
                 raise ValueError(msg)
-            self._device = _torch.device_of("hf", options.device)
             self._model = model.to(self._device).eval()
             self._categories = self._labelled(model.config)
             self._independent = self._is_independent(model.config)

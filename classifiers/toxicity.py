@@ -121,7 +121,7 @@ class Toxicity(Classifier[tuple[Run, ...]]):
             device = _torch.device_of("toxicity", options.device)
             self._categories = [CATEGORIES.get(name) for name in classes]
             tokens = _torch.Tokens(tokenizer, config, most=None, overlap=_OVERLAP)
-            model = model.to(device, _torch.dtype_of(options.dtype)).eval()
+            model = model.to(device, _torch.dtype_of(options.dtype, device)).eval()
             self._sequences = _torch.Sequences(model, device, tokens, independent=True, budget=_MOST_AT_ONCE)
             self._sequences.scores([tokens.runs("warm up")])
 

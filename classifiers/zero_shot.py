@@ -167,7 +167,8 @@ class _Clip:
         from classifiers import _torch
 
         name = f"local-dir:{place}"
-        self._device, self._dtype = _torch.device_of("zero_shot", device), _torch.dtype_of(dtype)
+        self._device = _torch.device_of("zero_shot", device)
+        self._dtype = _torch.dtype_of(dtype, self._device)
         model, _, self._preprocess = open_clip.create_model_and_transforms(name, require_pretrained=True)
         self._model = model.to(self._device, self._dtype).eval()
         self._tokenizer = open_clip.get_tokenizer(name)

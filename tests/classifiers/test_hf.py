@@ -209,7 +209,7 @@ def test_what_is_no_number_is_a_failure_and_no_finding(tmp_path: Path) -> None:
         loaded(model=str(place), labels=models.LABELS)
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+@pytest.mark.parametrize("dtype", ["auto", "bfloat16", "float32"])
 def test_half_precision_finds_the_same(dtype: str) -> None:
     classifier = loaded(model=str(models.sequences()), labels=models.LABELS, dtype=dtype)
 
@@ -217,6 +217,42 @@ def test_half_precision_finds_the_same(dtype: str) -> None:
 
     assert min(scores(bad).values()) > 0.9
     assert max(scores(good).values(), default=0) < 0.1
+
+
+def test_automatic_precision_keeps_scores_within_a_hundredth_whatever_the_neighbours() -> None:
+    exact = loaded(model=str(models.sequences()), labels=models.LABELS)
+    auto = loaded(model=str(models.sequences()), labels=models.LABELS, dtype="auto")
+    texts = ["zorblax in the sea", "the sea", LONG, "hello zorblax", "we have been to the sea and to you", "a"]
+
+    together = judged(auto, *texts)
+
+    for text, found in zip(texts, together, strict=True):
+        for other in (judged(exact, text)[0], judged(auto, text)[0]):
+            categories = scores(found).keys() | scores(other).keys()
+            assert max(abs(scores(found).get(one, 0) - scores(other).get(one, 0)) for one in categories) < 0.02
+
+
+@pytest.mark.parametrize(("known", "type_"), [({"amx_bf16": True}, "bfloat16"), ({"avx2": True}, "float32")])
+def test_automatic_precision_is_what_the_cpu_multiplies(
+    monkeypatch: pytest.MonkeyPatch, known: dict[str, bool], type_: str
+) -> None:
+    import torch
+
+    from classifiers import _torch
+
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known, raising=False)
+
+    assert _torch.dtype_of("auto", torch.device("cpu")) is getattr(torch, type_)
+
+
+def test_automatic_precision_is_float32_where_torch_does_not_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from classifiers import _torch
+
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+
+    assert _torch.dtype_of("auto", torch.device("cpu")) is torch.float32
 
 
 def test_a_device_that_is_not_there_is_named() -> None:
