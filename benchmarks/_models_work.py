@@ -141,6 +141,10 @@ def ways(size: str, folder: Path) -> dict[str, Callable[[Sequence[str]], Any]]:
 
 def _both(exact: Classifier[Any], auto: Classifier[Any]) -> dict[str, Callable[[Sequence[str]], Any]]:
     """The ways of *exact*, in float32, and of *auto*, which are loaded here; and what sets their scores apart."""
+    import torch
+
+    from classifiers import _torch
+
     exact.load()
     auto.load()
 
@@ -150,9 +154,10 @@ def _both(exact: Classifier[Any], auto: Classifier[Any]) -> dict[str, Callable[[
         found = [{one.category: one.score for one in of} for cut in cuts for of in classifier.classify(cut)]
         return np.array([[of.get(category, 0.0) for category in _CATEGORIES] for of in found])
 
-    def apart(some: Sequence[str]) -> dict[str, float]:
+    def apart(some: Sequence[str]) -> dict[str, Any]:
         together = scores(auto, some, len(some))
         return {
+            "dtype": str(_torch.dtype_of("auto", torch.device("cpu"))).removeprefix("torch."),
             "from_float32": float(np.abs(together - scores(exact, some, len(some))).max()),
             "from_alone": float(np.abs(together - scores(auto, some, 1)).max()),
         }

@@ -96,7 +96,7 @@ def table(report: Mapping[str, Any]) -> str:
         lines.append(f"| {one['model']} | {one['mix']} | {one['way']} | {own} | {' | '.join(times)} |")
     lines.append("")
     for one in report["apart"]:
-        of = f"auto: {one['model']}, {one['mix']}, {one['texts']} texts"
+        of = f"auto is {one['dtype']}: {one['model']}, {one['mix']}, {one['texts']} texts"
         lines.append(f"{of}: scores {one['from_float32']:.2g} from float32, {one['from_alone']:.2g} from texts alone")
     for bar in report["bars"]:
         place, met = f"{bar['model']}, {bar['mix']}, {bar['way']}", "met" if bar["met"] else "not met"

@@ -435,11 +435,15 @@ def test_scaling_compares_the_largest_size_with_the_second():
 def test_ways_to_run_a_model_are_compared_within_each_round():
     runs = {
         ("small", "short chats", "ours"): [{"per_s": 30.0}, {"per_s": 20.0}],
-        ("small", "short chats", "loop"): [{"per_s": 10.0}, {"per_s": 5.0}],
+        ("small", "short chats", "auto"): [{"per_s": 50.0}, {"per_s": 40.0}],
+        ("small", "short chats", "loop"): [{"per_s": 10.0}, {"per_s": 10.0}],
     }
 
-    assert models.cell(runs, "small", "short chats", "loop")["ours_times"] == _harness.spread([3.0, 4.0])
-    assert [bar["met"] for bar in models.bars(runs)] == [True]
+    compared = models.cell(runs, "small", "short chats", "loop")
+
+    assert compared["ours_times"] == _harness.spread([3.0, 2.0])
+    assert compared["auto_times"] == _harness.spread([5.0, 4.0])
+    assert [(bar["ours"], bar["met"]) for bar in models.bars(runs)] == [("ours", False), ("auto", True)]
 
 
 def test_ready_threads_without_a_processor_are_no_stall():

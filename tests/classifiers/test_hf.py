@@ -219,7 +219,7 @@ def test_half_precision_finds_the_same(dtype: str) -> None:
     assert max(scores(good).values(), default=0) < 0.1
 
 
-def test_automatic_precision_keeps_scores_within_a_hundredth_whatever_the_neighbours() -> None:
+def test_automatic_precision_keeps_scores_within_two_hundredths_whatever_the_neighbours() -> None:
     exact = loaded(model=str(models.sequences()), labels=models.LABELS)
     auto = loaded(model=str(models.sequences()), labels=models.LABELS, dtype="auto")
     texts = ["zorblax in the sea", "the sea", LONG, "hello zorblax", "we have been to the sea and to you", "a"]
@@ -229,7 +229,10 @@ def test_automatic_precision_keeps_scores_within_a_hundredth_whatever_the_neighb
     for text, found in zip(texts, together, strict=True):
         for other in (judged(exact, text)[0], judged(auto, text)[0]):
             categories = scores(found).keys() | scores(other).keys()
-            assert max(abs(scores(found).get(one, 0) - scores(other).get(one, 0)) for one in categories) < 0.02
+            assert (
+                max((abs(scores(found).get(one, 0) - scores(other).get(one, 0)) for one in categories), default=0)
+                < 0.02
+            )
 
 
 @pytest.mark.parametrize(("known", "type_"), [({"amx_bf16": True}, "bfloat16"), ({"avx2": True}, "float32")])
