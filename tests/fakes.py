@@ -214,8 +214,9 @@ class StubUpstream:
                         return
                     gone.cancel()
                     await asyncio.wait([gone])  # or the next request would be read by two
-                answer = self.raw if self.raw is not None else turn._http(body)
-                if self.pause and self.raw is None:
+                raw = self.raw  # once: whoever gets the answer may change it at once
+                answer = raw if raw is not None else turn._http(body)
+                if self.pause and raw is None:
                     await self._trickle(answer, reader, writer)
                     continue
                 for byte in answer if self.drip else b"":
@@ -223,7 +224,7 @@ class StubUpstream:
                     await asyncio.sleep(self.drip)
                 writer.write(b"" if self.drip else answer)
                 await writer.drain()
-                if self.raw is not None:
+                if raw is not None:
                     return
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
