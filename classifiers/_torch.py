@@ -140,8 +140,9 @@ def dtype_of(precision: Precision, device: Any) -> Any:
 
     if precision != "auto":
         return getattr(torch, precision)
+    of_cpu: Any = getattr(torch.cpu, "get_capabilities", dict)
     own = {
-        "cpu": lambda: getattr(torch.cpu, "get_capabilities", dict)().get("amx_bf16", False),
+        "cpu": lambda: of_cpu().get("amx_bf16", False),
         "cuda": lambda: torch.cuda.is_bf16_supported(including_emulation=False),
     }
     return torch.bfloat16 if own.get(device.type, lambda: False)() else torch.float32
