@@ -249,6 +249,11 @@ def probabilities(logits: Any, *, independent: bool) -> NDArray[np.float32]:
     return found
 
 
+def _unpadded(scores: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+    """*scores* of *length* tokens without those of padding; those of a whole run, shape (labels,), as they are."""
+    return scores[:length] if scores.ndim > 1 else scores
+
+
 class Sequences:
     """A loaded transformer that judges runs of tokens: *labels* scores of each, or of each token of it."""
 
@@ -264,7 +269,7 @@ class Sequences:
         """For each item, for each of its runs: an array of shape (labels,) or (tokens, labels)."""
         runs = [run.tokens for item in items for run in item]
         said = iter(in_batches(runs, self._budget, self._judge, self.tokens.padding))
-        return [[next(said)[: len(run.tokens)] for run in item] for item in items]
+        return [[_unpadded(next(said), len(run.tokens)) for run in item] for item in items]
 
     def _judge(self, tokens: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
         import torch

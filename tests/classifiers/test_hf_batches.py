@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from hypothesis import given, strategies as st
 
-from classifiers._torch import in_batches
+from classifiers._torch import Sequences, Tokens, in_batches
+from tests.classifiers import models
 
 
 @given(st.lists(st.integers(1, 300), max_size=40), st.integers(1, 3000))
@@ -36,3 +38,19 @@ def test_runs_of_one_length_go_together():
     in_batches([(1, 2, 3)] * 10, 1000, judge, padding=0)
 
     assert shapes == [(10, 3)]
+
+
+def test_a_text_of_fewer_tokens_than_there_are_labels_has_a_score_of_each():
+    from transformers import BertConfig, BertForSequenceClassification
+
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+    cut = models.tokenizer()
+    config = BertConfig(vocab_size=len(cut), max_position_embeddings=64, pad_token_id=0, num_labels=7, **sizes)
+    tokens = Tokens(cut, config, most=None, overlap=2)
+    network = BertForSequenceClassification(config).eval()
+    sequences = Sequences(network, torch.device("cpu"), tokens, independent=True, budget=1_000)
+
+    [[short], [long]] = sequences.scores([tokens.runs("sea"), tokens.runs("the sea came slowly over the flat sand")])
+
+    assert len(tokens.runs("sea")[0].tokens) == 3
+    assert short.shape == long.shape == (7,)
