@@ -29,10 +29,18 @@ if TYPE_CHECKING:
 _runnables = framework("langchain_core.runnables", "langchain-core", "0.3", "2")
 _messages = framework("langchain_core.messages", "langchain-core", "0.3", "2")
 _callbacks = framework("langchain_core.callbacks", "langchain-core", "0.3", "2")
+_configs = framework("langchain_core.runnables.config", "langchain-core", "0.3", "2")
+_streaming = framework("langchain_core.tracers._streaming", "langchain-core", "0.3", "2")
 _values = framework("langchain_core.prompt_values", "langchain-core", "0.3", "2")
 
 _NUMBERS = frozenset(("id", "type", "tool_call_id", "usage_metadata", "example", "status", "chunk_position", "index"))
 """What frameworks and providers number messages with; nobody is shown it."""
+_TELLING = tuple(
+    getattr(_streaming, name)
+    for name in ("_StreamingCallbackHandler", "_V2StreamingCallbackHandler")
+    if hasattr(_streaming, name)
+)
+"""Callbacks that tell whoever asked what happens inside while it does: ``astream_events``, LangGraph's streams."""
 
 
 def guarded(runnable: Any, guard: Guard | str | Path = "default", *, locale: str = "en") -> Any:
@@ -58,58 +66,76 @@ class GuardedRunnable(_runnables.Runnable):  # type: ignore[name-defined,misc]  
 
     def invoke(self, input: Any, config: Any = None, **named: Any) -> Any:  # noqa: A002  LangChain's name
         """See `Runnable`."""
-        crossing = self._crossing()
-        given = waited(crossing.enter(input))
-        try:
-            answer = self.inner.invoke(given, config, **named)
-        except BaseException as error:
-            waited(crossing.ended_by(error))
-            raise
-        return waited(crossing.leave(answer))
+
+        def run(asked: Any, config: Any) -> Any:
+            crossing = self._crossing()
+            given = waited(crossing.enter(asked))
+            try:
+                answer = self.inner.invoke(given, _unheard(config), **named)
+            except BaseException as error:
+                waited(crossing.ended_by(error))
+                raise
+            return waited(crossing.leave(answer))
+
+        return self._call_with_config(run, input, config)
 
     async def ainvoke(self, input: Any, config: Any = None, **named: Any) -> Any:  # noqa: A002  LangChain's name
         """See `Runnable`."""
-        crossing = self._crossing()
-        given = await crossing.enter(input)
-        try:
-            answer = await self.inner.ainvoke(given, config, **named)
-        except BaseException as error:
-            await crossing.ended_by(error)
-            raise
-        return await crossing.leave(answer)
+
+        async def run(asked: Any, config: Any) -> Any:
+            crossing = self._crossing()
+            given = await crossing.enter(asked)
+            try:
+                answer = await self.inner.ainvoke(given, _unheard(config), **named)
+            except BaseException as error:
+                await crossing.ended_by(error)
+                raise
+            return await crossing.leave(answer)
+
+        return await self._acall_with_config(run, input, config)
 
     def stream(self, input: Any, config: Any = None, **named: Any) -> Iterator[Any]:  # noqa: A002  LangChain's name
         """See `Runnable`."""
-        crossing = self._crossing()
-        given = waited(crossing.enter(input))
-        flow = Flow(crossing, _text, _like)
-        try:
-            for chunk in self.inner.stream(given, config, **named):
-                yield from waited(flow.push(chunk))
+
+        def run(asked: Iterator[Any], config: Any) -> Iterator[Any]:
+            crossing = self._crossing()
+            given = waited(crossing.enter(next(asked)))
+            flow = Flow(crossing, _text, _like)
+            try:
+                for chunk in self.inner.stream(given, _unheard(config), **named):
+                    yield from waited(flow.push(chunk))
+                    flow.check()
+                yield from waited(flow.finish())
                 flow.check()
-            yield from waited(flow.finish())
-            flow.check()
-        except BaseException as error:
-            waited(crossing.ended_by(error))
-            raise
+            except BaseException as error:
+                waited(crossing.ended_by(error))
+                raise
+
+        yield from self._transform_stream_with_config(iter((input,)), run, config)
 
     async def astream(self, input: Any, config: Any = None, **named: Any) -> AsyncIterator[Any]:  # noqa: A002
         """See `Runnable`."""
-        crossing = self._crossing()
-        given = await crossing.enter(input)
-        flow = Flow(crossing, _text, _like)
-        try:
-            async with aclosing(self.inner.astream(given, config, **named)) as chunks:
-                async for chunk in chunks:
-                    for one in await flow.push(chunk):
-                        yield one
-                    flow.check()
-            for one in await flow.finish():
-                yield one
-            flow.check()
-        except BaseException as error:
-            await crossing.ended_by(error)
-            raise
+
+        async def run(asked: AsyncIterator[Any], config: Any) -> AsyncIterator[Any]:
+            crossing = self._crossing()
+            given = await crossing.enter(await anext(asked))
+            flow = Flow(crossing, _text, _like)
+            try:
+                async with aclosing(self.inner.astream(given, _unheard(config), **named)) as chunks:
+                    async for chunk in chunks:
+                        for one in await flow.push(chunk):
+                            yield one
+                        flow.check()
+                for one in await flow.finish():
+                    yield one
+                flow.check()
+            except BaseException as error:
+                await crossing.ended_by(error)
+                raise
+
+        async with aclosing(self._atransform_stream_with_config(_alone(input), run, config)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     def _crossing(self) -> Crossing:
         return Crossing(self.guard, "langchain", _special, locale=self.locale)
@@ -157,6 +183,19 @@ class GuardCallback(_callbacks.BaseCallbackHandler):  # type: ignore[name-define
         crossing = Crossing(self.guard, "langchain", _special, locale=self.locale)
         waited(crossing.enter_unchanged(value) if asked else crossing.leave_unchanged(value))
         waited(crossing.record(crossing.draft.answered()))
+
+
+def _unheard(config: Any) -> Any:
+    """*config* for what runs inside: nobody is told of it but who watches on the program's behalf, as tracers do."""
+    callbacks = config["callbacks"]
+    for handler in [one for one in callbacks.handlers if isinstance(one, _TELLING)]:
+        callbacks.remove_handler(handler)
+    _configs.var_child_runnable_config.set(config)  # for what is called inside without one
+    return config
+
+
+async def _alone(value: Any) -> AsyncIterator[Any]:
+    yield value
 
 
 def _text(chunk: Any) -> str | None:

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models.fake_chat_models import FakeMessagesListChatModel, GenericFakeChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.output_parsers import StrOutputParser
@@ -98,7 +99,53 @@ def test_a_stream_that_nobody_reads_to_its_end_is_recorded_as_such(guard: Guard,
     stream = guarded(model(SAID), guard).stream("hello")
     assert next(stream).content == "It is well so far. "
     stream.close()
-    assert [one.state for one in records()] == [State.CLIENT_GONE]
+
+    async def main() -> None:
+        stream = guarded(model(SAID), guard).astream("hello")
+        assert (await anext(stream)).content == "It is well so far. "
+        await stream.aclose()
+
+    asyncio.run(main())
+    assert [one.state for one in records()] == [State.CLIENT_GONE] * 2
+
+
+def test_events_of_what_runs_inside_tell_nothing_that_was_not_released(guard: Guard) -> None:
+    async def careless(_: Any) -> Any:
+        async for chunk in model(SAID).astream("hello"):  # with no config: LangChain finds one
+            yield chunk.content
+
+    async def hear(runnable: Any, heard: list[str]) -> None:
+        async for event in runnable.astream_events("hello", version="v2"):
+            heard.append(repr(event))
+
+    same: Any = RunnableLambda(lambda text: text)
+    for runnable in (
+        guarded(model(SAID), guard),
+        same | guarded(model(SAID), guard),
+        same | guarded(RunnableLambda(careless), guard),
+    ):
+        heard: list[str] = []
+        with pytest.raises(BlockedError):
+            asyncio.run(hear(runnable, heard))
+        assert "See <MASK_1>. " in "".join(heard)
+        assert not any(secret in "".join(heard) for secret in ("1234", "zorblax"))
+
+
+def test_a_tracer_sees_what_runs_inside_and_what_is_released(guard: Guard) -> None:
+    seen: list[str] = []
+
+    class Tracer(BaseCallbackHandler):
+        def on_chat_model_start(self, *_: Any, **__: Any) -> None:
+            seen.append("asked")
+
+        def on_llm_end(self, response: Any, **_: Any) -> None:
+            seen.append(response.generations[0][0].text)
+
+        def on_chain_end(self, outputs: Any, **_: Any) -> None:
+            seen.append(outputs.content)
+
+    guarded(model("see ticket-1234"), guard).invoke("hello", {"callbacks": [Tracer()]})
+    assert seen == ["asked", "see ticket-1234", "see <MASK_1>"]
 
 
 def test_arguments_of_tools_are_judged_and_masked_in_streams_too(guard: Guard) -> None:
