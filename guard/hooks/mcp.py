@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from guard.hooks._values import Back
+
 _ASKED = frozenset(
     (
         "call_tool",
@@ -72,11 +74,10 @@ class GuardedClient:
 
     def _asking(self, call: Callable[..., Awaitable[Any]], name: str) -> Callable[..., Awaitable[Any]]:
         async def asked(*given: Any, **named: Any) -> Any:
-            crossing = Crossing(self._guard, f"mcp {name}", outgoing=True, locale=self._locale)
-            texts = {key: value for key, value in named.items() if isinstance(value, str | dict | list)}
-            given, texts = await crossing.enter((_read(given), texts), role="assistant")
+            crossing = Crossing(self._guard, f"mcp {name}", _special, outgoing=True, locale=self._locale)
+            given, named = await crossing.enter((given, named), role="assistant")
             try:
-                answer = await call(*given, **{**named, **texts})
+                answer = await call(*given, **named)
             except BaseException as error:
                 await crossing.ended_by(error)
                 raise
@@ -118,6 +119,8 @@ class GuardMiddleware:
             raise self._mcp.MCPError(_INVALID, str(error)) from None
 
 
-def _read(given: tuple[Any, ...]) -> tuple[Any, ...]:
+def _special(value: Any) -> tuple[Any, Back] | None:
     """Addresses of resources are objects in some versions; they are read as they are written."""
-    return tuple(one if isinstance(one, str | dict | list | int | float | None) else str(one) for one in given)
+    from pydantic import AnyUrl  # MCP has it
+
+    return (str(value), AnyUrl) if isinstance(value, AnyUrl) else None

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from mcp.client.client import Client
-from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver import Context, MCPServer
 from mcp.shared.exceptions import MCPError
+from mcp.types import Completion, PromptReference
+from pydantic import AnyUrl
 
 from guard import BlockedError, Guard
 from guard.audit import State
@@ -79,6 +81,60 @@ def test_what_a_client_sends_to_tools_and_reads_of_them_is_judged(guard: Guard, 
         "mcp get_prompt",
         "mcp list_tools",
     }
+
+
+def test_functions_and_objects_that_a_call_is_given_reach_the_client_as_they_are(guard: Guard) -> None:
+    made = MCPServer("library")
+    heard: list[float] = []
+
+    @made.tool()
+    async def count(context: Context) -> str:
+        await context.report_progress(1, 2)
+        return "counted"
+
+    @made.completion()
+    async def complete(ref: Any, argument: Any, _: Any) -> Completion:
+        return Completion(values=[f"{ref.name}: {argument.value}"])
+
+    async def progress(done: float, *_: Any) -> None:
+        heard.append(done)
+
+    async def work(client: Any) -> None:
+        one = guarded(client, guard)
+        assert text(await one.call_tool("count", {}, 5.0, progress)) == "counted"
+        argument = {"name": "name", "value": "Bo"}
+        assert (await one.complete(PromptReference(name="greet"), argument)).completion.values == ["greet: Bo"]
+        for name, value in (("zorblax", "Bo"), ("greet", "zorblax")):
+            with pytest.raises(BlockedError):
+                await one.complete(ref=PromptReference(name=name), argument={"name": "name", "value": value})
+
+    in_session(work, made)
+    assert heard == [1]
+
+
+def test_addresses_that_are_objects_are_read_however_they_are_given(guard: Guard) -> None:
+    asked: list[Any] = []
+
+    class Session:
+        """As of MCP 1, whose addresses are pydantic's."""
+
+        async def read_resource(self, uri: AnyUrl) -> str:
+            asked.append(uri)
+            return "all is well"
+
+        call_tool = list_tools = read_resource
+
+    one, fine, bad = guarded(Session(), guard), AnyUrl("notes://today"), AnyUrl("notes://zorblax")
+
+    async def main() -> None:
+        assert await one.read_resource(fine) == await one.read_resource(uri=fine) == "all is well"
+        with pytest.raises(BlockedError):
+            await one.read_resource(bad)
+        with pytest.raises(BlockedError):
+            await one.read_resource(uri=bad)
+
+    asyncio.run(main())
+    assert asked == [fine, fine]
 
 
 def test_descriptions_of_tools_are_judged_too(guard: Guard) -> None:
