@@ -46,10 +46,9 @@ class GuardedPipeline:
         if named.get("streamer") is not None and not isinstance(named["streamer"], GuardedStreamer):
             raise HookError("Another streamer would show text that nobody has judged; pass a GuardedStreamer.")
         crossing = Crossing(self._guard, "transformers", locale=self._locale)
-        texts = {name: value for name, value in named.items() if isinstance(value, str | list | tuple | dict)}
-        given, texts = waited(crossing.enter((given, texts)))
+        given, named = waited(crossing.enter((given, named)))
         try:
-            answer = self._inner(*given, **{**named, **texts})
+            answer = self._inner(*given, **named)
         except BaseException as error:
             waited(crossing.ended_by(error))
             raise
@@ -84,7 +83,7 @@ class GuardedStreamer:
         self._tokens: list[int] = []
         self._context = self._read = 0  # tokens before: known no more; told
         self._came: queue.SimpleQueue[str | BlockedError | None] = queue.SimpleQueue()
-        self._blocked: BlockedError | None = None
+        self._over = False  # refused, or closed
 
     def put(self, value: Any) -> None:
         """Take the prompt, then token after token."""
@@ -94,14 +93,14 @@ class GuardedStreamer:
             value = value[0]
         if self._telling is None:
             self._open(self._decoded(value.tolist()))
-        elif self._blocked is None:
+        elif not self._over:
             self._tokens += value.tolist()
             if text := self._news():
                 self._release(waited(self._telling.add(text)))
 
     def end(self) -> None:
         """Release the rest."""
-        if self._telling is not None and self._blocked is None:
+        if self._telling is not None and not self._over:
             rest = self._news(last=True)
             said = waited(self._telling.add(rest)) if rest else ""
             if self._telling.blocked is None:
@@ -111,16 +110,17 @@ class GuardedStreamer:
 
     @property
     def stop(self) -> Callable[..., Any]:
-        """A stopping criterion for the same call: it stops where the answer is refused."""
+        """A stopping criterion for the same call: it stops where the answer is refused, or the streamer closed."""
 
         def stopped(input_ids: Any, *_: Any, **__: Any) -> Any:
-            made = input_ids.new_zeros if self._blocked is None else input_ids.new_ones
+            made = input_ids.new_ones if self._over else input_ids.new_zeros
             return made(input_ids.shape[0]).bool()
 
         return stopped
 
     def close(self) -> None:
-        """Record that the answer was not told to its end, if that is so, and end the iteration."""
+        """Release nothing more, record that the answer was not told to its end if that is so, end the iteration."""
+        self._over = True
         waited(self._crossing.ended_by(GeneratorExit()))
         self._came.put(None)
 
@@ -140,16 +140,16 @@ class GuardedStreamer:
         try:
             waited(self._crossing.enter_unchanged(prompt))
         except BlockedError as error:
-            self._blocked = error
+            self._over = True
             self._came.put(error)
             raise
         self._telling = Telling(self._crossing)
 
     def _release(self, text: str) -> None:
-        if text:
+        if text and not self._over:
             (self._tell or self._came.put)(text)
         if self._telling is not None and (blocked := self._telling.blocked) is not None:
-            self._blocked = blocked
+            self._over = True
             self._came.put(blocked)
             if self._tell is not None:
                 raise blocked

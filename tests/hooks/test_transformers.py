@@ -88,6 +88,31 @@ def test_what_is_fine_is_told_as_it_is(guard: Guard, model: Any, tokenizer: Any,
     assert [one.state for one in records()] == [State.ALLOWED]
 
 
+def test_nothing_is_told_or_generated_once_a_streamer_is_closed(
+    guard: Guard, model: Any, tokenizer: Any, records: Records
+) -> None:
+    heard: list[str] = []
+
+    def tell(text: str) -> None:
+        heard.append(text)
+        streamer.close()  # whoever listened is gone
+
+    streamer = GuardedStreamer(tokenizer, tell, guard)
+    said = "It is well. " * 10
+    (ids,) = generate(model, tokenizer, "hello", said, streamer=streamer, stopping_criteria=[streamer.stop])
+    assert len(heard) == 1
+    assert len(ids) < len(said)
+    assert [one.state for one in records()] == [State.CLIENT_GONE]
+
+
+def test_what_could_be_read_only_once_is_refused_by_name_too(guard: Guard) -> None:
+    reached: list[Any] = []
+    pipeline = guarded(lambda **given: reached.append(given), guard)
+    with pytest.raises(TypeError, match="only once"):
+        pipeline(text_inputs=iter(["say zorblax"]))
+    assert reached == []
+
+
 @pytest.mark.parametrize("asked", ["say zorblax", "about ticket-1234"])
 def test_a_prompt_that_cannot_go_in_as_it_is_stops_everything(
     guard: Guard, model: Any, tokenizer: Any, records: Records, asked: str
