@@ -17,17 +17,20 @@ def framework(module: str, package: str, least: str, below: str) -> ModuleType:
     """*module* of the *package*, whose version is at least *least* and *below* another.
 
     Raises:
-        HookError: it is not installed, or another version is: what a hook does not know it could not look at.
+        HookError: it is not installed, cannot be imported, or another version is installed: what a hook does not know
+            it could not look at.
     """
     known = f"{package} >= {least}, < {below}"
     try:
         version = metadata.version(package)
-        found = importlib.import_module(module)
-    except (ImportError, metadata.PackageNotFoundError):
+    except metadata.PackageNotFoundError:
         raise HookError(f"This hook needs {known}, which is not installed.") from None
     if not numbers(least) <= numbers(version) < numbers(below):
         raise HookError(f"This hook works with {known}; version {version} is installed.")
-    return found
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise HookError(f"This hook needs {known}; version {version} cannot be imported: {error}") from error
 
 
 def numbers(version: str) -> tuple[int, ...]:
