@@ -23,15 +23,16 @@ from guard.content import AudioPart, Content, Direction, ImagePart, Medium, Moda
 from guard.decision import Coverage, Decision, Detection, Failure, FailureKind, Held, Judged, Refusal
 from guard.engine import Catalog, Engine, Station, looks_at
 from guard.inside import Inside
-from guard.media import edits, envelope, film, image
+from guard.media import edits, envelope, image
 from guard.policy.evaluate import decide
 from guard.policy.model import Trailing
 from guard.reading import Views
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from guard.content import Part
+    from guard.media.film import Film
     from guard.policy.model import Policy
 
 __all__ = ["Catalog", "Engine", "Pipeline"]
@@ -204,7 +205,7 @@ class Pipeline:
             return None
         inside = Inside()
         try:
-            inside.add_film(number, medium, await self.engine.media.run(film.unfold(medium.data), deadline))
+            inside.add_film(number, medium, await self.engine.media.run(_unfolded(medium.data), deadline))
         except Unreadable as error:
             if isinstance(medium, AudioPart):  # who hears it says so, or knows more formats
                 return None
@@ -234,6 +235,13 @@ class _Within(NamedTuple):
         """Why media could not be read, by their numbers."""
         found = {self.inside.number_of(pointer): why for pointer, why in self.detection.coverage.unscannable}
         return {**found, **self.unread}
+
+
+def _unfolded(data: bytes) -> Generator[None, None, Film]:
+    """What the film or sound *data* holds; raises `Unreadable`."""
+    from guard.media import film  # on this thread: it brings numpy, which takes longer than all else here
+
+    return (yield from film.unfold(data))
 
 
 def _failed(inside: Inside, content: Content, kind: FailureKind, detail: str) -> _Within:
