@@ -116,7 +116,7 @@ def test_events_of_what_runs_inside_tell_nothing_that_was_not_released(guard: Gu
 
     async def hear(runnable: Any, heard: list[str]) -> None:
         async for event in runnable.astream_events("hello", version="v2"):
-            heard.append(repr(event))
+            heard.append(repr(event))  # noqa: PERF401  what came before an error is kept
 
     same: Any = RunnableLambda(lambda text: text)
     for runnable in (
