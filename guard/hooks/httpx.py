@@ -69,6 +69,20 @@ def guarded(
     return client
 
 
+def guarded_inside(client: T, kinds: tuple[type, ...], guard: Guard | str | Path, options: dict[str, Any]) -> T:
+    """*client*, one of the *kinds* of a library, whose own client of httpx is `guarded` from now on.
+
+    Raises:
+        HookError: it is none of them.
+    """
+    inner = getattr(client, "_client", None)
+    if not isinstance(client, kinds) or inner is None:
+        names = " and ".join(f"`{kind.__module__.partition('.')[0]}.{kind.__name__}`" for kind in kinds)
+        raise HookError(f"This hook works with {names}.")
+    guarded(inner, guard, **options)
+    return client
+
+
 class GuardedTransport:
     """A transport for a ``Client`` that sends by *inner* what a guard lets through."""
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from guard.errors import HookError
 from guard.hooks._versions import framework
-from guard.hooks.httpx import guarded as guarded_httpx
+from guard.hooks.httpx import guarded_inside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,8 +28,4 @@ def guarded(client: T, guard: Guard | str | Path = "default", **options: Any) ->
         HookError: it is no such client, or of a version that is not known.
     """
     openai = framework("openai", "openai", "1.60", "4")
-    inner = getattr(client, "_client", None)
-    if not isinstance(client, openai.OpenAI | openai.AsyncOpenAI) or inner is None:
-        raise HookError("This hook works with `openai.OpenAI` and `openai.AsyncOpenAI`.")
-    guarded_httpx(inner, guard, **options)
-    return client
+    return guarded_inside(client, (openai.OpenAI, openai.AsyncOpenAI), guard, options)
