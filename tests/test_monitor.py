@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -139,6 +140,16 @@ def test_times_that_are_none_gaps_and_requests_that_were_never_judged_are_borne(
     assert monitor.take(record(2, BEGAN + timedelta(days=20_000))) == []
     assert monitor.take(record(3, BEGAN)) == []
     assert monitor.records == 3
+
+
+def test_a_request_for_several_decisions_counts_once_with_all_that_was_found_in_it():
+    several = [record(n, BEGAN, category).output for n, category in enumerate(("", "hate", "violence"))]
+    monitor = Monitor()
+    monitor.take(replace(record(1, BEGAN), input={"decisions": several}, output=None))
+    monitor.take(replace(record(2, BEGAN), input=None, output={"held": "1234"}))
+    monitor.finish()
+    assert monitor.records == 1
+    assert monitor.series == 9  # any, hate and violence: of all, of the tenant, of the model
 
 
 def test_a_log_is_read_from_its_start_and_then_as_it_grows(tmp_path: Path):

@@ -45,8 +45,8 @@ class AuditRecord:
     """The one terminal record of a request.
 
     *time* is from `timestamp`. *status* is the HTTP status sent, 0 where there was none. *source* is ``proxy``,
-    ``library`` or ``check``. *input* and *output* come from `summarise`. *error* is a code. *timings* are milliseconds
-    by the name of the step. *attempts* counts calls of the upstream. Sizes are bytes.
+    ``library`` or ``check``. *input* and *output* come from `summarise`; `summaries` reads them. *error* is a code.
+    *timings* are milliseconds by the name of the step. *attempts* counts calls of the upstream. Sizes are bytes.
     """
 
     id: str
@@ -115,6 +115,18 @@ def summarise(decision: Decision) -> dict[str, Any]:
         ],
         "coverage": _coverage(decision.coverage),
     }
+
+
+def summaries(side: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    """Each decision that a record has on one *side*, its input or its output, as `summarise` told it.
+
+    A request for several decisions has several; a side on which nothing was decided has none.
+    """
+    if side is None:
+        return []
+    several = side.get("decisions")
+    found = several if isinstance(several, list) else [side]
+    return [one for one in found if isinstance(one, dict) and "action" in one]
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import orjson
 
 from guard import registry
 from guard.actions import ACTIONS
+from guard.audit.record import summaries
 from guard.cli.policy import one_policy
 from guard.content import Direction
 from guard.errors import GuardError
@@ -58,12 +59,11 @@ class _Found:
         self.decisions = self.changed = self.open = self.without = 0
 
     def take(self, record: AuditRecord) -> None:
-        """Replay both decisions of *record*, as far as there are any."""
-        if record.input is None and record.output is None:
-            self.without += 1
-        for direction, summary in ((Direction.INPUT, record.input), (Direction.OUTPUT, record.output)):
-            if summary is None:
-                continue
+        """Replay every decision of *record*, as far as there are any."""
+        sides = ((Direction.INPUT, record.input), (Direction.OUTPUT, record.output))
+        decided = [(direction, summary) for direction, side in sides for summary in summaries(side)]
+        self.without += not decided
+        for direction, summary in decided:
             try:
                 said = replay(self._policy, summary, direction, record.id)
                 before, rules = str(summary["action"]), tuple(summary["rules"])

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from guard.audit.record import summaries
 from guard.monitor.cusum import Kind, Limits, Signal, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from guard.audit.record import AuditRecord
 
@@ -107,12 +108,12 @@ class Monitor:
         if moment is None:
             return []
         alerts = self.advance(moment)
-        summaries = [one for one in (record.input, record.output) if one is not None and "action" in one]
-        if not summaries:  # never judged: shed, or no request at all
+        decisions = [*summaries(record.input), *summaries(record.output)]
+        if not decisions:  # never judged: shed, or no request at all
             return alerts
         self.records += 1
-        found = {one for summary in summaries for one in _categories(summary)}
-        if any(summary.get("action", "allow") != "allow" for summary in summaries):
+        found = {one for decision in decisions for one in _categories(decision)}
+        if any(decision["action"] != "allow" for decision in decisions):
             found.add(ANY)
         found &= self._known(found)
         for scope in self._scopes(record):
@@ -181,7 +182,7 @@ class Monitor:
         return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _categories(summary: dict[str, Any]) -> Iterator[str]:
+def _categories(summary: Mapping[str, Any]) -> Iterator[str]:
     for finding in summary.get("findings") or ():
         category = finding.get("category")
         if isinstance(category, str):

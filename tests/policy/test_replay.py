@@ -17,6 +17,8 @@ from guard.audit.sqlite import SqliteSink
 from guard.cli import main
 from guard.content import Direction, Modality
 from guard.decision import Coverage, Detection, Failure
+from guard.exchange.draft import Draft
+from guard.exchange.http import Reply
 from guard.finding import Finding
 from guard.policy.evaluate import decide
 from guard.policy.loader import parse_policy
@@ -124,3 +126,21 @@ def test_a_log_is_replayed_and_what_it_cannot_tell_is_said(tmp_path: Path, capsy
     (tmp_path / "bad.jsonl").write_text('{"id":"x","time":"t","state":"allowed","output":{"findings":3}}\n[]\n')
     code, report = run("old", "bad.jsonl")
     assert (code, report["without_decision"], report["unread"]) == (0, 1, 1)
+
+
+def test_every_decision_of_a_request_for_several_is_replayed(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    text = frozenset({Modality.TEXT})
+    draft = Draft("it", "/v1/moderations", 0.0, policy=OLD_POLICY)
+    draft.inputs = [
+        decide(OLD_POLICY, Detection(Direction.INPUT, text, (Finding("custom.a", score, (0, 4)),)), "it")
+        for score in (0.6, 0.9)
+    ]
+    log = JsonlSink(tmp_path / "it.jsonl")
+    log.append_sync(draft.record(Reply(200, b"")))
+    log.close()
+    policy = tmp_path / "less.yaml"
+    policy.write_text(OLD.replace("custom.a}", "custom.a, at_least: 0.8}"))
+
+    assert main(["policy", "replay", str(policy), str(tmp_path / "it.jsonl"), "--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert (report["decisions"], report["changed"], report["without_decision"]) == (2, 1, 0)
