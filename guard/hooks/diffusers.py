@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 Style = Literal["blur", "replace"]
 
-_PROMPTS = ("prompt", "prompt_2", "prompt_3", "negative_prompt", "negative_prompt_2", "negative_prompt_3")
 _LEFT = 8
 """Dots along the longer side that are left of a picture that is blurred: its colours, and nothing one could name."""
 _GREY = (128, 128, 128)
@@ -55,17 +54,15 @@ class GuardedPipeline:
         if named.get("output_type", "pil") != "pil" or not named.get("return_dict", True):
             raise TypeError("a guarded pipeline gives PIL's pictures: leave `output_type` and `return_dict` out")
         crossing = Crossing(self._guard, "diffusers", locale=self._locale)
-        texts = {name: named[name] for name in _PROMPTS if named.get(name) is not None}
-        (first, texts) = waited(
-            crossing.enter((given[:1] if given and isinstance(given[0], str | list) else (), texts))
-        )
+        given, named = waited(crossing.enter((given, named)))
         try:
-            answer = self._inner(*first, *given[len(first) :], **{**named, **texts})
+            answer = self._inner(*given, **named)
             pictures = list(answer.images)
+            parts = _parts(pictures)
         except BaseException as error:
             waited(crossing.ended_by(error))
             raise
-        refused = waited(_judged(crossing, pictures))
+        refused = waited(_judged(crossing, parts))
         answer.images = [
             _hidden(picture, self._style) if bad else picture for picture, bad in zip(pictures, refused, strict=True)
         ]
@@ -93,16 +90,19 @@ class SafetyChecker:
         """
         pictures = [_picture(one) for one in images]
         crossing = Crossing(self._guard, "diffusers", locale=self._locale)
-        refused = waited(_judged(crossing, pictures))
+        refused = waited(_judged(crossing, _parts(pictures)))
         for number, bad in enumerate(refused):
             if bad:
                 images[number] = _as(images[number], _hidden(pictures[number], self._style))
         return images, refused
 
 
-async def _judged(crossing: Crossing, pictures: Sequence[Any]) -> list[bool]:
-    """Which *pictures* may not be released, once that is recorded."""
-    parts = tuple(ImagePart(_png(one), f"/images/{n}", ("images", n)) for n, one in enumerate(pictures))
+def _parts(pictures: Sequence[Any]) -> tuple[ImagePart, ...]:
+    return tuple(ImagePart(_png(one), f"/images/{n}", ("images", n)) for n, one in enumerate(pictures))
+
+
+async def _judged(crossing: Crossing, parts: tuple[ImagePart, ...]) -> list[bool]:
+    """Which pictures, the *parts*, may not be released, once that is recorded."""
     judged = await crossing.judge(Content(Direction.OUTPUT, parts, locale=crossing.locale))
     crossing.draft.output = judged.decision
     refused = _refused(judged, parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import diffusers
@@ -140,6 +141,29 @@ def test_a_guarded_pipeline_judges_prompts_before_it_draws_and_pictures_before_t
     assert answer.nsfw_content_detected == [refuses] * 2
     assert ([one.getcolors() for one in answer.images] == [[(256, (128, 128, 128))]] * 2) is refuses
     assert [one.state for one in read(log)] == [State.BLOCKED if refuses else State.ALLOWED, *[State.BLOCKED] * 4]
+
+
+def test_whatever_text_a_pipeline_is_given_is_judged_and_what_gives_no_pictures_is_recorded(tmp_path: Path) -> None:
+    (tmp_path / "pictures.yaml").write_text(RULES % "1.0")
+    guard = Guard(tmp_path / "pictures.yaml", audit=tmp_path / "audit.db", catalog=FakeCatalog(Brightness()))
+    drawn_from: list[Any] = []
+
+    def latent(*given: Any, **named: Any) -> Any:  # as where `output_type` is given by position
+        drawn_from.append((given, named))
+        return SimpleNamespace(images=torch.zeros(1, 4, 8, 8))
+
+    pipeline = guarded(latent, guard)
+    with pytest.raises(BlockedError):
+        pipeline("a house", "a zorblax")  # pipelines with two encoders take a second prompt
+    with pytest.raises(BlockedError):
+        pipeline("a house", prompt_4="a zorblax")
+    assert drawn_from == []
+    picture = Image.new("RGB", (8, 8))
+    with pytest.raises(AttributeError):
+        pipeline("a house", picture, strength=0.5)
+    assert drawn_from == [(("a house", picture), {"strength": 0.5})]
+    assert [one.state for one in read(tmp_path / "audit.db")][::-1] == [*[State.BLOCKED] * 2, State.UPSTREAM_ERROR]
+    guard.close()
 
 
 def test_arrays_and_grey_pictures_are_no_exception(judging: tuple[Guard, bool, Path]) -> None:
