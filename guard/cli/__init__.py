@@ -93,6 +93,7 @@ def build_parser() -> argparse.ArgumentParser:
     _policy_diff(tools)
     _policy_tune(tools)
     _policy_replay(tools)
+    _policy_agree(tools)
 
     _monitor(commands)
     _held(commands)
@@ -215,6 +216,30 @@ def _policy_replay(tools: argparse._SubParsersAction[_Parser]) -> None:
     replay.add_argument("--examples", type=int, default=10, metavar="N", help="decisions to name (default: 10)")
     replay.add_argument("--json", action="store_true", help="one JSON object")
     _log_level(replay)
+
+
+def _policy_agree(tools: argparse._SubParsersAction[_Parser]) -> None:
+    agree = tools.add_parser(
+        "agree",
+        help="how far a policy agrees with another system, from that system's verdicts",
+        description=(
+            "Compare what a policy notices with what another system said of the same records: agreement, kappa, "
+            "and what only one of them notices. Exit code: 0 they agree on every record, 1 they do not, 3 error."
+        ),
+    )
+    agree.add_argument("policy", metavar="POLICY", help="policy file or name")
+    _corpus(agree)
+    agree.add_argument("--verdicts", required=True, metavar="COL", help="column with the other system's verdicts")
+    said = agree.add_mutually_exclusive_group()
+    said.add_argument("--positive", action="append", default=[], metavar="V", help="verdict that means it noticed")
+    said.add_argument("--verdict-at-least", type=float, metavar="X", help="verdicts are scores, and X means it noticed")
+    agree.add_argument("--category", action="append", default=[], metavar="C", help="compare on these (default: all)")
+    agree.add_argument(
+        "--action", default="flag", metavar="A", help="weakest action that means we noticed (default: flag)"
+    )
+    agree.add_argument("--examples", type=int, default=3, metavar="N", help="examples of each rule (default: 3)")
+    agree.add_argument("--json", action="store_true", help="one JSON object")
+    _log_level(agree)
 
 
 def _corpus(tool: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""``guard policy``: lint, test, explain, schema; `diff`, `tune` and `replay` are in modules of their own."""
+"""``guard policy``: lint, test, explain, schema; `agree`, `diff`, `tune` and `replay` are in modules of their own."""
 
 from __future__ import annotations
 
@@ -37,6 +37,10 @@ def policy(options: argparse.Namespace) -> int:
         from guard.cli.policy_tune import tune
 
         return tune(options)
+    if options.tool == "agree":
+        from guard.cli.policy_agree import agree
+
+        return agree(options)
     if options.tool == "replay":
         from guard.cli.policy_replay import replay_log
 

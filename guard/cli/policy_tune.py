@@ -69,7 +69,7 @@ def _scores(
     found: dict[Leaf, tuple[list[float], list[float]]] = {leaf: ([], []) for leaf in tuned}
     labels: dict[str, int] = {}
     unlabelled = 0
-    for case in _cases(options, policy):
+    for case in labelled(options, policy, options.labels):
         label = case.by[options.labels]
         if len(labels) < 100:
             labels[label] = labels.get(label, 0) + 1
@@ -88,10 +88,10 @@ def _scores(
     return found
 
 
-def _cases(options: argparse.Namespace, policy: Policy) -> Iterator[Case]:
-    """Every record with its label."""
+def labelled(options: argparse.Namespace, policy: Policy, column: str) -> Iterator[Case]:
+    """Every record of the input or the audit of *policy* that *options* name, with its *column* noted."""
     if not any(map(is_audit, options.on)):
-        corpus = corpus_of(options, (options.labels,))
+        corpus = corpus_of(options, (column,))
         for (case,) in corpus.cases([policy]):
             yield case
         if corpus.unfit:
@@ -104,9 +104,9 @@ def _cases(options: argparse.Namespace, policy: Policy) -> Iterator[Case]:
         msg = f"{audited.root}: it is an audit under {audited.manifest['policy']}, not {policy.name}@{policy.revision}"
         raise CorpusError(msg)
     for case in audited.cases():
-        if options.labels not in case.by:
-            hint = f"audit with `--by {options.labels}`; {did_you_mean(options.labels, case.by)}"
-            msg = f"{audited.root}: the audit did not note a column `{options.labels}`; {hint}"
+        if column not in case.by:
+            hint = f"audit with `--by {column}`; {did_you_mean(column, case.by)}"
+            msg = f"{audited.root}: the audit did not note a column `{column}`; {hint}"
             raise CorpusError(msg)
         yield case
 

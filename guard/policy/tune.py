@@ -176,22 +176,31 @@ def _end(text: str, begin: int) -> int:
     return match.end()
 
 
-def positive(label: object, category: str, named: Sequence[str] = ()) -> bool | None:
-    """Whether *label* says that *category* is there; None if it says nothing.
+def said(label: object) -> bool | tuple[str, ...] | None:
+    """What *label* says: nothing; a truth (``1``, ``true``, ``yes``); or the names of what is there.
 
-    A label is one of the values *named*, or else a truth (``1``, ``true``, ``yes``), or names of categories, joined by
-    commas, semicolons or spaces: those at or below *category* mean that it is there.
+    Names are joined by commas, semicolons or spaces.
     """
     text = str(label).strip()
     if label is None or text in {"", "None", "nan", "null"}:
         return None
-    if named:
-        return text in named
     folded = text.lower()
     if folded in _TRUE or folded in _FALSE:
         return folded in _TRUE
-    names = [name for name in re.split(r"[\s,;|\[\]'\"]+", folded) if name]
-    return any(covers(category, name) for name in names)
+    return tuple(name for name in re.split(r"[\s,;|\[\]'\"]+", folded) if name)
+
+
+def positive(label: object, category: str, named: Sequence[str] = ()) -> bool | None:
+    """Whether *label* says that *category* is there; None if it says nothing.
+
+    A label is one of the values *named*, or else what `said` reads: names at or below *category* mean that it is there.
+    """
+    found = said(label)
+    if found is None:
+        return None
+    if named:
+        return str(label).strip() in named
+    return found if isinstance(found, bool) else any(covers(category, name) for name in found)
 
 
 _TRUE = frozenset({"1", "1.0", "true", "yes", "y"})
@@ -200,4 +209,4 @@ _FALSE = frozenset({"0", "0.0", "false", "no", "n", "[]", "none", "safe", "ok"})
 
 def is_bare(label: str) -> bool:
     """Whether a label says that something is there, and not what."""
-    return label.strip().lower() in _TRUE
+    return said(label) is True
