@@ -8,7 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -207,7 +207,7 @@ class StubUpstream:
                     continue
                 turn = replace(self, **self.script(body)) if self.script else self
                 if turn.delay:
-                    gone = asyncio.ensure_future(reader.read(1))
+                    gone = _gone(reader)
                     done, _ = await asyncio.wait([gone], timeout=turn.delay)
                     if done:
                         self.cancelled += 1
@@ -233,10 +233,11 @@ class StubUpstream:
 
     async def _trickle(self, answer: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Event by event, for as long as somebody listens."""
-        gone = asyncio.ensure_future(reader.read(1))
+        gone = _gone(reader)
         for event in re.split(rb"(?<=\n\n)", answer):
             writer.write(event)
-            await writer.drain()
+            with suppress(ConnectionError):  # then `gone` knows
+                await writer.drain()
             if (await asyncio.wait([gone], timeout=self.pause))[0]:
                 self.cancelled += 1
                 raise ConnectionResetError
@@ -252,6 +253,13 @@ class StubUpstream:
         headers = {"Content-Type": kind, "Content-Length": str(len(body)), **self.headers}
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         return f"HTTP/1.1 {self.status} X\r\n{lines}\r\n".encode() + body
+
+
+def _gone(reader: asyncio.StreamReader) -> asyncio.Future[bytes]:
+    """Done once the client sends more or leaves, in order or by a reset."""
+    gone = asyncio.ensure_future(reader.read(1))
+    gone.add_done_callback(lambda one: one.cancelled() or one.exception())  # or asyncio would complain of a reset
+    return gone
 
 
 @contextmanager
