@@ -19,6 +19,7 @@ from guard.policy.agreement import Agreement, nearest, noticing, verdict
 from guard.policy.evaluate import decide
 from guard.policy.loader import load_policy
 from guard.policy.tune import leaves
+from guard.taxonomy import covers
 
 if TYPE_CHECKING:
     import argparse
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from guard.corpus.cases import Case
     from guard.policy.model import Policy
 
-_MOST_VALUES = 30
+_MOST_VALUES = 200
+_SHOWN = 20
 _NO_RULE = "(no rule: failures, unreadable parts)"
 _NOTHING = "(nothing was seen)"
 
@@ -61,9 +63,10 @@ class _Found:
         self._policy = policy
         self._options = options
         self._least = ACTIONS[options.action].strength
-        self._leaves = [leaf for leaf in leaves(policy, options.category) if leaf.rule.then.strength >= self._least]
+        strong = [leaf for leaf in leaves(policy) if leaf.rule.then.strength >= self._least]
+        self._leaves = [leaf for leaf in strong if _is_on(leaf.condition.category, options.category)]
         if options.category and not self._leaves:
-            known = {leaf.condition.category for leaf in leaves(policy)}
+            known = {leaf.condition.category for leaf in strong}
             wanted = ", ".join(options.category)
             msg = (
                 f"{policy.path}: no rule that asks for {options.action} or more has a condition on {wanted}; "
@@ -148,6 +151,11 @@ class _Found:
         }  # fmt: skip
 
 
+def _is_on(category: str, wanted: list[str]) -> bool:
+    """Whether a condition on *category* may fire on one of those *wanted*: one of them, below or above."""
+    return not wanted or any(covers(one, category) or covers(category, one) for one in wanted)
+
+
 def _share(count: int, of: int) -> dict[str, Any] | None:
     if not of:
         return None
@@ -173,7 +181,7 @@ def _show(report: dict[str, Any]) -> None:
     for side, of in (("of what they notice, we notice", "of_theirs"), ("of what we notice, they notice", "of_ours")):
         if report[of] is not None:
             print(f"  {side} {_percent(report[of])}")
-    for one in report["by_verdict"]:
+    for one in report["by_verdict"][:_SHOWN]:
         print(f"  verdict {one['verdict']:<32} {one['records']:>9,} records, we notice {one['ours']:,}")
     for one in report["ours_alone_by_rule"]:
         print(f"  only we: rule {one['rule']:<40} {one['records']:>9,}{_places(one)}")
