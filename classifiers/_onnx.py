@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from guard.errors import WeightsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 
@@ -33,23 +33,36 @@ def pinned(path: Path, sha256: str) -> bytes:
 def session(path: Path, sha256: str, *, without: Sequence[str] = ()) -> Any:
     """An inference session over the checked bytes of *path*, not changed by the optimizers named in *without*.
 
-    One thread: workers share the cores, and a pool per session would fight over them. The bytes that were
-    hashed are the bytes that are loaded, so the file cannot be swapped in between.
+    The bytes that were hashed are the bytes that are loaded, so the file cannot be swapped in between.
 
     Raises:
         WeightsError: the file is missing, another one, or no model that this runtime can run.
     """
+    return opened(pinned(path, sha256), path.name, without=without)
+
+
+def opened(data: bytes, name: str, *, beside: Mapping[str, bytes] | None = None, without: Sequence[str] = ()) -> Any:
+    """An inference session over the model *data*, whose file is called *name*.
+
+    *beside* holds the files of weights that it refers to, by the names it has for them: none is read from the disk.
+    One thread: workers share the cores, and a pool per session would fight over them.
+
+    Raises:
+        WeightsError: it is no model that this runtime can run.
+    """
     import onnxruntime
 
-    data = pinned(path, sha256)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    if beside:
+        sizes = [len(content) for content in beside.values()]
+        options.add_external_initializers_from_files_in_memory(list(beside), list(beside.values()), sizes)
     try:
         return onnxruntime.InferenceSession(
             data, options, providers=["CPUExecutionProvider"], disabled_optimizers=list(without)
         )
     except Exception as error:  # the runtime's exceptions share no base
-        msg = f"model file {path.name} is not a model that this runtime can load"
+        msg = f"model file {name} is not a model that this runtime can load ({str(error)[:200]})"
         raise WeightsError(msg) from error

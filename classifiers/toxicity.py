@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from classifiers._torch import Device, Precision, Run
+from classifiers._runs import Run, Sequences
+from classifiers._torch import Device, Precision
 from guard.classifier import Classifier, Readable, Reads, Unreadable
 from guard.content import View
 from guard.errors import WeightsError
@@ -96,10 +97,10 @@ class Toxicity(Classifier[tuple[Run, ...]]):
         Raises:
             WeightsError: it cannot be had, is not what was pinned, or is no checkpoint of this format.
         """
-        from classifiers import _torch
+        from classifiers import _folder, _torch
 
         options = self.options
-        with _torch.loading("toxicity", options.checkpoint or options.model):
+        with _folder.loading("toxicity", options.checkpoint or options.model):
             import transformers
 
             state = self._checkpoint()
@@ -122,14 +123,14 @@ class Toxicity(Classifier[tuple[Run, ...]]):
             self._categories = [CATEGORIES.get(name) for name in classes]
             tokens = _torch.Tokens(tokenizer, config, most=None, overlap=_OVERLAP)
             model = model.to(device, _torch.dtype_of(options.dtype, device)).eval()
-            self._sequences = _torch.Sequences(model, device, tokens, independent=True, budget=_MOST_AT_ONCE)
+            self._sequences = Sequences(_torch.network(model, device, independent=True), tokens, budget=_MOST_AT_ONCE)
             self._sequences.scores([tokens.runs("warm up")])
 
     def _checkpoint(self) -> dict[str, Any]:
         """The checkpoint: tensors, names and numbers only, whatever else its file could hold."""
         import torch
 
-        from classifiers._torch import pinned
+        from classifiers._folder import pinned
 
         options = self.options
         if options.checkpoint:

@@ -108,6 +108,26 @@ def sequences() -> Path:
 
 
 @functools.cache
+def exported() -> Path:
+    """A folder of `sequence_model` as ONNX: ``model.onnx``, and ``model_int8.onnx``."""
+    from classifiers.export import export
+
+    place = root() / "exported"
+    export(str(sequences()), place, integers=True)
+    return place
+
+
+@functools.cache
+def exported_tokens() -> Path:
+    """A folder of the network of `token_folder` as ONNX, likewise."""
+    from classifiers.export import export
+
+    place = root() / "exported-tokens"
+    export(str(token_folder()), place, task="tokens", integers=True)
+    return place
+
+
+@functools.cache
 def token_folder() -> Path:
     """A folder of a BERT that marks *zorblax* as ``B-NAME``."""
     import torch
