@@ -32,56 +32,58 @@ _SLOWER = ("SkipLayerNormFusion",)
 """The runtime would make one operator of a sum and its normalisation, which is slower than the two (1.32, CPU)."""
 _TOGETHER_SCALED = frozenset({"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"})
 """Operators with one scale for all that is run at once."""
+_MOST_AT_ONCE = 512
+"""Tokens that go through a graph at once, padding included: more gains nothing, and leaves the caches of a CPU."""
 _APART = 1e-4
 """How far logits may lie apart; probabilities then do by a quarter of it at most."""
 _PROBES = ("warm up", "It came slowly, over grey sand: 1, 2, 3; and then it went away again?", "你好 — hello")
 
 
-def files(model: str, revision: str, onnx: str, pins: Mapping[str, str]) -> tuple[Path, bytes, dict[str, bytes]]:
+def files(
+    name: str, model: str, revision: str, onnx: str, pins: Mapping[str, str]
+) -> tuple[Path, bytes, dict[str, bytes]]:
     """The folder of *model*, the bytes of its file *onnx*, and of the files of weights that it names, by those names.
 
-    *pins* are sha256 digests by name within the folder; if there are any, every file of weights has to have one. Only
-    files in the folder are read, whatever names the model holds.
+    *name* is the classifier's, for messages. *pins* are sha256 digests by name within the folder; if there are any,
+    every file of weights has to have one. Only files in the folder are read, whatever names the model holds.
 
     Raises:
         WeightsError: there is no such file, it is no ONNX, it leads out of its folder, or is not what was pinned.
     """
     for one in (onnx, *pins):
-        _inside(one, "option `onnx`" if one == onnx else "`sha256`")
-    place = _folder.found("hf", model, revision, (*_PATTERNS, f"{onnx}*"))
+        _inside(name, one, "option `onnx`" if one == onnx else "`sha256`")
+    place = _folder.found(name, model, revision, (*_PATTERNS, f"{onnx}*"))
     if not (place / onnx).is_file():
         there = ", ".join(sorted(file.relative_to(place).as_posix() for file in place.rglob("*.onnx"))) or "none"
-        msg = f"classifier `hf`: {model} has no file {onnx}; of ONNX files it has: {there}"
+        msg = f"classifier `{name}`: {model} has no file {onnx}; of ONNX files it has: {there}"
         raise WeightsError(msg)
-    data = _read(place, onnx, pins.get(onnx, ""))
+    data = _read(name, place, onnx, pins)
     try:
-        names = outline(data).beside
+        weights = outline(data).beside
     except ValueError as error:
-        msg = f"classifier `hf`: {onnx} cannot be loaded: {error}"
+        msg = f"classifier `{name}`: {onnx} cannot be loaded: {error}"
         raise WeightsError(msg) from error
-    beside = {}
-    for name in names:
-        _inside(name, onnx)
-        file = (PurePosixPath(onnx).parent / name).as_posix()
-        beside[name] = _read(place, file, pins.get(file, ""))
-    _folder.all_pinned("hf", [onnx, *((PurePosixPath(onnx).parent / name).as_posix() for name in names)], pins)
-    for file in pins.keys() - {onnx}:
-        _folder.pinned("hf", place / file, pins[file])
-    return place, data, beside
+    for one in weights:
+        _inside(name, one, onnx)
+    files_of = {one: (PurePosixPath(onnx).parent / one).as_posix() for one in weights}
+    _folder.all_pinned(name, [onnx, *files_of.values()], pins)
+    for file in pins.keys() - {onnx, *files_of.values()}:
+        _folder.pinned(name, place / file, pins[file])
+    return place, data, {one: _read(name, place, file, pins) for one, file in files_of.items()}
 
 
-def _inside(name: str, said_by: str) -> None:
-    path = PurePosixPath(name)
-    if not name or path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name:
-        msg = f"classifier `hf`: {said_by} names `{name}`, which does not lie in the model's folder"
+def _inside(name: str, file: str, said_by: str) -> None:
+    path = PurePosixPath(file)
+    if not file or path.is_absolute() or ".." in path.parts or "\\" in file or ":" in file:
+        msg = f"classifier `{name}`: {said_by} names `{file}`, which does not lie in the model's folder"
         raise WeightsError(msg)
 
 
-def _read(place: Path, file: str, sha256: str) -> bytes:
+def _read(name: str, place: Path, file: str, pins: Mapping[str, str]) -> bytes:
     try:
-        return _onnx.pinned(place / file, sha256.lower())
+        return _onnx.pinned(place / file, pins.get(file, "").lower())
     except WeightsError as error:
-        msg = f"classifier `hf`: {error}"
+        msg = f"classifier `{name}`: {error}"
         raise WeightsError(msg) from error
 
 
@@ -234,8 +236,8 @@ def probabilities(logits: NDArray[np.float32], *, independent: bool) -> NDArray[
     return np.asarray(found, np.float32)
 
 
-def sequences(graph: Graph, tokens: Tokens, *, independent: bool, budget: int) -> Sequences:
-    """*graph* over texts, in batches of *budget* tokens where neighbours change nothing, else one run at a time."""
+def sequences(graph: Graph, tokens: Tokens, *, independent: bool) -> Sequences:
+    """*graph* over texts, in batches where neighbours change nothing, else one run at a time."""
     probes = [tokens.runs(text)[0].tokens for text in _PROBES]
-    together = graph.reads_together(probes)
-    return Sequences(graph.judge(independent=independent), tokens, budget=budget if together else 1)
+    budget = _MOST_AT_ONCE if graph.reads_together(probes) else 1
+    return Sequences(graph.judge(independent=independent), tokens, budget=budget)

@@ -35,8 +35,6 @@ Task = Literal["text", "tokens", "image"]
 _LEAST = 0.01
 _MOST_AT_ONCE = 65_536
 """Tokens that go through the model at once, padding included."""
-_MOST_OF_GRAPH = 512
-"""The same on ONNX Runtime, where more gains nothing and leaves the caches of a CPU."""
 _FRAMES = 8
 _OVERLAP = 32
 
@@ -131,14 +129,15 @@ class Hf(Classifier[Any]):
         from classifiers import _onnx_hf
 
         options = self.options
-        place, data, beside = _onnx_hf.files(options.model, options.revision, options.onnx, options.sha256)
+        place, data, beside = _onnx_hf.files("hf", options.model, options.revision, options.onnx, options.sha256)
         with _folder.loading("hf", f"{options.model}, {options.onnx},", extra="hf-onnx"):
             config = _onnx_hf.configuration(place)
             tokens = _onnx_hf.Tokens(place, config, most=options.max_tokens, overlap=_OVERLAP)
             graph = _onnx_hf.Graph(data, options.onnx, beside, tokens=options.task == "tokens")
             self._label(_onnx_hf.labels(config, graph.count), config.get("problem_type"))
-            self._sequences = _onnx_hf.sequences(graph, tokens, independent=self._independent, budget=_MOST_OF_GRAPH)
-            self.pads = self._sequences.budget > 1
+            self._sequences = _onnx_hf.sequences(graph, tokens, independent=self._independent)
+            if self._sequences.budget == 1:  # one by one, so that nobody waits for neighbours
+                self.pads, self.batch_cost, self.largest_batch = False, 1, None
             self._sequences.scores([tokens.runs("warm up")])
 
     def _load_network(self) -> None:

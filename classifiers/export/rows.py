@@ -2,6 +2,8 @@
 
     y = x·w  becomes  (round(x / s) · round(w / c)) · s · c,  s = max|x| / 127 of a row,  c = max|w| / 63 of a column
 
+What is no number in a row would be lost on the way to integers, so it makes the row's scale none, too.
+
 Dynamic quantisation as runtimes have it takes one scale for all that is run at once, so that a text's score depends on
 its neighbours. A row is one token: here nothing of a text's score comes from another. Weights have 7 bits: kernels of
 processors without VNNI add two products in 16 bits, and 8 would overflow there (ADR 0016).
@@ -41,6 +43,7 @@ def by_rows(model: Any) -> Any:
     from onnx import helper
 
     graph = _Graph(model)
+    graph.check()
     nodes = [made for node in model.graph.node for made in graph.rewritten(node)]
     if not graph.count:
         msg = "it has no product with a constant matrix, so nothing of it can be done in integers"
@@ -79,6 +82,7 @@ class _Graph:
         self._zero = self._constant("zero", np.array(128, np.uint8))
         self._part = self._constant("part", np.array(1 / _OF_ROWS, np.float32))
         self._least = self._constant("least", np.array(1e-30, np.float32))
+        self._nothing = self._constant("nothing", np.array(0, np.float32))
         self._first, self._last = (self._constant(f"at{at}", np.array([at], np.int64)) for at in (0, -1))
         self._across = self._constant("across", np.array([1], np.int64))
 
@@ -87,6 +91,14 @@ class _Graph:
 
         self.constants.append(numpy_helper.from_array(value, f"rows/{name}"))
         return f"rows/{name}"
+
+    def check(self) -> None:
+        """Raise `ValueError` if weights hold what is no number; a lone infinite one is what masks are made of."""
+        for name, one in self._stored.items():
+            value = self._read(one)
+            if value.size > 1 and value.dtype.kind == "f" and not np.isfinite(value).all():
+                msg = f"its weights `{name}` hold what is no number"
+                raise ValueError(msg)
 
     def rewritten(self, node: Any) -> Iterator[Any]:
         """*node*, or what does the same in integers."""
@@ -134,16 +146,16 @@ class _Graph:
             return None
         if weights.ndim != 2 or weights.dtype != np.float32 or min(weights.shape) < _LEAST:
             return None
-        if not np.isfinite(weights).all():
-            msg = f"its weights `{name}` hold what is no number"
-            raise ValueError(msg)
         return weights
 
     def _made_rows(self, tensor: str, length: int, here: str) -> Iterator[Any]:
         from onnx import helper, numpy_helper
 
         flat = self._constant(f"{here}/flat", np.array([-1, length], np.int64))
-        names = ("given", "sizes", "largest", "some", "scale", "count", "zeros", "integers", "scales", "whole", "shape")
+        names = (
+            "given", "sizes", "largest", "some", "least", "sum", "none", "scale", "count", "zeros", "integers",
+            "scales", "whole", "shape",
+        )  # fmt: skip
         of = {name: f"rows/{here}/of/{name}" for name in names}
         zero = numpy_helper.from_array(np.array([128], np.uint8))
         self._rows[tensor] = _Rows(of["integers"], of["scales"], of["shape"])
@@ -151,7 +163,10 @@ class _Graph:
         yield helper.make_node("Abs", [of["given"]], [of["sizes"]])
         yield helper.make_node("ReduceMax", [of["sizes"]], [of["largest"]], axes=[1], keepdims=0)
         yield helper.make_node("Mul", [of["largest"], self._part], [of["some"]])
-        yield helper.make_node("Max", [of["some"], self._least], [of["scale"]])
+        yield helper.make_node("Max", [of["some"], self._least], [of["least"]])
+        yield helper.make_node("ReduceSum", [of["given"], self._across], [of["sum"]], keepdims=0)
+        yield helper.make_node("Mul", [of["sum"], self._nothing], [of["none"]])
+        yield helper.make_node("Add", [of["least"], of["none"]], [of["scale"]])
         yield helper.make_node("Shape", [of["scale"]], [of["count"]])
         yield helper.make_node("ConstantOfShape", [of["count"]], [of["zeros"]], value=zero)
         yield helper.make_node("QuantizeLinear", [of["given"], of["scale"], of["zeros"]], [of["integers"]], axis=0)

@@ -198,6 +198,16 @@ def detoxify_checkpoint() -> tuple[Path, Path]:
 
 
 @functools.cache
+def exported_detoxify() -> Path:
+    """A folder of `detoxify_checkpoint` as ONNX, likewise."""
+    from classifiers.export import export
+
+    (checkpoint, config), place = detoxify_checkpoint(), root() / "exported-detoxify"
+    export(str(config), place, checkpoint=str(checkpoint), integers=True)
+    return place
+
+
+@functools.cache
 def guard_folder() -> Path:
     """A folder of a small Llama that answers ``unsafe S1`` to texts that hold *zorblax*, and ``safe`` to others."""
     import torch

@@ -63,6 +63,15 @@ def test_a_row_of_a_product_is_near_to_the_exact_one_and_its_own_whatever_the_ot
         assert answer(made, row[None]).tolist() == [of.tolist()]
 
 
+@pytest.mark.parametrize("nothing", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_in_a_row_is_none_in_its_product_and_in_no_other(nothing: float) -> None:
+    made = by_rows(product(np.random.default_rng(2).normal(size=(48, 32)).astype(np.float32)))
+    x = np.ones((3, 48), np.float32)
+    x[1, 5] = nothing
+
+    assert np.isfinite(answer(made, x)).all(axis=1).tolist() == [True, False, True]
+
+
 @pytest.mark.parametrize("shape", [(1, 48), (3, 48), (2, 7, 48), (2, 3, 5, 48)])
 def test_products_keep_their_shape_and_what_is_added_to_them(shape: tuple[int, ...]) -> None:
     draw = np.random.default_rng(1)

@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from classifiers import _onnx_hf, _torch
 from classifiers._runs import in_batches
-from guard import registry
+from guard import Guard, registry
 from guard.classifier import Classifier
 from guard.content import View
 from guard.errors import RegistryError, WeightsError
@@ -152,7 +152,7 @@ def test_no_part_of_a_long_text_is_left_out(every: dict[str, Classifier[Any]]) -
 def test_neither_torch_nor_transformers_is_imported() -> None:
     code = f"""
 import sys
-from guard import registry
+from guard import Guard, registry
 from guard.content import View
 options = {{"onnx": "model_int8.onnx", "labels": {models.LABELS}}}
 one = registry.create("hf", {{"model": {str(models.exported())!r}, **options}})
@@ -242,9 +242,6 @@ def test_options_that_an_onnx_file_cannot_meet_are_refused() -> None:
     ]:
         with pytest.raises(RegistryError, match=message):
             registry.create("hf", {"onnx": "model.onnx", **options})
-
-
-Made = tuple[list[Any], list[Any], list[Any]]
 
 
 def handmade(
@@ -358,3 +355,25 @@ def test_labels_share_one_probability_unless_the_configuration_says_otherwise(tm
 
     assert sum(shared.values()) == pytest.approx(1.0, abs=1e-6)
     assert min(own.values()) > 0.9
+
+
+@pytest.mark.parametrize("placement", ["in-process", "process"])
+def test_a_policy_blocks_by_a_model_of_ones_own(tmp_path: Path, placement: Any) -> None:
+    hf = {"model": str(dynamic()), "onnx": "model_dynamic.onnx", "labels": models.LABELS}
+    rule = {
+        "id": "no-zorblax",
+        "message": {"en": "No."},
+        "when": {"category": "toxicity", "at_least": 0.5},
+        "then": "block",
+    }
+    policy = {"policy": "mine", "description": "Test.", "classifiers": {"hf": hf}, "rules": [rule]}
+    (tmp_path / "mine.yaml").write_text(json.dumps(policy))
+
+    guard = Guard(tmp_path / "mine.yaml", placement=placement)
+    try:
+        good, bad = guard.check("the tide came"), guard.check(f"{LONG} zorblax")
+    finally:
+        guard.close()
+
+    assert (good.action, bad.action) == ("allow", "block")
+    assert not good.failures
