@@ -10,13 +10,14 @@ from guard.decision import Judged
 from guard.exchange.restoring import Restoring
 from guard.hooks._crossing import changed
 from guard.hooks._values import opened
+from guard.library import waited
 from guard.placeholders import restore_content
 from guard.stream.gate import Text
 from guard.stream.items import Delta, End, Event
 from guard.streaming import AnswerJudge, whole_only
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Sequence
 
     from guard.hooks._crossing import Crossing
     from guard.library import BlockedError
@@ -105,6 +106,28 @@ class Flow:
         self._joined = joined
         self._first: Any = None
         self._rest: Any = None
+
+    def through(self, chunks: Iterable[Any]) -> Iterator[Any]:
+        """What may be passed on of *chunks*, as they come.
+
+        Raises:
+            BlockedError: the answer ends here.
+        """
+        for chunk in chunks:
+            yield from waited(self.push(chunk))
+            self.check()
+        yield from waited(self.finish())
+        self.check()
+
+    async def athrough(self, chunks: AsyncIterable[Any]) -> AsyncGenerator[Any, None]:
+        """`through`, for chunks that are waited for."""
+        async for chunk in chunks:
+            for one in await self.push(chunk):
+                yield one
+            self.check()
+        for one in await self.finish():
+            yield one
+        self.check()
 
     async def push(self, chunk: Any) -> list[Any]:
         """The chunks that may be passed on now that *chunk* has come; then `check`."""

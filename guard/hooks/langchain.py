@@ -102,11 +102,7 @@ class GuardedRunnable(_runnables.Runnable):  # type: ignore[name-defined,misc]  
             given = waited(crossing.enter(next(asked)))
             flow = Flow(crossing, _text, _like)
             try:
-                for chunk in self.inner.stream(given, _unheard(config), **named):
-                    yield from waited(flow.push(chunk))
-                    flow.check()
-                yield from waited(flow.finish())
-                flow.check()
+                yield from flow.through(self.inner.stream(given, _unheard(config), **named))
             except BaseException as error:
                 waited(crossing.ended_by(error))
                 raise
@@ -121,14 +117,12 @@ class GuardedRunnable(_runnables.Runnable):  # type: ignore[name-defined,misc]  
             given = await crossing.enter(await anext(asked))
             flow = Flow(crossing, _text, _like)
             try:
-                async with aclosing(self.inner.astream(given, _unheard(config), **named)) as chunks:
-                    async for chunk in chunks:
-                        for one in await flow.push(chunk):
-                            yield one
-                        flow.check()
-                for one in await flow.finish():
-                    yield one
-                flow.check()
+                async with (
+                    aclosing(self.inner.astream(given, _unheard(config), **named)) as chunks,
+                    aclosing(flow.athrough(chunks)) as told,
+                ):
+                    async for one in told:
+                        yield one
             except BaseException as error:
                 await crossing.ended_by(error)
                 raise
