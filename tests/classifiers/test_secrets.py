@@ -199,7 +199,8 @@ def test_a_private_key_is_found_whole_and_by_either_end():
     [
         "next_page_token = " + made_up(32), '"nextPageToken": "' + made_up(32) + '"', "CACHE_KEY=" + made_up(32),
         "shared_tokens = M2M100ScaledWordEmbedding(3)", "tls_key: ed25519.Ed25519PrivateKey4096,",
-        "continuation-token: " + made_up(40), "BYPASS=Zz9!kkkqX", "compass: Zz9!kkkqX", "sha256_key: " + made_up(64, HEX),
+        "continuation-token: " + made_up(40), "BYPASS=Zz9!kkkqX", "compass: Zz9!kkkqX",
+        "sha256_key: " + made_up(64, HEX),
         "password: ********", "password=${DB_PASS}", "password = <your password>", "password: changeme",
         "api_key = your-api-key-here-12345", "API_KEY=xxxxxxxxxxxxxxxxxxxx1",
         "sk-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
