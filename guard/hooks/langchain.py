@@ -100,7 +100,7 @@ class GuardedRunnable(_runnables.Runnable):  # type: ignore[name-defined,misc]  
         def run(asked: Iterator[Any], config: Any) -> Iterator[Any]:
             crossing = self._crossing()
             given = waited(crossing.enter(next(asked)))
-            flow = Flow(crossing, _text, _like)
+            flow = Flow(crossing, _text, _like, beside=_beside)
             try:
                 yield from flow.through(self.inner.stream(given, _unheard(config), **named))
             except BaseException as error:
@@ -115,7 +115,7 @@ class GuardedRunnable(_runnables.Runnable):  # type: ignore[name-defined,misc]  
         async def run(asked: AsyncIterator[Any], config: Any) -> AsyncIterator[Any]:
             crossing = self._crossing()
             given = await crossing.enter(await anext(asked))
-            flow = Flow(crossing, _text, _like)
+            flow = Flow(crossing, _text, _like, beside=_beside)
             try:
                 async with (
                     aclosing(self.inner.astream(given, _unheard(config), **named)) as chunks,
@@ -205,6 +205,13 @@ def _text(chunk: Any) -> str | None:
 def _like(chunk: Any, text: str) -> Any:
     """*text* as such a chunk."""
     return text if isinstance(chunk, str) else _messages.AIMessageChunk(content=text, id=chunk.id)
+
+
+def _beside(chunk: Any) -> Any:
+    """What a model says of its answer with *chunk*, without the text; None if that is nothing."""
+    if isinstance(chunk, str) or not (chunk.usage_metadata or chunk.response_metadata):
+        return None
+    return chunk.model_copy(update={"content": ""})
 
 
 def _special(value: Any) -> tuple[Any, Back] | None:
