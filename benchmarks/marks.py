@@ -43,7 +43,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 
 def measure(profile: str, *, only: frozenset[str] | None = None) -> dict[str, Any]:
-    """Measure all of it, or *only* some of ``pixels``, ``cut``, ``clean``, ``cost``, ``words``, ``known``, …"""
+    """Measure all of it, or *only* some of the parts below, by their names."""
     count = PROFILES[profile]
     parts: dict[str, Callable[[], Any]] = {
         "pixels": lambda: {f"{size}": _recall(size, count) for size in (512, 1024)},

@@ -29,7 +29,8 @@ KEY = "0123456789abcdef0123456789abcdef"
 SAID = {
     "en": "The parcel leaves at noon, and nobody knows where it goes from there. Please keep it dry, and tell no one. "
     "We shall meet again when the weather is better, and then you may tell me everything about it.",
-    "zh": "包裹中午发出，没有人知道它会去哪里。请保持干燥，不要告诉任何人。等天气好了我们再见面，那时你可以把一切都告诉我。",
+    "zh": "包裹中午发出，没有人知道它会去哪里。请保持干燥，不要告诉任何人。"
+    "等天气好了我们再见面，那时你可以把一切都告诉我。",
 }
 
 
@@ -55,9 +56,8 @@ def music() -> tuple[int, Samples]:
     at = np.arange(rate) / rate
     seconds = []
     for root in (220, 262, 196, 247, 220, 294, 165, 196, 220, 330):
-        tones = [
-            np.sin(2 * np.pi * n * root * step * at) * np.exp(-2 * at) / n for n in range(1, 9) for step in (1, 1.25, 1.5)
-        ]
+        pitches = [(n, 2 * np.pi * n * root * step) for n in range(1, 9) for step in (1, 1.25, 1.5)]
+        tones = [np.sin(pitch * at) * np.exp(-2 * at) / n for n, pitch in pitches]
         seconds.append(np.stack([sum(tones[::2]), sum(tones[1::2])]) / 20)
     noise = np.random.default_rng(0).normal(0, 0.002, (2, 10 * rate))
     return rate, (np.concatenate(seconds, axis=1) + noise).astype(np.float32)

@@ -30,9 +30,7 @@ MARK = Stamp(("audio_mark",), audio_key=key_file())
 def whole_z(data: bytes) -> list[float]:
     """By the reader's own functions, for each track."""
     pattern = spread.signs(spread.secret(key_file()))
-    return [
-        spread.sighting(spread.cells(one.samples), pattern).whole for one in sound.decode(data, rate=spread.RATE)
-    ]
+    return [spread.sighting(spread.cells(one.samples), pattern).whole for one in sound.decode(data, rate=spread.RATE)]
 
 
 def below(given_: NDArray[np.float32], made: NDArray[np.float32]) -> float:

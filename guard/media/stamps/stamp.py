@@ -98,6 +98,8 @@ def stamped(data: bytes, stamp: Stamp) -> Generator[None, None, bytes]:
         yield
     if SPREAD in stamp.marks:
         data = yield from spread.marked(data, stamp.audio_key)
+        if RHYTHM in stamp.marks and (yield from rhythm.prepended(data)) is not data:
+            raise Unreadable("the rhythm could not be heard again")
         yield
     coded = _coded(data, media_type)
     written = _with_metadata(data, media_type, label, source)
