@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Place = Literal["end", "start"]
 _PLACES: tuple[Place, ...] = get_args(Place)
-MarkName = Literal["text_notice", "visible_label", "audio_rhythm", "aigc_label", "iptc", "c2pa"]
+MarkName = Literal["text_notice", "visible_label", "audio_rhythm", "audio_mark", "aigc_label", "iptc", "c2pa"]
 _NOTICE: MarkName = "text_notice"
 _HEARD: frozenset[MarkName] = frozenset({"audio_rhythm"})
 """Marks that are in the sound itself."""
@@ -50,7 +50,8 @@ class Label(Action):
 
     With *marks*, the label goes into the text only if ``text_notice`` is among them; the others are written into every
     medium that the rule looks at: ``visible_label`` draws the text into a *corner*, ``audio_rhythm`` puts "AI" in Morse
-    code before a sound, ``aigc_label`` is China's implicit label with the *producer*'s code, ``iptc`` the source type
+    code before a sound, ``audio_mark`` writes a mark that nobody hears, with the key that *audio_key* names (a file, or
+    ``env:NAME``), ``aigc_label`` is China's implicit label with the *producer*'s code, ``iptc`` the source type
     and the *system* (``NAME/VERSION``), ``c2pa`` a manifest signed with the files *certificate* and *key*. What cannot
     be marked so is refused.
     """
@@ -67,6 +68,7 @@ class Label(Action):
     corner: Corner = "bottom_right"
     certificate: str = ""
     key: str = ""
+    audio_key: str = ""
 
     def __post_init__(self) -> None:
         if self.place not in _PLACES:
@@ -77,6 +79,9 @@ class Label(Action):
             raise ValueError(msg)
         if "aigc_label" in self.marks and not (self.producer and all("!" <= c <= "~" for c in self.producer)):
             msg = "`aigc_label` needs `producer`, the code of whoever offers the service: ASCII, no spaces"
+            raise ValueError(msg)
+        if "audio_mark" in self.marks and not self.audio_key.removeprefix("env:"):
+            msg = "`audio_mark` needs `audio_key`: a file with 16 bytes or more drawn by chance, or `env:NAME`"
             raise ValueError(msg)
         if "c2pa" in self.marks and not (self.certificate and self.key):
             msg = "`c2pa` needs `certificate` and `key`, PEM files of the chain and of the private key that sign"
@@ -184,5 +189,6 @@ def _edit(label: Label, locale: str) -> MediaEdit:
     options = {
         "marks": ",".join(label.marks_media), "producer": label.producer, "system": label.system,
         "corner": label.corner, "certificate": label.certificate, "key": label.key,
+        "audio_key": label.audio_key,
     }  # fmt: skip
     return MediaEdit("stamp", text=label.in_words(locale), options=tuple(options.items()))
