@@ -28,7 +28,7 @@ Place = Literal["end", "start"]
 _PLACES: tuple[Place, ...] = get_args(Place)
 MarkName = Literal["text_notice", "visible_label", "audio_rhythm", "audio_mark", "aigc_label", "iptc", "c2pa"]
 _NOTICE: MarkName = "text_notice"
-_HEARD: frozenset[MarkName] = frozenset({"audio_rhythm"})
+_HEARD: frozenset[MarkName] = frozenset({"audio_rhythm", "audio_mark"})
 """Marks that are in the sound itself."""
 Corner = Literal["bottom_right", "bottom_left", "top_right", "top_left"]
 _LABEL = {"en": "AI-generated", "zh": "AI生成"}
