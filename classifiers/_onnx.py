@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+from classifiers._onnx_file import outline
 from guard.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def session(path: Path, sha256: str, *, without: Sequence[str] = ()) -> Any:
 def opened(data: bytes, name: str, *, beside: Mapping[str, bytes] | None = None, without: Sequence[str] = ()) -> Any:
     """An inference session over the model *data*, whose file is called *name*.
 
-    *beside* holds the files of weights that it refers to, by the names it has for them: none is read from the disk.
+    *beside* holds the files of weights that it refers to, by the names it has for them. A model that refers to others
+    is refused: the runtime would look for them where the process happens to stand, and nobody has pinned them.
     One thread: workers share the cores, and a pool per session would fight over them.
 
     Raises:
@@ -52,6 +54,14 @@ def opened(data: bytes, name: str, *, beside: Mapping[str, bytes] | None = None,
     """
     import onnxruntime
 
+    try:
+        others = set(outline(data).beside) - set(beside or ())
+    except ValueError as error:
+        msg = f"model file {name} is not a model that this runtime can load: {error}"
+        raise WeightsError(msg) from error
+    if others:
+        msg = f"model file {name} keeps weights in other files ({', '.join(sorted(others))}), which are not read here"
+        raise WeightsError(msg)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

@@ -10,6 +10,8 @@ from classifiers._runs import Run, longest
 from guard.errors import WeightsError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from classifiers._runs import Judge

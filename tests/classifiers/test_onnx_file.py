@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,9 @@ from onnx import (
     numpy_helper,
 )
 
+from classifiers import _onnx
 from classifiers._onnx_file import _INSIDE, outline
+from guard.errors import WeightsError
 
 
 def stored(name: str, place: str = "") -> TensorProto:
@@ -106,3 +109,15 @@ def test_graphs_without_end_are_refused():
 
     with pytest.raises(ValueError, match="too deep"):
         outline(helper.make_model(inner).SerializeToString())
+
+
+def test_weights_in_other_files_are_not_picked_up_from_where_the_process_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = model(helper.make_node("Add", ["x", "w"], ["y"]), weights=(stored("w", "w.bin"),))
+    (tmp_path / "m.onnx").write_bytes(made.SerializeToString())
+    (tmp_path / "w.bin").write_bytes(np.ones(3, np.float32).tobytes())
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(WeightsError, match=r"m\.onnx keeps weights in other files \(w\.bin\)"):
+        _onnx.session(tmp_path / "m.onnx", "")
