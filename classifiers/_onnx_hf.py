@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from classifiers._runs import Judge
+
 _PATTERNS = ("*.json", "*.txt", "*.model")
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 _WHOLE_NUMBERS = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
@@ -169,30 +171,28 @@ class Graph:
         self._scaled_together = not _TOGETHER_SCALED.isdisjoint(outline(data).operators)
         self.count = self._run(np.zeros((1, 2), np.int64), np.ones((1, 2), np.int64)).shape[-1]
 
-    def reads_together(self, probes: Sequence[Sequence[int]]) -> bool:
+    def reads_together(self, probes: Sequence[Sequence[int]], padding: int) -> bool:
         """Whether scores are the same whatever shares a batch: by the operators, and as tried with *probes*."""
         if self._scaled_together or "attention_mask" not in self._inputs:
             return False
-        longest_ = max(map(len, probes))
-        given = np.zeros((len(probes), longest_), np.int64)
-        mask = np.zeros_like(given)
+        tokens = np.full((len(probes), max(map(len, probes))), padding, np.int64)
+        mask = np.zeros_like(tokens)
         for row, probe in enumerate(probes):
-            given[row, : len(probe)] = probe
+            tokens[row, : len(probe)] = probe
             mask[row, : len(probe)] = 1
         try:
-            together = self._run(given, mask)
+            together = self._run(tokens, mask)
         except ArithmeticError:
             raise
         except Exception:  # noqa: BLE001  the runtime's exceptions share no base: a graph for one text at a time
             return False
+        apart = 0.0
         for probe, among in zip(probes, together, strict=True):
             (alone,) = self._run(np.array([probe], np.int64), np.ones((1, len(probe)), np.int64))
-            among_ = among[: len(probe)] if self._tokens else among
-            if float(np.abs(alone - among_).max()) > _APART:
-                return False
-        return True
+            apart = max(apart, float(np.abs(alone - (among[: len(probe)] if self._tokens else among)).max()))
+        return apart <= _APART
 
-    def judge(self, *, independent: bool) -> Any:
+    def judge(self, *, independent: bool) -> Judge:
         """What takes tokens and their mask, both (runs, length), and gives probabilities of labels."""
 
         def judged(tokens: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -239,5 +239,5 @@ def probabilities(logits: NDArray[np.float32], *, independent: bool) -> NDArray[
 def sequences(graph: Graph, tokens: Tokens, *, independent: bool) -> Sequences:
     """*graph* over texts, in batches where neighbours change nothing, else one run at a time."""
     probes = [tokens.runs(text)[0].tokens for text in _PROBES]
-    budget = _MOST_AT_ONCE if graph.reads_together(probes) else 1
+    budget = _MOST_AT_ONCE if graph.reads_together(probes, tokens.padding) else 1
     return Sequences(graph.judge(independent=independent), tokens, budget=budget)

@@ -136,7 +136,7 @@ def test_a_file_with_one_scale_for_a_batch_would_give_other_scores_in_a_batch() 
         graph = _onnx_hf.Graph((place / file).read_bytes(), file, {}, tokens=False)
         alone, together = (np.array(in_batches(runs, budget, graph._run, 0)) for budget in (1, 4_000))
         apart[file] = float(np.abs(alone - together).max())
-        assert graph.reads_together(runs[:3]) is (file != "model_dynamic.onnx")
+        assert graph.reads_together(runs[:3], 0) is (file != "model_dynamic.onnx")
 
     assert apart["model_dynamic.onnx"] > 1e-4
     assert max(apart["model.onnx"], apart["model_int8.onnx"]) < 1e-5
