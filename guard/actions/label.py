@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from guard.actions._document import is_document
 from guard.actions._editing import rules_of
 from guard.actions._wording import in_english_or_chinese, in_locale, refusal
-from guard.content import Direction, MediaEdit, OpaquePart, Path, TextPart
+from guard.content import RAW_SAMPLES, Direction, MediaEdit, OpaquePart, Path, TextPart
 from guard.decision import Action
 from guard.errors import did_you_mean
 
@@ -28,6 +28,8 @@ Place = Literal["end", "start"]
 _PLACES: tuple[Place, ...] = get_args(Place)
 MarkName = Literal["text_notice", "visible_label", "audio_rhythm", "audio_mark", "aigc_label", "iptc", "c2pa"]
 _NOTICE: MarkName = "text_notice"
+_HEARD: frozenset[MarkName] = frozenset({"audio_rhythm", "audio_mark"})
+"""Marks that are in the sound itself."""
 Corner = Literal["bottom_right", "bottom_left", "top_right", "top_left"]
 _LABEL = {"en": "AI-generated", "zh": "AI生成"}
 _COLUMNS = frozenset({"choices", "output"})
@@ -175,6 +177,9 @@ def _stamped(part: Part, effects: Sequence[Effect], locale: str) -> Part | None:
     if not asked or isinstance(part, TextPart):
         return part
     if isinstance(part, OpaquePart) or not part.editable:
+        return None
+    beside = {mark for one in asked if isinstance(one.action, Label) for mark in one.action.marks_media} - _HEARD
+    if beside and part.media_type == RAW_SAMPLES:
         return None
     edits = tuple(dict.fromkeys(_edit(effect.action, locale) for effect in asked if isinstance(effect.action, Label)))
     return replace(part, edits=part.edits + edits)
