@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks import (
@@ -16,11 +17,13 @@ from benchmarks import (
     _answers,
     _batch_work,
     _harness,
+    _marks_sound,
     _page,
     _pii_quality,
     _pii_systems,
     _pii_zh,
     _servers,
+    _sound_clips,
     _stream_load,
     _traffic,
     agreement,
@@ -487,3 +490,20 @@ def test_agreement_counts_text_by_text_what_a_scanner_and_a_classifier_say(
     assert cells["keys of known forms"]["both"] == cells["keys of known forms"]["texts"]
     assert cells["requests"]["both"] == cells["requests"]["ours_alone"] == 0
     assert cells["values behind names"]["ours_alone"] > 0
+
+
+def test_loudness_is_weighed_as_the_standard_says():
+    """BS.1770-5, annex 1: its loudness adds -0.691 dB, which is what the filters give at 997 Hz; they leave no hum."""
+    low, middle, high = 10 * np.log10(_marks_sound._k_weight(np.array([20.0, 997.0, 10_000.0])))
+
+    assert middle == pytest.approx(0.691, abs=0.01)
+    assert low < -10
+    assert high == pytest.approx(4.0, abs=0.1)
+
+
+def test_clips_are_as_long_as_they_say_and_the_same_for_one_seed():
+    first, again = (next(_sound_clips.clips("made", 1, seed=3)) for _ in range(2))
+
+    assert first.samples.shape == (2, _sound_clips.SECONDS * first.rate)
+    assert (first.samples == again.samples).all()
+    assert 0.05 < float(np.abs(first.samples).max()) <= 1.0
