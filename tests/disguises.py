@@ -120,4 +120,10 @@ ENCODINGS: dict[str, Disguise] = {
         for outer in LAYERS
     },
 }
+OTHERS: dict[str, Disguise] = {
+    "dotted, words apart": lambda text: " ".join(map(".".join, text.split())),
+    "starred, words apart": lambda text: " ".join(map("*".join, text.split())),
+    "in brackets": lambda text: "[" + "][".join(text).replace("[ ]", " ") + "]",
+}
+"""Disguises that were not read at first, besides those."""
 FRAMES = ("{}", "He said: {} and left. So it goes.", "请看：{}。就是这样。")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from guard.content import View
-from guard.text import decode, fold
+from guard.text import decode, fold, spell
 from guard.text.align import through
 from guard.text.runs import has_smuggled
 
@@ -114,7 +114,10 @@ def disguises(text: str, longest: int = MOST_DECODED) -> Disguises:
             current = _after(current, step, found)
     for step in (fold.rejoined, fold.upside, decode.rot13):
         _after(current, step, found)
-    for base in (current, _after(current, fold.spelt, found)):
+    joined = _after(current, spell.spelt, found)
+    if joined is not current and (parted := spell.parted(joined)) is not None:
+        found.append(parted)
+    for base in (current, joined):
         for step in (fold.unleeted, _unleeted):
             _after(base, step, found)
     return Disguises(tuple(_unlike(text, found)), complete)
@@ -169,9 +172,11 @@ def unfinished(text: str, *, plain: bool = False) -> int:
 def _begun(text: str) -> int:
     """The same for what is not inside of another disguise."""
     at = decode.unfinished(text)
-    for spelled in fold.SPELT.finditer(text, max(0, len(text) - _TAIL)):
+    for spelled in spell.SPELT.finditer(text, max(0, len(text) - _TAIL)):
         sep, behind = spelled["sep"], text[spelled.end() :]
-        if sep != " " and len(behind) <= _WIDEST and not behind.strip(f"{sep} ") and len(spelled[0]) >= _LONG_WORD:
+        word = spelled[0]
+        goes_on = len(behind) <= _WIDEST and not behind.strip(f"{sep} ") and len(word) >= _LONG_WORD
+        if goes_on and (sep != " " or word.replace(" ", "").isalpha()):
             at = min(at, spelled.start())
     spelt = _OPEN_SPELT.search(text, max(0, len(text) - 16))
     if spelt is not None and (spelt["sep"] != " " or not _WORDS.issuperset(spelt[0].split())):
