@@ -98,10 +98,17 @@ def _one_by_one(start: int, run: str) -> Iterator[Edit]:
         yield place, place + 1, char.translate(SIGNS)
 
 
+_FAR = re.compile("[\U00010000-\U0010ffff]")
+"""Signs that make classes slow which have many of them: most text has none, and is gone through with other classes."""
+_FAR_INSIDE = re.compile(f"{_FAR.pattern}(?:-{_FAR.pattern})?")
+
+
 @functools.cache
-def _mixed() -> tuple[re.Pattern[str], re.Pattern[str], dict[int, str]]:
+def _mixed(far: bool) -> tuple[re.Pattern[str], re.Pattern[str], dict[int, str]]:  # noqa: FBT001  an argument of a cache
     near = re.escape("".join(lookalikes()))
     same = re.escape(alike())
+    if not far:
+        near, same = _FAR_INSIDE.sub("", near), _FAR_INSIDE.sub("", same)
     gate = re.compile(f"[A-Za-z][{near}]|[{near}][A-Za-z]|[{same}]{{4}}")
     word = re.compile(rf"[A-Za-z]*+[{near}][A-Za-z{near}]*+")
     return gate, word, {ord(char): letter for char, letter in lookalikes().items()}
@@ -116,7 +123,7 @@ def unmixed(text: str) -> View | None:
 def _latin(text: str) -> Iterator[Edit]:
     if text.isascii():
         return
-    gate, word, table = _mixed()
+    gate, word, table = _mixed(_FAR.search(text) is not None)
     if gate.search(text) is None:
         return
     same = frozenset(alike())
@@ -288,12 +295,12 @@ def is_plain(text: str) -> bool:
     """Whether *text* has no disguise in signs that are not ASCII."""
     if GAP.search(text) is not None:
         return False
-    if _gate().search(text) is None:
+    if _gate(_FAR.search(text) is not None).search(text) is None:
         return True
     return not (_is_odd(text) or any(True for _ in _latin(text)) or any(True for _ in _flipped(text)))
 
 
 @functools.cache
-def _gate() -> re.Pattern[str]:
-    signs = re.escape("".join(sorted({*lookalikes(), *FLIPPED})))
-    return re.compile(f"[{_ODD.pattern[1:-1]}{signs}]")
+def _gate(far: bool) -> re.Pattern[str]:  # noqa: FBT001  an argument of a cache
+    signs = f"{_ODD.pattern[1:-1]}{re.escape(''.join(sorted({*lookalikes(), *FLIPPED})))}"
+    return re.compile(f"[{signs if far else _FAR_INSIDE.sub('', signs)}]")
