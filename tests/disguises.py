@@ -124,6 +124,11 @@ OTHERS: dict[str, Disguise] = {
     "dotted, words apart": lambda text: " ".join(map(".".join, text.split())),
     "starred, words apart": lambda text: " ".join(map("*".join, text.split())),
     "in brackets": lambda text: "[" + "][".join(text).replace("[ ]", " ") + "]",
+    "an accent on each letter": letters("ZORBLAXprotcl", "ŹÓŔḂĹÁẌṕŕóẗćĺ"),
+    "emoji between letters": lambda text: " ".join("\U0001f600".join(word) for word in text.split()),
+    "emoji in words": lambda text: text.replace("RB", "R\u2764\ufe0fB").replace("oco", "o\U0001f525\U0001f525co"),
+    "a line break amid a word": lambda text: text.replace("RB", "R\nB"),
+    "hyphens at the ends of lines": lambda text: text.replace("toco", "to-\nco"),
 }
 """Disguises that were not read at first, besides those."""
 FRAMES = ("{}", "He said: {} and left. So it goes.", "请看：{}。就是这样。")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from guard.content import View
-from guard.text import decode, fold, spell
+from guard.text import breaks, decode, fold, spell
 from guard.text.align import through
 from guard.text.runs import has_smuggled
 
@@ -50,7 +50,9 @@ PLAIN = Disguises()
 
 def is_plain(text: str) -> bool:
     """Whether nothing in *text* looks like a disguise: one pass over its bytes, some microseconds a thousand."""
-    if not text.isascii() and (has_smuggled(text) or not fold.is_plain(text)):
+    if not text.isascii() and (has_smuggled(text) or not fold.is_plain(text) or not breaks.is_plain(text)):
+        return False
+    if breaks.is_cut(text):
         return False
     data = text.encode("ascii", "replace")
     if any([mark in data for mark in _MARKS]) and _ESCAPES.search(text) is not None:  # noqa: C419  quicker
@@ -94,7 +96,7 @@ def disguises(text: str, longest: int = MOST_DECODED) -> Disguises:
     current, complete = View.of(text), True
     for step in (decode.unsmuggled, fold.erased, fold.unannotated):
         _after(current, step, found)
-    for step in (fold.unreversed, fold.folded, fold.unmixed):
+    for step in (fold.unreversed, *_SHAPES):
         current = _after(current, step, found)
     budget, layers, work = MOST_DECODED, 0, MOST_WORK
     while True:
@@ -110,9 +112,9 @@ def disguises(text: str, longest: int = MOST_DECODED) -> Disguises:
             break
         current = through(layer.view, current)
         found.append(current)
-        for step in (fold.folded, fold.unmixed):
+        for step in _SHAPES:
             current = _after(current, step, found)
-    for step in (fold.rejoined, fold.upside, decode.rot13):
+    for step in (fold.rejoined, breaks.mended, fold.upside, decode.rot13):
         _after(current, step, found)
     joined = _after(current, spell.spelt, found)
     if joined is not current and (parted := spell.parted(joined)) is not None:
@@ -121,6 +123,9 @@ def disguises(text: str, longest: int = MOST_DECODED) -> Disguises:
         for step in (fold.unleeted, _unleeted):
             _after(base, step, found)
     return Disguises(tuple(_unlike(text, found)), complete)
+
+
+_SHAPES = (fold.folded, fold.unmixed, breaks.unpictured, breaks.unaccented)
 
 
 def _unleeted(text: str) -> View | None:
@@ -171,7 +176,7 @@ def unfinished(text: str, *, plain: bool = False) -> int:
 
 def _begun(text: str) -> int:
     """The same for what is not inside of another disguise."""
-    at = decode.unfinished(text)
+    at = min(decode.unfinished(text), breaks.open_break(text))
     for spelled in spell.SPELT.finditer(text, max(0, len(text) - _TAIL)):
         sep, behind = spelled["sep"], text[spelled.end() :]
         word = spelled[0]

@@ -1,6 +1,6 @@
 """English words in letters without spaces, and what is no English word. Pure.
 
-The words are SCOWL's common ones, and others of up to five letters (``data/words.txt``; see ``data/SOURCES.md``).
+The words are SCOWL's common ones, and others of four and five letters (``data/words.txt``; see ``data/SOURCES.md``).
 """
 
 from __future__ import annotations
