@@ -27,7 +27,7 @@ EMOJI = (
     "\U0001f200-\U0001faff"
 )
 """Pictures and arrows, as a class's inside. Flags are letters, and read as such."""
-_PICTURES = re.compile(f"[{EMOJI}][{EMOJI}\ufe0e\ufe0f\u200d]{{0,31}}+")
+_PICTURES = re.compile(f"[{EMOJI}](?:[{EMOJI}\ufe0e\ufe0f\u200d]| (?=[{EMOJI}])){{0,31}}+")
 _DENSE = re.compile(f"[{CJK}]")
 _BEHIND = re.compile(r"[A-Za-z]+\Z")
 _AHEAD = re.compile(r"[A-Za-z]+")
@@ -51,13 +51,13 @@ def _pictures(text: str) -> Iterator[Edit]:
         before, after = text[start - 1 : start], text[end : end + 1]
         if start == behind + 1 and after.strip():  # one more sign by itself
             behind = end
-            yield start, end, ""
+            yield start, end, " " if " " in match[0] else ""
             continue
         if not (before.isalpha() and after.isalpha()):
             continue
         behind = end
         if before.isascii() and after.isascii():
-            yield start, end, _between(text, start, end)
+            yield start, end, " " if " " in match[0] else _between(text, start, end)
         elif _DENSE.match(before) and _DENSE.match(after):
             yield start, end, ""
 
@@ -110,7 +110,7 @@ def _lines(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _is_hyphened(text: str) -> bool:
-    return "-\n" in text or "-\r\n" in text
+    return "\n" in text and ("-\n" in text or "-\r\n" in text)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from guard.content import View
-from guard.text import breaks, decode, fold, spell
+from guard.text import breaks, decode, fold, groups, numbers, spell
 from guard.text.align import through
 from guard.text.runs import has_smuggled
 
@@ -34,6 +34,12 @@ _LEET = (
     bytes(97 if chr(code).isalpha() else 49 if chr(code) in "0134578@$!|" else 32 for code in range(128)) + b" " * 128
 )
 _HEXED = bytes(104 if chr(code) in "0123456789abcdefABCDEF" else 32 for code in range(128)) + b"." * 128
+_CASES = (
+    bytes(
+        97 if chr(code).islower() or chr(code).isdigit() else 65 if chr(code).isupper() else 32 for code in range(128)
+    )
+    + b" " * 128
+)
 _SPELT = (b" a a a", b" a  a  a", b" a   a   a")
 
 
@@ -68,7 +74,9 @@ def is_plain(text: str) -> bool:
     leet = data.translate(_LEET)
     if (b"a1" in leet or b"1a" in leet) and fold.unleeted(text) is not None:
         return False
-    if b" hh hh hh hh" in b" " + data.translate(_HEXED):
+    if b" hh hh hh hh" in b" " + data.translate(_HEXED) or not numbers.is_plain(text):
+        return False
+    if b"aA" in data.translate(_CASES) and not groups.is_plain(text):
         return False
     low = data.lower().decode("ascii")
     return not decode.is_turned(f" {low} ")
@@ -77,7 +85,7 @@ def is_plain(text: str) -> bool:
 _MARKS = (b"\\", b"%", b"&", b"=", b"\r", b"U+")
 _PRINTED = bytes([9, 10, 13, *range(32, 127)])
 _ESCAPES = re.compile(
-    r"%[0-9A-Fa-f]{2}|&(?:#|[A-Za-z][A-Za-z0-9]{1,30};)|\\[xuU0-3]|=[0-9A-F]{2}|=\r?\n|[A-Za-z]\r\n?|\bU\+[0-9A-F]{4}"
+    r"%[0-9A-Fa-f]{2}|%u[0-9A-Fa-f]{4}|&(?:#|[A-Za-z][A-Za-z0-9]{1,30};)|\\[xuU0-3]|=[0-9A-F]{2}|=\r?\n|[A-Za-z]\r\n?|\bU\+[0-9A-F]{4}"
 )
 _PADDED = re.compile(r"[A-Za-z0-9+/_-]{3}=")
 
