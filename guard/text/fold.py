@@ -246,12 +246,20 @@ _LEET_WORD = re.compile(
 
 def unleeted(text: str, *, other: bool = False) -> View | None:
     """*text* with digits and signs inside of words as the letters they stand for; *other*: 1 for l rather than i."""
-    edits = []
+    edits = list(_leet(text, other=other))
+    return edited(text, edits) if edits else None
+
+
+def is_leet(text: str) -> bool:
+    """Whether *text* has such words."""
+    return any(True for _ in _leet(text))
+
+
+def _leet(text: str, *, other: bool = False) -> Iterator[Edit]:
     for match in _LEET_WORD.finditer(text):
         word = match[0]
         if len(word) <= _LONGEST_LEET and (new := _unleeted(word, other)) != word:
-            edits.append((*match.span(), new))
-    return edited(text, edits) if edits else None
+            yield (*match.span(), new)
 
 
 @functools.lru_cache(maxsize=4096)

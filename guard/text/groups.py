@@ -98,7 +98,10 @@ def bare(text: str) -> Iterator[Edit]:
 
 def thirty_two(run: str, *, open_: bool = False) -> str | None:
     """What *run* in base32 says, or None if that is no text; with *open_*, of what there is of it so far."""
-    bare_run = run.rstrip("=").upper()
+    bare_run = run.rstrip("=")
+    if not (bare_run.isupper() or bare_run.islower()):
+        return None
+    bare_run = bare_run.upper()
     if not open_ and len(bare_run) < _SHORTEST and "=" not in run:
         return None
     if bare_run.isalpha() and "=" not in run and len(bare_run) < 2 * _SHORTEST and not open_:

@@ -72,7 +72,7 @@ def is_plain(text: str) -> bool:
     if any([form in shape for form in _SPELT]):  # noqa: C419  quicker
         return False
     leet = data.translate(_LEET)
-    if (b"a1" in leet or b"1a" in leet) and fold.unleeted(text) is not None:
+    if (b"a1" in leet or b"1a" in leet) and fold.is_leet(text):
         return False
     if b" hh hh hh hh" in b" " + data.translate(_HEXED) or not numbers.is_plain(text):
         return False
@@ -127,7 +127,7 @@ def disguises(text: str, longest: int = MOST_DECODED) -> Disguises:
     joined = _after(current, spell.spelt, found)
     if joined is not current and (parted := spell.parted(joined)) is not None:
         found.append(parted)
-    for base in (current, joined):
+    for base in (current,) if joined is current else (current, joined):
         for step in (fold.unleeted, _unleeted):
             _after(base, step, found)
     return Disguises(tuple(_unlike(text, found)), complete)
