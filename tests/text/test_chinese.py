@@ -55,7 +55,7 @@ def test_ordinary_lines_are_themselves() -> None:
 
 
 def test_hardly_a_request_is_read_otherwise() -> None:
-    asked = Path("benchmarks/data/requests_zh.txt").read_text("utf-8").splitlines()
+    asked = (Path(__file__).parent.parent.parent / "benchmarks/data/requests_zh.txt").read_text("utf-8").splitlines()
     read = [line for line in asked if not chinese.is_plain(line)]
 
     assert len(asked) >= 500
