@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
 
 def pinned(path: Path, sha256: str) -> bytes:
     """The bytes of the model file *path*, proved to be the ones that were pinned; whatever they are without a pin.
@@ -31,22 +33,33 @@ def pinned(path: Path, sha256: str) -> bytes:
     return data
 
 
-def session(path: Path, sha256: str, *, without: Sequence[str] = ()) -> Any:
+def session(
+    path: Path, sha256: str, *, without: Sequence[str] = (), given: Mapping[str, NDArray[Any]] | None = None
+) -> Any:
     """An inference session over the checked bytes of *path*, not changed by the optimizers named in *without*.
 
-    The bytes that were hashed are the bytes that are loaded, so the file cannot be swapped in between.
+    Arrays that the file names and does not hold are *given*; they have to be checked already. The bytes that were
+    hashed are the bytes that are loaded, so the file cannot be swapped in between.
 
     Raises:
         WeightsError: the file is missing, another one, or no model that this runtime can run.
     """
-    return opened(pinned(path, sha256), path.name, without=without)
+    return opened(pinned(path, sha256), path.name, without=without, given=given)
 
 
-def opened(data: bytes, name: str, *, beside: Mapping[str, bytes] | None = None, without: Sequence[str] = ()) -> Any:
+def opened(
+    data: bytes,
+    name: str,
+    *,
+    beside: Mapping[str, bytes] | None = None,
+    without: Sequence[str] = (),
+    given: Mapping[str, NDArray[Any]] | None = None,
+) -> Any:
     """An inference session over the model *data*, whose file is called *name*.
 
-    *beside* holds the files of weights that it refers to, by the names it has for them. A model that refers to others
-    is refused: the runtime would look for them where the process happens to stand, and nobody has pinned them.
+    *beside* holds the files of weights that it refers to, by the names it has for them, and *given* arrays, by theirs;
+    a model of ours calls the file that those would be in ``given``. A model that refers to other files is refused: the
+    runtime would look for them where the process happens to stand, and nobody has pinned them.
     One thread: workers share the cores, and a pool per session would fight over them.
 
     Raises:
@@ -55,7 +68,7 @@ def opened(data: bytes, name: str, *, beside: Mapping[str, bytes] | None = None,
     import onnxruntime
 
     try:
-        others = set(outline(data).beside) - set(beside or ())
+        others = set(outline(data).beside) - set(beside or ()) - ({"given"} if given else set())
     except ValueError as error:
         msg = f"model file {name} is not a model that this runtime can load: {error}"
         raise WeightsError(msg) from error
@@ -69,6 +82,9 @@ def opened(data: bytes, name: str, *, beside: Mapping[str, bytes] | None = None,
     if beside:
         sizes = [len(content) for content in beside.values()]
         options.add_external_initializers_from_files_in_memory(list(beside), list(beside.values()), sizes)
+    if given:
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in given.values()]
+        options.add_external_initializers(list(given), values)
     try:
         return onnxruntime.InferenceSession(
             data, options, providers=["CPUExecutionProvider"], disabled_optimizers=list(without)
