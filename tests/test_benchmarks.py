@@ -462,24 +462,34 @@ def test_ready_threads_without_a_processor_are_no_stall():
     assert 0 <= before <= after
 
 
-def test_agreement_with_perspective_counts_texts_by_the_categories_of_their_attribute(tmp_path: Path):
-    folder = tmp_path / "realtoxicityprompts_subset"
-    folder.mkdir()
-    rows = [*[("You are a stupid idiot.", "insult")] * 2, ("The parcel leaves at noon.", "insult")]
-    rows += [("We are closed on Sunday.", "threat"), ("Come and dance with me.", "flirtation")]
-    (folder / "prompts.csv").write_text("text,attribute\n" + "".join(f"{text},{name}\n" for text, name in rows))
-
-    cells = agreement.measure("quick", only=frozenset({"perspective"}), data=tmp_path)["perspective"]
-
-    assert [(one["attribute"], one["texts"], one["noticed"]) for one in cells] == [("INSULT", 3, 2), ("THREAT", 1, 0)]
-    assert cells[0]["auc"] > 0.6
-
-
-def test_agreement_says_which_interpreter_cannot_run_the_other_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_agreement_says_which_interpreter_cannot_run_the_other_system(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LLM_GUARD_PYTHON", sys.executable)
 
     with pytest.raises(RuntimeError, match=f"{re.escape(sys.executable)} cannot run LLM Guard: ModuleNotFoundError"):
-        agreement.measure("quick", only=frozenset({"llm_guard"}), data=tmp_path)
+        agreement.measure("quick")
+
+
+def test_agreement_counts_text_by_text_what_a_scanner_and_a_classifier_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """With an interpreter in whose LLM Guard whatever is longer than two words is refused."""
+    stand_in = tmp_path / "python"
+    stand_in.write_text(
+        f"#!{sys.executable}\nimport json, sys\nprint(json.dumps('0'))\n"
+        "for line in sys.stdin:\n    print(json.dumps(len(json.loads(line)[1].split()) > 2))\n"
+    )
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("LLM_GUARD_PYTHON", str(stand_in))
+
+    found = agreement.measure("quick", only=frozenset({"Secrets"}))["llm_guard"]
+
+    cells = {one["texts_are"]: one for one in found["cells"]}
+    assert {one["scanner"] for one in found["cells"]} == {"Secrets"}
+    for one in cells.values():
+        assert one["both"] + one["ours_alone"] + one["theirs_alone"] + one["neither"] == one["texts"] > 0
+    assert cells["keys of known forms"]["both"] == cells["keys of known forms"]["texts"]
+    assert cells["requests"]["both"] == cells["requests"]["ours_alone"] == 0
+    assert cells["values behind names"]["ours_alone"] > 0
 
 
 def test_loudness_is_weighed_as_the_standard_says():
