@@ -261,7 +261,7 @@ def _mark(commands: argparse._SubParsersAction[_Parser]) -> None:
         description="Write AI labels and provenance into a file, and read them back. Exit code: 0 marked, 3 error; "
         "then nothing is written.",
     )
-    mark.add_argument("file", metavar="FILE", help="picture, sound or film; - for stdin")
+    mark.add_argument("file", metavar="FILE", help="picture, sound, film or document; - for stdin")
     mark.add_argument(
         "--with",
         dest="marks",

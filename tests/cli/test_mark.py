@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from guard.cli import main
 from tests.classifiers import marked
@@ -37,6 +38,21 @@ def test_a_file_is_marked_and_inspect_finds_it(picture: Path, capsys: pytest.Cap
     assert said == f"{out}: visible_label, aigc_label, iptc; read back\n"
     assert [one["family"] for one in found["marks"]] == ["iptc", "aigc_label"]
     assert found["marks"][1]["detail"]["ProduceID"] == "n-1"
+
+
+def test_a_document_is_marked_and_inspect_finds_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = tmp_path / "in.pdf", tmp_path / "out.pdf"
+    Image.new("RGB", (40, 30)).save(path)
+
+    code = main(["mark", str(path), "--with", "aigc_label", "--producer", PRODUCER, "--out", str(out)])
+    capsys.readouterr()
+    main(["inspect", "--json", str(out)])
+    found = json.loads(capsys.readouterr().out)
+
+    assert code == 0
+    assert (found["media_type"], found["state"]) == ("application/pdf", "present")
+    assert [(one["family"], one["issuer"]) for one in found["marks"]] == [("aigc_label", PRODUCER)]
+    assert out.read_bytes().startswith(path.read_bytes())
 
 
 def test_with_made_keys_a_file_is_signed_and_trusted(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,8 +12,8 @@ from guard.content import MediaEdit
 from guard.media import image_edit
 from guard.media.marks import aigc, iptc, metadata
 from guard.media.marks.block import Broken
-from guard.media.marks.model import Asserts, Mark, Report
-from guard.media.stamps import films, packet, rhythm, signing, sounds, stills, title, visible
+from guard.media.marks.model import Asserts, Mark, Report, Status
+from guard.media.stamps import films, office, packet, pdf, rhythm, signing, sounds, stills, title, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -35,6 +35,8 @@ _LABELLED: dict[str, Callable[[bytes, str], bytes]] = {
     "audio/mp4": films.mp4,
     "video/mp4": films.mp4,
     "video/quicktime": films.mp4,
+    "application/pdf": pdf.labelled,
+    "application/zip": office.labelled,
 }
 """How China's label is written into each type that has no XMP for it."""
 
@@ -93,10 +95,9 @@ def stamped(data: bytes, stamp: Stamp) -> Generator[None, None, bytes]:
     if RHYTHM in stamp.marks:
         data = yield from rhythm.prepended(data)
         yield
-    coded = _coded(data, media_type)
     written = _with_metadata(data, media_type, label, source)
     yield
-    if _coded(written, media_type) != coded:
+    if not _is_same(data, written, media_type):
         raise Unreadable("writing metadata changed what is shown or heard")
     if C2PA in stamp.marks:
         written = signing.signed(written, media_type, given, stamp.certificate, stamp.key, stamp.system, _AI)
@@ -132,8 +133,12 @@ def _check_asked(stamp: Stamp, before: Report) -> None:
         if not bears[name]:
             msg = f"{media_type} bears no {name} that is written here"
             raise Unreadable(msg)
-    if any(mark.family.startswith("c2pa") and not mark.is_sound for mark in before.marks):
+    unsound = [mark for mark in before.marks if mark.family.startswith("c2pa") and not mark.is_sound]
+    if any(mark.status is not Status.INCONCLUSIVE for mark in unsound):
         raise Unreadable("the file is signed (C2PA), and that does not hold: a new signature would hide it")
+    if unsound:
+        msg = f"whether the file is signed (C2PA) cannot be made out: {unsound[0].code}"
+        raise Unreadable(msg)
     if C2PA not in stamp.marks and any(mark.family == "c2pa" for mark in before.marks):
         raise Unreadable("the file is signed (C2PA), and any other mark would break that: sign it anew")
 
@@ -186,7 +191,17 @@ def _with_metadata(data: bytes, media_type: str, label: dict[str, str] | None, s
             return stills.with_xmp(data, media_type, lambda old: packet.with_marks(old, text, new))
         return _LABELLED[media_type](data, text) if text is not None else data
     except (Broken, IndexError, OverflowError) as error:
-        raise Unreadable("the file is damaged") from error
+        why = f": {error}" if isinstance(error, Broken) else ""
+        msg = f"the file is damaged{why}"
+        raise Unreadable(msg) from error
+
+
+def _is_same(before: bytes, after: bytes, media_type: str) -> bool:
+    """Whether all but the places where marks are written is the same to the byte."""
+    documents = {"application/pdf": pdf.is_same, "application/zip": office.is_same}
+    if media_type in documents:
+        return before == after or documents[media_type](before, after)
+    return _coded(before, media_type) == _coded(after, media_type)
 
 
 def _coded(data: bytes, media_type: str) -> bytes:
