@@ -70,6 +70,32 @@ def test_with_made_keys_a_file_is_signed_and_trusted(picture: Path, capsys: pyte
     assert (mark["kind"], mark["asserts"], mark["issuer"]) == ("trusted", "generated", "某公司")
 
 
+def test_a_text_is_signed_and_inspect_trusts_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keys, path, out = tmp_path / "keys", tmp_path / "in.md", tmp_path / "out.md"
+    path.write_bytes("# 一页\r\n\r\nwords\r\n".encode())
+    main(["keygen", "--c2pa", "--out", str(keys)])
+    signing = ["--certificate", str(keys / "c2pa-chain.pem"), "--key", str(keys / "c2pa-key.pem")]
+
+    assert main(["mark", str(path), "--with", "text_c2pa", *signing, "--out", str(out)]) == 0
+    assert capsys.readouterr().out.endswith(f"{out}: text_c2pa; read back\n")
+    assert main(["inspect", str(out), "--json", "--trust", str(keys / "c2pa-root.pem")]) == 0
+    marks = json.loads(capsys.readouterr().out)["marks"]
+
+    assert out.read_bytes().startswith(path.read_bytes())
+    (mark,) = [one for one in marks if one["family"] == "c2pa"]
+    assert (mark["kind"], mark["asserts"]) == ("trusted", "generated")
+
+
+def test_json_is_not_signed_for_it_would_be_none_any_more(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, keys = tmp_path / "in.json", tmp_path / "keys"
+    path.write_text('{"answer": 1}')
+    main(["keygen", "--c2pa", "--out", str(keys)])
+    signing = ["--certificate", str(keys / "c2pa-chain.pem"), "--key", str(keys / "c2pa-key.pem")]
+
+    assert main(["mark", str(path), "--with", "text_c2pa", *signing, "--out", str(tmp_path / "out.json")]) == 3
+    assert "not marked: it is JSON" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("source", "options", "said"),
     [
@@ -77,10 +103,12 @@ def test_with_made_keys_a_file_is_signed_and_trusted(picture: Path, capsys: pyte
         (
             "in.png",
             ["--with", "aigc_lable"],
-            "no mark `aigc_lable`; there are visible_label, audio_rhythm, aigc_label, iptc, c2pa",
+            "no mark `aigc_lable`; there are visible_label, audio_rhythm, aigc_label, iptc, text_c2pa, c2pa",
         ),
         ("in.png", ["--with", ","], "no mark"),
         ("in.png", ["--with", "c2pa"], "c2pa needs --certificate PEM and --key PEM"),
+        ("text.txt", ["--with", "text_c2pa"], "text_c2pa needs --certificate PEM and --key PEM"),
+        ("text.txt", ["--with", "text_c2pa", "--certificate", "no.pem", "--key", "no.pem"], "it cannot be signed"),
         ("in.png", ["--with", "aigc_label", "--producer", "某公司"], "not marked: the label would be no good"),
         ("none.png", ["--with", "iptc"], "No such file"),
         ("signed.jpg", ["--with", "iptc"], "not marked: the file is signed (C2PA)"),

@@ -22,6 +22,7 @@ _MAGIC = b"C2PATXT\0"
 _HEAD = 13
 _MOST = 8 << 20
 _RUN = re.compile("\ufeff([\ufe00-\ufe0f\U000e0100-\U000e01ef]{8,})")
+_SELECTORS = [chr(0xFE00 + byte if byte < 16 else 0xE0100 + byte - 16) for byte in range(256)]
 _CARRIER = "text selectors"
 _HASHES = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
 
@@ -45,6 +46,12 @@ def wrappers(text: str) -> list[Wrapper]:
         whole = len(raw) >= _HEAD + size and raw[8:9] == b"\1" and size > 0
         found.append(Wrapper(run.start(), run.end(), raw[_HEAD : _HEAD + size] if whole else None))
     return found
+
+
+def wrapped(manifest: bytes) -> str:
+    """The wrapper that holds *manifest*."""
+    raw = _MAGIC + b"\1" + len(manifest).to_bytes(4) + manifest
+    return "\ufeff" + "".join(_SELECTORS[byte] for byte in raw)
 
 
 def _byte(code: int) -> int:

@@ -9,11 +9,13 @@ import io
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from guard.classifier import Unreadable
 from guard.media.marks import c2pa as reader
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 TYPES = frozenset({
     "image/jpeg", "image/png", "image/webp", "audio/wav", "audio/mpeg", "audio/flac", "audio/mp4", "video/mp4",
     "video/quicktime",
@@ -42,10 +44,8 @@ def signed(data: bytes, media_type: str, parent: bytes, certificate: str, key: s
     manifest = _manifest(system, source, is_signed=is_signed)
     made = io.BytesIO()
     try:
-        chain, private = Path(certificate).read_bytes(), Path(key).read_bytes()
         context = c2pa.Context(c2pa.Settings.from_dict(_SETTINGS))
-        info = c2pa.C2paSignerInfo(b"es256", chain, private, None)
-        with c2pa.Signer.from_info(info) as signer, c2pa.Builder(json.dumps(manifest), context) as builder:
+        with _signer(certificate, key) as signer, c2pa.Builder(json.dumps(manifest), context) as builder:
             if is_signed:
                 ingredient = json.dumps({"relationship": "parentOf", "label": "parent", "title": "parent"})
                 builder.add_ingredient(ingredient, media_type, io.BytesIO(parent))
@@ -53,6 +53,37 @@ def signed(data: bytes, media_type: str, parent: bytes, certificate: str, key: s
     except (OSError, ValueError, c2pa.C2paError) as error:
         raise Unreadable(f"it cannot be signed ({type(error).__name__})") from error
     return made.getvalue()
+
+
+def detached(certificate: str, key: str, system: str, bound: Mapping[str, object]) -> bytes:
+    """A manifest that says that AI made what the data hash *bound* is about: for what the library knows no format of.
+
+    It is another one each time.
+
+    Raises:
+        Unreadable: as for `signed`.
+    """
+    if not reader.is_installed():
+        raise Unreadable("c2pa-python is not installed")
+    import c2pa
+
+    manifest = _manifest(system, "trainedAlgorithmicMedia", is_signed=False)
+    manifest["assertions"].append({"label": "c2pa.hash.data", "data": bound})
+    made = io.BytesIO()
+    try:
+        context = c2pa.Context(c2pa.Settings.from_dict(_SETTINGS))
+        with _signer(certificate, key) as signer, c2pa.Builder(json.dumps(manifest), context) as builder:
+            builder.sign(signer, "application/c2pa", io.BytesIO(), made)
+    except (OSError, ValueError, c2pa.C2paError) as error:
+        raise Unreadable(f"it cannot be signed ({type(error).__name__})") from error
+    return made.getvalue()
+
+
+def _signer(certificate: str, key: str) -> Any:
+    import c2pa
+
+    chain, private = Path(certificate).read_bytes(), Path(key).read_bytes()
+    return c2pa.Signer.from_info(c2pa.C2paSignerInfo(b"es256", chain, private, None))
 
 
 def _manifest(system: str, source: str, *, is_signed: bool) -> dict[str, Any]:
@@ -65,5 +96,5 @@ def _manifest(system: str, source: str, *, is_signed: bool) -> dict[str, Any]:
         action["softwareAgent"] = {"name": name, "version": version} if version else {"name": name}
     return {
         "claim_generator_info": [{"name": "guard-gateway"}],
-        "assertions": [{"label": "c2pa.actions", "data": {"actions": [action]}}],
+        "assertions": [{"label": "c2pa.actions", "data": {"actions": [action]}, "created": True}],
     }

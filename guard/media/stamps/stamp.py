@@ -13,13 +13,14 @@ from guard.media import image_edit
 from guard.media.marks import aigc, iptc, metadata
 from guard.media.marks.block import Broken
 from guard.media.marks.model import Asserts, Mark, Report, Status
-from guard.media.stamps import films, office, packet, pdf, rhythm, signing, sounds, stills, title, visible
+from guard.media.stamps import films, office, packet, pdf, rhythm, signing, sounds, stills, texts, title, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
 VISIBLE, RHYTHM, AIGC, IPTC, C2PA = "visible_label", "audio_rhythm", "aigc_label", "iptc", "c2pa"
-ORDER = (VISIBLE, RHYTHM, AIGC, IPTC, C2PA)
+TEXT_C2PA = "text_c2pa"
+ORDER = (VISIBLE, RHYTHM, AIGC, IPTC, TEXT_C2PA, C2PA)
 """What is changed in pixels and samples comes first, and the signature over everything last."""
 MOST_BYTES = 128 << 20
 UNSET = "SET-YOUR-PROVIDER-CODE"
@@ -79,6 +80,10 @@ def stamped(data: bytes, stamp: Stamp) -> Generator[None, None, bytes]:
     Raises:
         Unreadable: it cannot be done, or is not found when the bytes are read again. The message names no content.
     """
+    if stamp.marks == (TEXT_C2PA,) and data and metadata.sniff(data) is None:
+        if texts.is_json(data):
+            raise Unreadable("it is JSON, and would be none with something behind it")
+        return (yield from texts.signed(data, stamp.certificate, stamp.key, stamp.system))
     given, before = data, _read(data)
     media_type = before.media_type or ""
     _check_asked(stamp, before)
@@ -127,6 +132,7 @@ def _check_asked(stamp: Stamp, before: Report) -> None:
         RHYTHM: media_type in _LABELLED and media_type.startswith("audio/"),
         AIGC: media_type in _IN_XMP or media_type in _LABELLED,
         IPTC: media_type in _IN_XMP,
+        TEXT_C2PA: False,
         C2PA: media_type in signing.TYPES,
     }
     for name in stamp.marks:
