@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from benchmarks import (
     _servers,
     _stream_load,
     _traffic,
+    agreement,
     batching,
     gateway,
     models,
@@ -354,6 +356,7 @@ def test_every_question_can_be_asked_and_says_how_it_is_shown():
     found = main.questions()
 
     assert {
+        "agreement",
         "batching",
         "gateway",
         "models",
@@ -454,3 +457,23 @@ def test_ready_threads_without_a_processor_are_no_stall():
     delays.close()
 
     assert 0 <= before <= after
+
+
+def test_agreement_with_perspective_counts_texts_by_the_categories_of_their_attribute(tmp_path: Path):
+    folder = tmp_path / "realtoxicityprompts_subset"
+    folder.mkdir()
+    rows = [*[("You are a stupid idiot.", "insult")] * 2, ("The parcel leaves at noon.", "insult")]
+    rows += [("We are closed on Sunday.", "threat"), ("Come and dance with me.", "flirtation")]
+    (folder / "prompts.csv").write_text("text,attribute\n" + "".join(f"{text},{name}\n" for text, name in rows))
+
+    cells = agreement.measure("quick", only=frozenset({"perspective"}), data=tmp_path)["perspective"]
+
+    assert [(one["attribute"], one["texts"], one["noticed"]) for one in cells] == [("INSULT", 3, 2), ("THREAT", 1, 0)]
+    assert cells[0]["auc"] > 0.6
+
+
+def test_agreement_says_which_interpreter_cannot_run_the_other_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LLM_GUARD_PYTHON", sys.executable)
+
+    with pytest.raises(RuntimeError, match=f"{re.escape(sys.executable)} cannot run LLM Guard: ModuleNotFoundError"):
+        agreement.measure("quick", only=frozenset({"llm_guard"}), data=tmp_path)

@@ -33,10 +33,12 @@ def mark(options: argparse.Namespace) -> int:
     for name in {"c2pa", TEXT_C2PA}.intersection(names):
         if not (options.certificate and options.key):
             raise MarkError(f"{name} needs --certificate PEM and --key PEM")
+    if "audio_mark" in names and not options.audio_key:
+        raise MarkError("audio_mark needs --audio-key FILE, or env:NAME")
     data = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
     stamp = Stamp(
         names, options.text or Label().in_words(options.locale), options.producer, options.produce_id, options.system,
-        options.corner, options.certificate, options.key,
+        options.corner, options.certificate, options.key, options.audio_key,
     )  # fmt: skip
     try:
         made = _done(stamped(data, stamp))

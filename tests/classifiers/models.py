@@ -312,6 +312,14 @@ def key_record() -> Path:
 
 
 @functools.cache
+def sound_key() -> Path:
+    """A key of the mark in sound."""
+    place = root() / "sound.key"
+    place.write_text("a key that nobody has to guess here")
+    return place
+
+
+@functools.cache
 def fingerprints() -> Path:
     """A list of one picture: all its bits are ones."""
     place = root() / "known.txt"
@@ -338,6 +346,8 @@ def options(name: str) -> dict[str, Any]:
         return {"model": str(guard_folder()), "dtype": "float32", "device": "cpu"}
     if name == "text_watermark":
         return {"keys": [str(key_record())]}
+    if name == "sound_watermark":
+        return {"keys": {"test": str(sound_key())}}
     if name == "match":
         return {"lists": {str(fingerprints()): "custom.known"}}
     if name == "text_match":
