@@ -15,6 +15,8 @@ from typing import Any
 import c2pa
 import c2pa_text as reference
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from guard.actions.label import Label, MarkName
 from guard.classifier import Unreadable
@@ -151,6 +153,13 @@ def test_a_text_that_a_person_signed_is_refused(stamp: Stamp) -> None:
         mark(made.encode(), stamp)
 
 
+def other_key(kind: str) -> bytes:
+    """A key that the certificates are not about."""
+    key = rsa.generate_private_key(65_537, 2048) if kind == "rsa" else ec.generate_private_key(ec.SECP256R1())
+    lock = serialization.BestAvailableEncryption(b"word") if kind == "locked" else serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, lock)
+
+
 REFUSED: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "nothing": (b"", {}, "the file is empty"),
     "another encoding": ("你好".encode("gb18030"), {}, "no text in UTF-8"),
@@ -159,6 +168,9 @@ REFUSED: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "two signatures": ((SIGNED + SIGNED).encode(), {}, "would hide it"),
     "no key": (b"words", {"key": "none.pem"}, "cannot be signed"),
     "a key that is none": (b"words", {"key": __file__}, "cannot be signed"),
+    "a key of another kind": (b"words", {"key": "rsa"}, "cannot be signed"),
+    "a key that is locked": (b"words", {"key": "locked"}, "cannot be signed"),
+    "somebody else's key": (b"words", {"key": "other"}, "cannot be signed|read back"),
     "a picture": (marked.picture("PNG"), {}, "image/png bears no text_c2pa"),
     "a document": (marked.docx("{}"), {}, "application/zip bears no text_c2pa"),
     "a drawing": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", {}, "bears no text_c2pa"),
@@ -167,8 +179,11 @@ REFUSED: dict[str, tuple[bytes, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_signed_and_proved_is_refused(name: str, stamp: Stamp) -> None:
+def test_what_cannot_be_signed_and_proved_is_refused(name: str, stamp: Stamp, tmp_path: Path) -> None:
     data, options, why = REFUSED[name]
+    if options.get("key") in {"rsa", "locked", "other"}:
+        (tmp_path / "key.pem").write_bytes(other_key(options["key"]))
+        options = {"key": str(tmp_path / "key.pem")}
 
     with pytest.raises(Unreadable, match=why):
         mark(data, replace(stamp, **options))

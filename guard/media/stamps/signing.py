@@ -15,7 +15,7 @@ from guard.classifier import Unreadable
 from guard.media.marks import c2pa as reader
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 TYPES = frozenset({
     "image/jpeg", "image/png", "image/webp", "audio/wav", "audio/mpeg", "audio/flac", "audio/mp4", "video/mp4",
     "video/quicktime",
@@ -45,7 +45,9 @@ def signed(data: bytes, media_type: str, parent: bytes, certificate: str, key: s
     made = io.BytesIO()
     try:
         context = c2pa.Context(c2pa.Settings.from_dict(_SETTINGS))
-        with _signer(certificate, key) as signer, c2pa.Builder(json.dumps(manifest), context) as builder:
+        chain, private = Path(certificate).read_bytes(), Path(key).read_bytes()
+        info = c2pa.C2paSignerInfo(b"es256", chain, private, None)
+        with c2pa.Signer.from_info(info) as signer, c2pa.Builder(json.dumps(manifest), context) as builder:
             if is_signed:
                 ingredient = json.dumps({"relationship": "parentOf", "label": "parent", "title": "parent"})
                 builder.add_ingredient(ingredient, media_type, io.BytesIO(parent))
@@ -55,10 +57,10 @@ def signed(data: bytes, media_type: str, parent: bytes, certificate: str, key: s
     return made.getvalue()
 
 
-def detached(certificate: str, key: str, system: str, bound: Mapping[str, object]) -> bytes:
+def detached(certificate: str, key: str, system: str, bound: Mapping[str, object]) -> Iterator[bytes]:
     """A manifest that says that AI made what the data hash *bound* is about: for what the library knows no format of.
 
-    It is another one each time.
+    It is given again and again, each time with another signature, for ECDSA draws a number each time.
 
     Raises:
         Unreadable: as for `signed`.
@@ -69,21 +71,51 @@ def detached(certificate: str, key: str, system: str, bound: Mapping[str, object
 
     manifest = _manifest(system, "trainedAlgorithmicMedia", is_signed=False)
     manifest["assertions"].append({"label": "c2pa.hash.data", "data": bound})
+    given: list[tuple[bytes, bytes]] = []
     made = io.BytesIO()
     try:
+        draw = _es256(key)
+
+        def sign(data: bytes) -> bytes:
+            given.append((data, draw(data)))
+            return given[-1][1]
+
         context = c2pa.Context(c2pa.Settings.from_dict(_SETTINGS))
-        with _signer(certificate, key) as signer, c2pa.Builder(json.dumps(manifest), context) as builder:
+        chain = Path(certificate).read_text("utf-8")
+        with (
+            c2pa.Signer.from_callback(sign, c2pa.C2paSigningAlg.ES256, chain) as signer,
+            c2pa.Builder(json.dumps(manifest), context) as builder,
+        ):
             builder.sign(signer, "application/c2pa", io.BytesIO(), made)
     except (OSError, ValueError, c2pa.C2paError) as error:
         raise Unreadable(f"it cannot be signed ({type(error).__name__})") from error
-    return made.getvalue()
+    data, signature = given[-1]
+    before, found, after = made.getvalue().partition(signature)
+    if not found:
+        raise Unreadable("it cannot be signed (the signature is not in the manifest)")
+    while True:
+        yield before + signature + after
+        signature = draw(data)
 
 
-def _signer(certificate: str, key: str) -> Any:
-    import c2pa
+def _es256(key: str) -> Callable[[bytes], bytes]:
+    """What signs bytes with the key in the PEM file *key*, as COSE has it (RFC 9053, 2.1)."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec, utils
 
-    chain, private = Path(certificate).read_bytes(), Path(key).read_bytes()
-    return c2pa.Signer.from_info(c2pa.C2paSignerInfo(b"es256", chain, private, None))
+    try:
+        private = serialization.load_pem_private_key(Path(key).read_bytes(), None)
+    except (UnsupportedAlgorithm, TypeError) as error:  # of a kind that is not known, or locked
+        raise ValueError("no key that can be used") from error
+    if not isinstance(private, ec.EllipticCurvePrivateKey) or private.key_size != 256:
+        raise ValueError("no key for ES256")
+
+    def draw(data: bytes) -> bytes:
+        one, other = utils.decode_dss_signature(private.sign(data, ec.ECDSA(hashes.SHA256())))
+        return one.to_bytes(32) + other.to_bytes(32)
+
+    return draw
 
 
 def _manifest(system: str, source: str, *, is_signed: bool) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """C2PA manifests at the end of texts, as characters that nobody sees. What was written stays, character by character.
 
 The manifest says at which bytes of the text it stands and how many it takes, and is part of what it counts: bytes below
-16 take three bytes of UTF-8, others four, and a signature is other bytes each time. So it is signed until the numbers
-agree, some eight times.
+16 take three bytes of UTF-8, others four, and a signature is other bytes each time. So it is signed again until the
+numbers agree.
 
 Source: C2PA technical specification 2.4, annex A.8 (unstructured text), 15.12.1.3 (its hash), 18.5 (data hash).
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from guard.classifier import Unreadable
@@ -20,14 +21,16 @@ from guard.media.marks.model import Asserts, Mark, Status
 from guard.media.stamps import signing
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from guard.content import MediaEdit
 
 MOST_CHARACTERS = 8 << 20
-_MOST_TRIES = 400
 _LIKELY = 11_000
-"""Bytes that a wrapper has, about."""
+"""Bytes that a wrapper takes, about."""
+_MOST_TRIES, _MOST_SIGNATURES = 60, 60
+_FAR = 16
+"""Bytes by which two signatures are hardly ever apart: 64 bytes, four of them below 16."""
 _OF_AI = frozenset({Asserts.AI, Asserts.AI_EDITED})
 
 
@@ -66,22 +69,33 @@ def signed(data: bytes, certificate: str, key: str, system: str) -> Generator[No
         return data
     yield
     digest = hashlib.sha256(unicodedata.normalize("NFC", text).encode()).digest()
-    bound = {"name": "text", "alg": "sha256", "hash": list(digest), "pad": []}
-    sizes, wrapper = [_LIKELY], ""
+    bound: dict[str, object] = {"name": "text", "alg": "sha256", "hash": list(digest), "pad": []}
+    manifest, length = None, _LIKELY
     for _ in range(_MOST_TRIES):
-        length = sorted(sizes)[len(sizes) // 2]
-        excluded = [{"start": len(data), "length": length}]
-        wrapper = c2pa_text.wrapped(signing.detached(certificate, key, system, {**bound, "exclusions": excluded}))
-        sizes.append(len(wrapper.encode()))
-        if sizes[-1] == length:
+        bound["exclusions"] = [{"start": len(data), "length": length}]
+        manifest, length = _fitting(signing.detached(certificate, key, system, bound), length)
+        if manifest is not None:
             break
         yield
-    else:
+    if manifest is None:
         raise Unreadable("the manifest cannot say how long it is")
-    made = text + wrapper
+    made = text + c2pa_text.wrapped(manifest)
     yield
     _prove(made, text)
     return made.encode()
+
+
+def _fitting(manifests: Iterator[bytes], length: int) -> tuple[bytes | None, int]:
+    """The first of *manifests*, which differ in their signatures, whose wrapper takes *length* bytes; else how many."""
+    sizes = []
+    for manifest in islice(manifests, _MOST_SIGNATURES):
+        size = c2pa_text.size_of(manifest)
+        if size == length:
+            return manifest, length
+        if abs(size - length) > _FAR:
+            return None, size
+        sizes.append(size)
+    return None, sorted(sizes)[len(sizes) // 2]
 
 
 def is_json(data: bytes) -> bool:
