@@ -121,7 +121,8 @@ def stamped(data: bytes, stamp: Stamp) -> Generator[None, None, bytes]:
         if RHYTHM in stamp.marks and (yield from rhythm.prepended(data)) is not data:
             raise Unreadable("the rhythm could not be heard again")
         yield
-    written = _with_metadata(data, media_type, label, source)
+    now = before if data is given else _read(data)
+    written = _with_metadata(data, now, label, source)
     yield
     if not _is_same(data, written, media_type):
         raise Unreadable("writing metadata changed what is shown or heard")
@@ -210,8 +211,8 @@ def _source(stamp: Stamp, before: Report) -> packet.Source | None:
     return packet.Source(_AI, stamp.system) if IPTC in stamp.marks else None
 
 
-def _with_metadata(data: bytes, media_type: str, label: dict[str, str] | None, source: packet.Source | None) -> bytes:
-    now = _read(data)
+def _with_metadata(data: bytes, now: Report, label: dict[str, str] | None, source: packet.Source | None) -> bytes:
+    media_type = now.media_type or ""
     text = _spelled(label) if label is not None and not _family(now, "aigc_label") else None
     new = source if source is not None and not _family(now, "iptc") else None
     if text is None and new is None:
