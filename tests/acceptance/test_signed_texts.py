@@ -32,6 +32,12 @@ rules:
     directions: [input]
     when: {{category: pii.email}}
     then: {{redact: {{restore: true}}}}
+  - id: take-signatures-off
+    directions: [input]
+    modalities: [text]
+    roles: [assistant]
+    when: {{category: mark.text.invisible.c2pa}}
+    then: {{redact: {{style: remove}}}}
   - id: sign-texts
     message: {{en: "The text could not be signed.", zh: "该文本无法签名。"}}
     directions: [output]
@@ -105,6 +111,17 @@ def test_what_was_masked_in_the_request_is_in_the_text_that_is_signed(gate: Hous
     assert MAIL.encode() not in gate.upstream.everything
     assert text.startswith(f"write to {MAIL}\n")
     assert category(text, folder) == ["mark.c2pa.trusted"]
+
+
+def test_a_signature_that_comes_back_in_what_was_said_is_taken_off_where_a_rule_says_so(gate: House) -> None:
+    gate.upstream.answer = completion("Fine.")
+    first = gate.chat("hello").json["choices"][0]["message"]
+
+    said = [{"role": "user", "content": "hello"}, first, {"role": "user", "content": "go on"}]
+    again = gate.post("/v1/chat/completions", {"model": "m", "messages": said})
+
+    assert again.status == 200
+    assert [one["content"] for one in gate.upstream.last_body["messages"]] == ["hello", "Fine.\nAI-generated", "go on"]
 
 
 def test_json_and_calls_of_tools_are_left_alone(gate: House) -> None:

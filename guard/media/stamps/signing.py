@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,10 @@ TYPES = frozenset({
     "image/jpeg", "image/png", "image/webp", "audio/wav", "audio/mpeg", "audio/flac", "audio/mp4", "video/mp4",
     "video/quicktime",
 })  # fmt: skip
+_MOST_SIGNATURES, _MOST_PADDING = 20, 24
+_PADDING = re.compile(rb"(\xa1\x63pad)(?:\x59..|\x58.|[\x40-\x57])(?=\x00*\xf6\x58\x40)", re.DOTALL)
+"""The beginning of the padding in COSE's unprotected header, CBOR; behind it stand no payload and the signature."""
+_NO_PAYLOAD = b"\xf6\x58\x40"
 _SOURCES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 _SETTINGS = {
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_after_sign": False},
@@ -60,7 +65,7 @@ def signed(data: bytes, media_type: str, parent: bytes, certificate: str, key: s
 def detached(certificate: str, key: str, system: str, bound: Mapping[str, object]) -> Iterator[bytes]:
     """A manifest that says that AI made what the data hash *bound* is about: for what the library knows no format of.
 
-    It is given again and again, each time with another signature, for ECDSA draws a number each time.
+    It is given again and again, each time with other padding, then with another signature, for ECDSA draws numbers.
 
     Raises:
         Unreadable: as for `signed`.
@@ -90,12 +95,33 @@ def detached(certificate: str, key: str, system: str, bound: Mapping[str, object
     except (OSError, ValueError, c2pa.C2paError) as error:
         raise Unreadable(f"it cannot be signed ({type(error).__name__})") from error
     data, signature = given[-1]
-    before, found, after = made.getvalue().partition(signature)
-    if not found:
-        raise Unreadable("it cannot be signed (the signature is not in the manifest)")
-    while True:
-        yield before + signature + after
+    bare, sizes = _without_padding(made.getvalue(), signature)
+    for _ in range(_MOST_SIGNATURES):
+        for zeros in range(_MOST_PADDING):
+            end = bytes([0x40 + zeros]) + bytes(zeros) + _NO_PAYLOAD + signature
+            for at in sizes:
+                bare[at : at + 4] = (len(bare) + len(end) - at).to_bytes(4)
+            yield bytes(bare) + end
         signature = draw(data)
+
+
+def _without_padding(manifest: bytes, signature: bytes) -> tuple[bytearray, list[int]]:
+    """*manifest* up to its padding, and where in it the sizes of the boxes stand that end where the manifest does.
+
+    What comes behind, padding and *signature*, is covered by no signature (C2PA 10.4.2, 10.4.4).
+    """
+    place = len(manifest) - len(_NO_PAYLOAD + signature)
+    head = _PADDING.search(manifest)
+    if head is None or manifest[place:] != _NO_PAYLOAD + signature or any(manifest[head.end() : place]):
+        raise Unreadable("it cannot be signed (the manifest is of another form)")
+    sizes, at, bare = [], 0, bytearray(manifest[: head.end(1)])
+    while at + 8 <= len(bare):
+        size = int.from_bytes(manifest[at : at + 4])
+        if at + size == len(manifest):
+            sizes.append(at)
+            size = 8
+        at += max(size, 8)
+    return bare, sizes
 
 
 def _es256(key: str) -> Callable[[bytes], bytes]:

@@ -1,8 +1,8 @@
 """C2PA manifests at the end of texts, as characters that nobody sees. What was written stays, character by character.
 
 The manifest says at which bytes of the text it stands and how many it takes, and is part of what it counts: bytes below
-16 take three bytes of UTF-8, others four, and a signature is other bytes each time. So it is signed again until the
-numbers agree.
+16 take three bytes of UTF-8, others four, and a signature is other bytes each time. So it is padded, and signed again,
+until the numbers agree.
 
 Source: C2PA technical specification 2.4, annex A.8 (unstructured text), 15.12.1.3 (its hash), 18.5 (data hash).
 """
@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from guard.classifier import Unreadable
@@ -26,11 +25,11 @@ if TYPE_CHECKING:
     from guard.content import MediaEdit
 
 MOST_CHARACTERS = 8 << 20
-_LIKELY = 11_000
+_LIKELY = 8_000
 """Bytes that a wrapper takes, about."""
-_MOST_TRIES, _MOST_SIGNATURES = 60, 60
-_FAR = 16
-"""Bytes by which two signatures are hardly ever apart: 64 bytes, four of them below 16."""
+_MOST_TRIES = 60
+_FAR = 120
+"""Bytes by which manifests that differ in padding and signature are never apart."""
 _OF_AI = frozenset({Asserts.AI, Asserts.AI_EDITED})
 
 
@@ -86,14 +85,17 @@ def signed(data: bytes, certificate: str, key: str, system: str) -> Generator[No
 
 
 def _fitting(manifests: Iterator[bytes], length: int) -> tuple[bytes | None, int]:
-    """The first of *manifests*, which differ in their signatures, whose wrapper takes *length* bytes; else how many."""
+    """The first of *manifests*, which differ in padding and signature, whose wrapper takes *length* bytes.
+
+    If there is none, how many bytes others of their kind take.
+    """
     sizes = []
-    for manifest in islice(manifests, _MOST_SIGNATURES):
+    for manifest in manifests:
         size = c2pa_text.size_of(manifest)
         if size == length:
             return manifest, length
         if abs(size - length) > _FAR:
-            return None, size
+            return None, size + _FAR // 4
         sizes.append(size)
     return None, sorted(sizes)[len(sizes) // 2]
 
