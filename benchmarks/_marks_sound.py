@@ -8,63 +8,50 @@ names, for recordings. The committed results took Debian's ``asterisk-core-sound
 
 Each clip is marked as the action `label` does it, as a WAV, and then changed. What counts as found is what the
 classifier says. The reader was tuned on other cuts out of the same packages. How the mark sounds was not put to
-listeners: levels are given.
+listeners: levels are given, and, where the package ``zimtohrli`` is installed, what that psychoacoustic measure says
+(5: no difference heard), beside what it says of the unmarked clip as MP3 at 128 kbit/s.
 """
 
 from __future__ import annotations
 
-import base64
-import io
-import os
+import importlib.util
 import random
 import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import av
 import numpy as np
 
-from examples import voice
+from benchmarks._sound_clips import SECONDS, Clip, clips as clips_of, coded, kinds, music, resampled
 from guard.corpus.summary import wilson
 from guard.media import sound
 from guard.media.marks import spread
 from guard.media.stamps.stamp import Stamp, stamped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
     Samples = NDArray[np.float32]
 
-SECONDS = 10
 RATE = spread.RATE
-KEYS = 50
+KEYS = 250
 """Keys that each unmarked clip is asked for."""
-_ROOT = Path(__file__).resolve().parent.parent
-_DATA = "GUARD_SOUNDS"
-
-
-class Clip(NamedTuple):
-    """Floats of shape (channels, samples)."""
-
-    kind: str
-    rate: int
-    samples: Samples
 
 
 def measure(count: int, seed: int = 1) -> dict[str, Any]:
     """Measure with *count* clips of each kind."""
-    clips = [clip for kind in _kinds() for clip in _clips(kind, count, seed)]
+    clips = [clip for kind in kinds() for clip in clips_of(kind, count, seed)]
     with tempfile.TemporaryDirectory() as folder:
         key = Path(folder) / "key"
-        key.write_bytes(os.urandom(32))
+        key.write_text(random.Random(seed).randbytes(16).hex())
         pattern = spread.signs(spread.secret(str(key)))
         marked = [(clip, _marked(clip, key)) for clip in clips]
         return {
-            "clips": {kind: sum(clip.kind == kind for clip in clips) for kind in _kinds()},
+            "clips": {kind: sum(clip.kind == kind for clip in clips) for kind in kinds()},
             "found": _found([(clip, one) for clip, one in marked if one is not None], pattern),
             "lengths": _lengths(clips, key, pattern),
             "refused": sum(one is None for _, one in marked),
@@ -74,125 +61,15 @@ def measure(count: int, seed: int = 1) -> dict[str, Any]:
         }
 
 
-# Clips
-
-
-def _kinds() -> list[str]:
-    folder = os.environ.get(_DATA)
-    recorded = sorted(one.name for one in Path(folder).iterdir() if one.is_dir()) if folder else []
-    return ["espeak", "made", *recorded]
-
-
-def _clips(kind: str, count: int, seed: int) -> Iterator[Clip]:
-    draw = random.Random(f"{kind} {seed}")
-    if kind == "espeak":
-        yield from (_spoken(number, draw) for number in range(count))
-    elif kind == "made":
-        yield from (Clip(kind, 44_100, _music(np.random.default_rng(draw.randrange(1 << 30)))) for _ in range(count))
-    else:
-        files = sorted(one for one in (Path(os.environ[_DATA]) / kind).rglob("*") if one.is_file())
-        yield from (_recorded(kind, files, draw) for _ in range(count))
-
-
-def _spoken(number: int, draw: random.Random) -> Clip:
-    language = ("en", "zh")[number % 2]
-    texts = (_ROOT / "benchmarks" / "data" / f"requests_{language}.txt").read_text("utf-8").splitlines()
-    pieces: list[Samples] = []
-    rate = length = 0
-    while length < SECONDS * max(1, rate):
-        said = {"say": draw.choice(texts)[:400] or "a", "voice": language, "speed": draw.randint(110, 190)}
-        (track,) = sound.decode(base64.b64decode(voice.speak(said)["sound"]))
-        rate, length = track.rate, length + track.samples.shape[1]
-        pieces.append(track.samples)
-    return Clip("espeak", rate, np.concatenate(pieces, axis=1)[:, : SECONDS * rate])
-
-
-def _music(draw: np.random.Generator) -> Samples:
-    """A chord and some noise on each beat; each tone has seven harmonics that die away. The root changes every four."""
-    rate, length = 44_100, 44_100 * SECONDS
-    left = np.zeros(length, np.float32)
-    right = np.zeros(length, np.float32)
-    beat, root = int(rate * draw.uniform(0.35, 0.6)), 110.0
-    for number, start in enumerate(range(0, length, beat)):
-        at = np.arange(min(2 * beat, length - start)) / rate
-        if number % 4 == 0:
-            root = 110 * 2 ** (draw.integers(0, 12) / 12)
-        for step in (0, draw.choice([3, 4]), 7, 12):
-            pitch = root * 2 ** (step / 12 + draw.normal(0, 0.001))
-            tone = sum(np.sin(2 * np.pi * n * pitch * at) / n**1.2 for n in range(1, 8)) * np.exp(-3 * at)
-            place = draw.uniform(0.2, 0.8)
-            left[start : start + len(at)] += (0.06 * place * tone).astype(np.float32)
-            right[start : start + len(at)] += (0.06 * (1 - place) * tone).astype(np.float32)
-        noise = (0.1 * draw.normal(size=len(at)) * np.exp(-25 * at)).astype(np.float32)
-        left[start : start + len(at)] += noise
-        right[start : start + len(at)] += noise
-    return np.stack([left, right])
-
-
-def _recorded(kind: str, files: list[Path], draw: random.Random) -> Clip:
-    """Ten seconds of one file, or of several short ones behind each other."""
-    pieces: list[Samples] = []
-    rate = length = 0
-    while length < SECONDS * max(1, rate):
-        try:
-            found, samples = _read(draw.choice(files))
-        except (av.error.FFmpegError, IndexError):
-            continue
-        if pieces and (found != rate or len(samples) != len(pieces[0])):
-            continue
-        begin = draw.randint(0, max(0, samples.shape[1] - SECONDS * found))
-        samples = samples[:2, begin : begin + SECONDS * found]
-        if float(np.abs(samples).max(initial=0.0)) < 0.01:
-            continue
-        rate, length = found, length + samples.shape[1]
-        pieces.append(samples)
-    return Clip(kind, rate, np.concatenate(pieces, axis=1)[:, : SECONDS * rate])
-
-
-def _read(path: Path) -> tuple[int, Samples]:
-    with av.open(str(path)) as file:
-        stream = file.streams.audio[0]
-        resampler = av.AudioResampler(format="fltp", layout=stream.layout, rate=stream.rate)
-        pieces = [one.to_ndarray() for frame in file.decode(stream) for one in resampler.resample(frame)]
-        pieces += [one.to_ndarray() for one in resampler.resample(None)]
-        return int(stream.rate), np.concatenate(pieces, axis=1)
-
-
-# What is done to them
-
-
-def _coded(clip: Clip, form: str, codec: str, rate: int = 0, bit_rate: int = 0) -> bytes:
-    out = io.BytesIO()
-    layout = "mono" if len(clip.samples) == 1 else "stereo"
-    samples = _resampled(clip.samples, clip.rate, rate or clip.rate)
-    with av.open(out, "w", format=form) as target:
-        stream = target.add_stream(codec, rate=rate or clip.rate, layout=layout)
-        if bit_rate:
-            stream.bit_rate = bit_rate
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=layout)
-        frame.sample_rate = rate or clip.rate
-        target.mux(stream.encode(frame))
-        target.mux(stream.encode(None))
-    return out.getvalue()
-
-
-def _resampled(samples: Samples, before: int, after: int) -> Samples:
-    if before == after:
-        return samples
-    layout = "mono" if len(samples) == 1 else "stereo"
-    resampler = av.AudioResampler(format="fltp", layout=layout, rate=after)
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=layout)
-    frame.sample_rate = before
-    pieces = [one.to_ndarray() for one in (*resampler.resample(frame), *resampler.resample(None))]
-    return np.concatenate(pieces, axis=1)
+# What is done to clips
 
 
 def _through(form: str, codec: str, rate: int, bit_rate: int) -> Callable[[Clip], Samples]:
-    return lambda clip: sound.decode(_coded(clip, form, codec, rate, bit_rate), rate=RATE)[0].samples
+    return lambda clip: sound.decode(coded(clip, form, codec, rate, bit_rate), rate=RATE)[0].samples
 
 
 def _plain(change: Callable[[Clip], Samples]) -> Callable[[Clip], Samples]:
-    return lambda clip: _resampled(change(clip).astype(np.float32), clip.rate, RATE)
+    return lambda clip: resampled(change(clip).astype(np.float32), clip.rate, RATE)
 
 
 def _cut(clip: Clip, seconds: float = 5) -> Samples:
@@ -212,14 +89,14 @@ CHANGES: dict[str, Callable[[Clip], Samples]] = {
     "aac 64": _through("ipod", "aac", 44_100, 64_000),
     "opus 64": _through("ogg", "libopus", 48_000, 64_000),
     "opus 24": _through("ogg", "libopus", 48_000, 24_000),
-    "8 kHz": _plain(lambda clip: _resampled(_resampled(clip.samples, clip.rate, 8_000), 8_000, clip.rate)),
+    "8 kHz": _plain(lambda clip: resampled(resampled(clip.samples, clip.rate, 8_000), 8_000, clip.rate)),
     "a tenth as loud": _plain(lambda clip: clip.samples / 10),
     "clipped, 12 dB louder": _plain(lambda clip: np.clip(clip.samples * 4, -1, 1)),
     "noise 30 dB below": _plain(_noisy),
     "mixed to one channel": _plain(lambda clip: clip.samples.mean(axis=0, keepdims=True)),
     "5 s cut out": _plain(_cut),
     "5 s cut out, mp3 64": lambda clip: CHANGES["mp3 64"](clip._replace(samples=_cut(clip))),
-    "1% faster": lambda clip: _resampled(clip.samples, round(clip.rate * 1.01), RATE),
+    "1% faster": lambda clip: resampled(clip.samples, round(clip.rate * 1.01), RATE),
 }
 
 
@@ -239,7 +116,7 @@ def _marked(clip: Clip, key: Path) -> Clip | None:
     from guard.classifier import Unreadable
 
     try:
-        (track,) = sound.decode(_done(_coded(clip, "wav", "pcm_s16le"), key))
+        (track,) = sound.decode(_done(coded(clip, "wav", "pcm_s16le"), key))
     except Unreadable:
         return None
     return clip._replace(samples=track.samples)
@@ -283,9 +160,9 @@ def _lengths(clips: list[Clip], key: Path, pattern: Samples) -> dict[str, Any]:
 
 def _levels(marked: list[tuple[Clip, Clip]]) -> dict[str, Any]:
     """How far the mark lies below the sound, in decibels: by power, and by loudness (BS.1770's K weighting)."""
-    report = {}
+    report: dict[str, Any] = {}
     for kind in dict.fromkeys(clip.kind for clip, _ in marked):
-        power, loudness = [], []
+        power, loudness = list[float](), list[float]()
         for clip, one in marked:
             if clip.kind == kind:
                 length = min(clip.samples.shape[1], one.samples.shape[1])
@@ -296,7 +173,32 @@ def _levels(marked: list[tuple[Clip, Clip]]) -> dict[str, Any]:
             "snr_db": round(statistics.median(power), 1), "least_snr_db": round(min(power), 1),
             "loudness_below_db": round(statistics.median(loudness), 1),
         }  # fmt: skip
+        if importlib.util.find_spec("zimtohrli") is not None:
+            own = [(clip, one) for clip, one in marked if clip.kind == kind]
+            as_mp3 = [(clip, _as_mp3(clip)) for clip, _ in own]
+            for name, pairs in (("heard", own), ("mp3_128_heard", as_mp3)):
+                opinions = [_opinion(clip, one) for clip, one in pairs]
+                report[kind][name] = {
+                    "median": round(statistics.median(opinions), 2), "least": round(min(opinions), 2),
+                }  # fmt: skip
     return report
+
+
+def _as_mp3(clip: Clip) -> Clip:
+    """*clip* as MP3 at 128 kbit/s, at the time where it fits best: the encoder puts something before it."""
+    (track,) = sound.decode(coded(clip, "mp3", "libmp3lame", 44_100, 128_000), rate=clip.rate)
+    length = min(4 * clip.rate, clip.samples.shape[1])
+    one, two = (np.fft.rfft(samples[0, :length], 2 * length) for samples in (clip.samples, track.samples))
+    late = int(np.argmax(np.fft.irfft(two * np.conj(one))[:length]))
+    return clip._replace(samples=track.samples[:, late:])
+
+
+def _opinion(clip: Clip, other: Clip) -> float:
+    import zimtohrli
+
+    one, two = (resampled(each.samples, each.rate, 48_000).mean(axis=0).astype(np.float32) for each in (clip, other))
+    length = min(len(one), len(two))
+    return float(zimtohrli.mos_from_signals(one[:length], two[:length]))
 
 
 def _decibels(given: Samples, added: Samples, rate: int | None) -> float:
@@ -327,7 +229,7 @@ def _clean(clips: list[Clip]) -> dict[str, Any]:
     seen: list[spread.Sighting] = []
     short = 0
     for clip in clips:
-        heard = spread.cells(_resampled(clip.samples, clip.rate, RATE))
+        heard = spread.cells(resampled(clip.samples, clip.rate, RATE))
         short += heard.seconds < spread.LEAST_S
         seen += [spread.sighting(heard, pattern) for pattern in patterns]
     return {
@@ -342,7 +244,7 @@ def _clean(clips: list[Clip]) -> dict[str, Any]:
 
 def _cost(key: Path) -> dict[str, Any]:
     """CPU seconds for a minute of stereo at 44.1 kHz: to mark it, with decoding, encoding and proof, and to read it."""
-    samples = np.concatenate([_music(np.random.default_rng(seed)) for seed in range(60 // SECONDS)], axis=1)
+    samples = np.concatenate([music(np.random.default_rng(seed)) for seed in range(60 // SECONDS)], axis=1)
     clip = Clip("made", 44_100, samples)
     report: dict[str, Any] = {}
     pattern = spread.signs(spread.secret(str(key)))
@@ -350,7 +252,7 @@ def _cost(key: Path) -> dict[str, Any]:
         "wav": ("wav", "pcm_s16le", 0), "flac": ("flac", "flac", 0), "mp3": ("mp3", "libmp3lame", 128_000),
         "m4a": ("ipod", "aac", 128_000),
     }.items():  # fmt: skip
-        data = _coded(clip, form, codec, 44_100, bit_rate)
+        data = coded(clip, form, codec, 44_100, bit_rate)
         begin = time.process_time()
         marked = _done(data, key)
         middle = time.process_time()
@@ -386,6 +288,9 @@ def rows(report: dict[str, Any]) -> list[str]:
         lines.append(
             f"| mark below the sound, {kind} | {level['snr_db']} dB, by loudness {level['loudness_below_db']} dB |"
         )
+        if "heard" in level:
+            heard, other = level["heard"]["median"], level["mp3_128_heard"]["median"]
+            lines.append(f"| Zimtohrli of the mark, {kind} (5: not heard) | {heard}; of MP3 at 128 kbit/s {other} |")
     for name, cost in report["cost"].items():
         lines.append(f"| CPU for a minute of stereo, {name} | mark {cost['mark_s']} s, read {cost['read_s']} s |")
     return lines

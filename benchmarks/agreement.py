@@ -1,15 +1,10 @@
-"""How far verdicts agree with systems that people come from: ``python -m benchmarks agreement --data DIR``.
+"""How far verdicts agree with LLM Guard's, from which people come: ``python -m benchmarks agreement``.
 
-*perspective*: sentences for which the paper RealToxicityPrompts (Gehman et al. 2020) has a high score of one attribute
-of Perspective, a hundred for each attribute; the folder is ``realtoxicityprompts_subset``. Told is how many of them
-have 0.5 or more here by the attribute's own categories, and how often one of them scores above one chosen for another
-attribute (AUC); the classifiers are the default policy's. What Perspective scored low is not in the set, so nothing is
-said of false alarms.
-
-*llm_guard*: the scanners of LLM Guard that need no model, beside the classifiers they map to, text by text. Needs an
-interpreter with that package, which does not go into one environment with the gateway: ``LLM_GUARD_PYTHON=PATH``.
-Texts are what people ask assistants (``benchmarks/data``), source code of Python's own library, and secrets and
-unseen characters put there at random; left out without the interpreter.
+Its scanners that need no model, beside the classifiers that they map to, text by text. Needs an interpreter with that
+package, which does not go into one environment with the gateway: ``LLM_GUARD_PYTHON=PATH``. Texts are what people ask
+assistants (``benchmarks/data``), source code of Python's own library, and secrets and unseen characters put there at
+random. Of Perspective, whose scores were to be had for beginnings of sentences alone, chosen for how they go on, and of
+services that ask for an account, nothing can be said here: lay their logs beside a policy with ``guard policy agree``.
 """
 
 from __future__ import annotations
@@ -20,36 +15,25 @@ import os
 import random
 import string
 import subprocess
-from collections import defaultdict
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from benchmarks import _agreement_llm_guard, _harness
 from classifiers.keywords import Keywords, KeywordsOptions
-from classifiers.prompt_attack import PromptAttack
 from classifiers.secrets import Secrets
-from classifiers.text import Text
 from classifiers.text_marks import TextMarks
-from classifiers.weights.evaluate import auc, scores
-from classifiers.weights.text_rows import read_csv
-from guard.corpus.summary import wilson
+from classifiers.weights.evaluate import scores
 from guard.policy.agreement import Agreement
-from guard.protocols.perspective import ATTRIBUTES
-from guard.taxonomy import covers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from guard.classifier import Classifier
 
-QUESTION = "how far do verdicts agree with Perspective's and LLM Guard's?"
+QUESTION = "how far do verdicts agree with LLM Guard's?"
 PROFILES = {"quick": 60, "full": 600}
 """Texts of each kind, as far as there are so many."""
 _HERE = Path(__file__).parent
-_AT_LEAST = 0.5
 _LETTERS = string.ascii_letters + string.digits
 _HEX = string.hexdigits.lower()[:16]
 _NAMES = ("SLACK_TOKEN", "APP_SECRET", "STRIPE_KEY", "X_API_KEY", "db_password", "DB_PASS", "sessionToken")
@@ -72,57 +56,21 @@ _SEEN = ("👨‍👩‍👧 ❤️", "می‌خواهم", "क्‍ष", "« b
 """What is written with joiners, selectors and narrow spaces by people: families, Persian, Hindi, French."""
 
 
-def measure(profile: str, *, only: frozenset[str] | None = None, data: Path | None = None) -> dict[str, Any]:
-    """Compare with ``perspective`` and ``llm_guard``, or with one of them.
+def measure(profile: str, *, only: frozenset[str] | None = None) -> dict[str, Any]:
+    """Compare all scanners, or *only* some of them.
 
     Raises:
-        RuntimeError: no folder with the sets was named, or LLM Guard cannot be run.
+        RuntimeError: no interpreter was named, or it cannot run LLM Guard.
     """
-    if data is None:
-        msg = "--data names the folder that holds the sets"
-        raise RuntimeError(msg)
-    found: dict[str, Any] = {"machine": _harness.machine(["onnxruntime", "numpy"]), "at_least": _AT_LEAST}
-    if only is None or "perspective" in only:
-        found["perspective"] = _perspective(data, PROFILES[profile])
     other = os.environ.get("LLM_GUARD_PYTHON")
-    if other and (only is None or "llm_guard" in only):
-        found["llm_guard"] = _llm_guard(other, PROFILES[profile])
-    return found
+    if not other:
+        msg = "LLM_GUARD_PYTHON names no interpreter that has the package llm-guard"
+        raise RuntimeError(msg)
+    machine = _harness.machine(["google-re2", "numpy"])
+    return {"machine": machine, "llm_guard": _llm_guard(other, PROFILES[profile], only)}
 
 
-def _perspective(data: Path, count: int) -> list[dict[str, Any]]:
-    judges: list[Classifier[Any]] = [Text(), Keywords(), PromptAttack()]
-    for classifier in judges:
-        classifier.load()
-    chosen: defaultdict[str, list[dict[str, float]]] = defaultdict(list)
-    for row in read_csv(data / "realtoxicityprompts_subset" / "prompts.csv"):
-        if len(chosen[row["attribute"]]) < count:
-            chosen[row["attribute"]].append(scores(judges, row["text"]))
-    cells = []
-    for name, judged in chosen.items():
-        categories = ATTRIBUTES.get(name.upper())
-        if categories is None:  # FLIRTATION
-            continue
-        others = [one for other, some in chosen.items() if other != name for one in some]
-        values = [_score(one, categories) for one in (*judged, *others)]
-        theirs = values[: len(judged)]
-        hits = sum(value >= _AT_LEAST for value in theirs)
-        cells.append(
-            {
-                "attribute": name.upper(), "texts": len(theirs), "noticed": hits,
-                "interval": [round(bound, 4) for bound in wilson(hits, len(theirs))],
-                "median": round(median(theirs), 4),
-                "auc": round(auc(np.array(values), np.arange(len(values)) < len(judged)), 4),
-            }
-        )  # fmt: skip
-    return cells
-
-
-def _score(found: dict[str, float], categories: Sequence[str]) -> float:
-    return max((s for name, s in found.items() if any(covers(one, name) for one in categories)), default=0.0)
-
-
-def _llm_guard(python: str, count: int) -> dict[str, Any]:
+def _llm_guard(python: str, count: int, only: frozenset[str] | None) -> dict[str, Any]:
     words = Keywords(KeywordsOptions(lists={"banned": list(_agreement_llm_guard.WORDS)}, builtin=[]))
     ours: dict[str, Classifier[Any]] = {"BanSubstrings": words, "InvisibleText": TextMarks(), "Secrets": Secrets()}
     for classifier in ours.values():
@@ -141,6 +89,7 @@ def _llm_guard(python: str, count: int) -> dict[str, Any]:
             "requests": _requests(count),
         },
     }
+    texts = {name: kinds for name, kinds in texts.items() if only is None or name in only}
     asked = [(scanner, text) for scanner, kinds in texts.items() for some in kinds.values() for text in some]
     version, verdicts = asyncio.run(_ask(python, asked))
     said = iter(verdicts)
@@ -221,26 +170,12 @@ def _scattered(pieces: Sequence[str], count: int) -> list[str]:
 
 
 def table(report: dict[str, Any]) -> str:
-    """Markdown: a table for each system."""
-    shown: dict[str, Callable[[Any], list[str]]] = {"perspective": _of_perspective, "llm_guard": _of_llm_guard}
-    return "\n".join("\n".join(lines(report[name])) + "\n" for name, lines in shown.items() if name in report)
-
-
-def _of_perspective(cells: list[dict[str, Any]]) -> list[str]:
-    lines = [f"| Perspective scored high | of them {_AT_LEAST} or more here | median | AUC against the other texts |"]
-    lines.append("| --- | --- | --: | --: |")
-    for one in cells:
-        low, high = one["interval"]
-        noticed = f"{one['noticed']} of {one['texts']} [{low:.0%}–{high:.0%}]"
-        lines.append(f"| `{one['attribute']}` | {noticed} | {one['median']:.2f} | {one['auc']:.2f} |")
-    return lines
-
-
-def _of_llm_guard(found: dict[str, Any]) -> list[str]:
+    """Markdown."""
+    found = report["llm_guard"]
     lines = [f"LLM Guard {found['version']}", "", "| scanner | texts | both | only we | only they | neither | kappa |"]
     lines.append("| --- | --- | --: | --: | --: | --: | --: |")
     for one in found["cells"]:
         kappa = "–" if one["kappa"] is None else f"{one['kappa']:.2f}"
         counts = " | ".join(str(one[name]) for name in ("both", "ours_alone", "theirs_alone", "neither"))
         lines.append(f"| `{one['scanner']}` | {one['texts_are']} ({one['texts']}) | {counts} | {kappa} |")
-    return lines
+    return "\n".join(lines)

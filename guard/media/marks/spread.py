@@ -107,9 +107,11 @@ def signs(key: bytes) -> Floats:
 
 def cells(samples: Floats) -> Cells:
     """What *samples*, of shape (channels, samples) at `RATE`, are compared by."""
-    samples = np.pad(samples, ((0, 0), (0, max(0, _WINDOW - samples.shape[1]))))
+    if samples.shape[1] < _WINDOW:
+        samples = np.pad(samples, ((0, 0), (0, _WINDOW - samples.shape[1])))
     window = np.hanning(_WINDOW + 1)[:-1].astype(np.float32)
-    level = float(np.square(samples, dtype=np.float64).mean(axis=1).sum()) * float(np.square(window).sum())
+    mean = sum(float(np.dot(channel, channel)) for channel in samples) / samples.shape[1]
+    level = mean * float(np.square(window).sum())
     frames = 1 + (samples.shape[1] - _WINDOW) // _HOP
     values, heard = [], []
     for start in range(0, frames, _BLOCK):

@@ -114,19 +114,22 @@ def _louder_and_softer(
     own = (band >= 0) & (band < spread.BANDS)
     gains = np.zeros((spread.PERIOD, len(band)), np.float32)
     gains[:, own] = 10 ** (strength / 20 * pattern[:, band[own]]) - 1
+    changed = track.samples.copy()
     frames = -(-length // half) + 1
-    padded = np.pad(track.samples, ((0, 0), (half, (frames + 1) * half - half - length)))
-    added = np.zeros_like(padded)
-    for start in range(0, frames, _BLOCK):
+    for first in range(0, frames, _BLOCK):
         yield
-        count = min(_BLOCK, frames - start)
-        at = (np.arange(start, start + count) * half / rate / spread.CELL_S).astype(int) % spread.PERIOD
-        for channel, into in zip(padded, added, strict=True):
-            piece = channel[start * half : (start + count + 1) * half]
+        count = min(_BLOCK, frames - first)
+        at = (np.arange(first, first + count) * half / rate / spread.CELL_S).astype(int) % spread.PERIOD
+        start, stop = (first - 1) * half, (first + count) * half
+        low, high = max(0, start), min(length, stop)
+        for channel, into in zip(track.samples, changed, strict=True):
+            piece = np.pad(channel[low:high], (low - start, stop - high))
             cut = np.lib.stride_tricks.sliding_window_view(piece, size)[::half]
             change = np.fft.irfft(np.fft.rfft(cut * window, axis=1) * gains[at], n=size, axis=1) * window
-            into[start * half : (start + count) * half] += change[:, :half].ravel()
-            into[(start + 1) * half : (start + count + 1) * half] += change[:, half:].ravel()
-    most = max(1.0, float(np.abs(track.samples).max(initial=0.0)))
-    changed: NDArray[np.float32] = np.clip(track.samples + added[:, half : half + length], -most, most)
+            added = np.zeros_like(piece)
+            added[:-half] += change[:, :half].ravel()
+            added[half:] += change[:, half:].ravel()
+            into[low:high] += added[low - start : high - start]
+    most = max(1.0, float(track.samples.max(initial=0.0)), -float(track.samples.min(initial=0.0)))
+    np.clip(changed, -most, most, out=changed)
     return changed
