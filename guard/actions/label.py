@@ -90,9 +90,7 @@ class Label(Action):
             raise ValueError(msg)
         signature = next((mark for mark in self.marks if mark in {"c2pa", _SIGNATURE}), None)
         if signature and not (self.certificate and self.key):
-            msg = (
-                f"`{signature}` needs `certificate` and `key`, PEM files of the chain and of the private key that sign"
-            )
+            msg = f"`{signature}` needs `certificate`, a PEM file of the chain, and `key`: a PEM file, pkcs11:… or signer:…"
             raise ValueError(msg)
 
     @property

@@ -278,7 +278,7 @@ def _mark(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     mark.add_argument("--system", default="", metavar="NAME", help="generator, for iptc, c2pa and text_c2pa")
     mark.add_argument("--certificate", default="", metavar="PEM", help="chain of certificates, for c2pa and text_c2pa")
-    mark.add_argument("--key", default="", metavar="PEM", help="private key (ES256), for c2pa and text_c2pa")
+    mark.add_argument("--key", default="", metavar="KEY", help="of ES256: PEM, pkcs11:URI or signer:NAME")
     mark.add_argument("--audio-key", default="", metavar="FILE", help="key of audio_mark; env:NAME for a variable")
     mark.add_argument("--locale", default="en", metavar="TAG", help="language of the visible label, such as zh")
     _log_level(mark)

@@ -32,7 +32,7 @@ def mark(options: argparse.Namespace) -> int:
         raise MarkError("aigc_label needs --producer CODE, that of whoever offers the service")
     for name in {"c2pa", TEXT_C2PA}.intersection(names):
         if not (options.certificate and options.key):
-            raise MarkError(f"{name} needs --certificate PEM and --key PEM")
+            raise MarkError(f"{name} needs --certificate PEM and --key KEY")
     if "audio_mark" in names and not options.audio_key:
         raise MarkError("audio_mark needs --audio-key FILE, or env:NAME")
     data = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
