@@ -90,7 +90,8 @@ class Label(Action):
             raise ValueError(msg)
         signature = next((mark for mark in self.marks if mark in {"c2pa", _SIGNATURE}), None)
         if signature and not (self.certificate and self.key):
-            msg = f"`{signature}` needs `certificate`, a PEM file of the chain, and `key`: a PEM file, pkcs11:… or signer:…"
+            keys = "a PEM file, pkcs11:… or signer:…"
+            msg = f"`{signature}` needs `certificate`, the chain's PEM file, and `key`: {keys}"
             raise ValueError(msg)
 
     @property
