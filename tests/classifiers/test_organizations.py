@@ -153,3 +153,15 @@ def test_what_is_found_does_not_depend_on_which_words_are_remembered(monkeypatch
 
     assert forgetful.read(some) == reader().read(some)
     assert len(forgetful._vectors._known) <= 3
+
+
+def test_a_vocabulary_that_has_grown_is_replaced_and_nothing_is_read_otherwise(monkeypatch: pytest.MonkeyPatch):
+    made = EnglishOrganizations()
+    most = len(made._tokenizer.vocab) + 500
+    monkeypatch.setattr(organizations, "_MOST_WORDS", most)
+    some = texts()[:200]
+
+    for text in some:
+        assert made.read([text]) == reader().read([text])
+        assert len(made._tokenizer.vocab) <= most
+    assert len({word for text in some for word in text.split()}) > most
