@@ -1,18 +1,22 @@
 """What reading disguised text costs and finds: ``python -m benchmarks views``.
 
 CPU time of one thread for finding out that a text is plain, and for undoing what hostile text is made of; how many of
-the disguises of acceptance (S29, S30) show a phrase in one of the views; how many ordinary lines (S31) are read twice.
+the disguises of acceptance (S29, S30) and others show a phrase in one of the views; how many ordinary lines (S31) are
+read twice, and how many have a word of the built-in lists only then.
 """
 
 from __future__ import annotations
 
+import base64
+import random
 import time
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import _harness
+from guard import registry
 from guard.text.views import disguises, is_plain
 from tests.benign import SENTENCES, lines
-from tests.disguises import ENCODINGS, FRAMES, TRANSFORMS, base64_of
+from tests.disguises import ENCODINGS, FRAMES, OTHERS, TRANSFORMS, base64_of
 from tests.fakes import CANARY
 
 if TYPE_CHECKING:
@@ -37,6 +41,14 @@ _HOSTILE = {
     "percent five times": "%2525252541" * 90_000,
     "entities": "&#x41;" * 166_000,
     "spelt out": "k i l l  " * 110_000,
+    "leet": "k1ll " * 200_000,
+    "Chinese with gaps": "杀 人 " * 125_000,
+    "Cyrillic letters in Latin words": "Cоrе " * 140_000,
+    "bytes that are no text in base64": base64.b64encode(random.Random(7).randbytes(750_000)).decode(),
+    "groups of base64": "aB1c " * 200_000,
+    "decimal bytes": "107 " * 250_000,
+    "emoji in words": "k\U0001f600" * 200_000,
+    "pieces of words on lines": "ki\n" * 330_000,
 }
 
 
@@ -46,7 +58,11 @@ def measure(profile: str, *, only: frozenset[str] | None = None) -> dict[str, An
     parts: dict[str, Callable[[], Any]] = {
         "plain": lambda: {name: _microseconds(text, rounds) for name, text in _PLAIN.items()},
         "hostile": lambda: {name: _milliseconds(text, min(rounds, 5)) for name, text in _HOSTILE.items()},
-        "found": lambda: {"transforms": _found(TRANSFORMS), "encodings": _found(ENCODINGS)},
+        "found": lambda: {
+            "transforms": _found(TRANSFORMS),
+            "encodings": _found(ENCODINGS),
+            "other disguises": _found(OTHERS),
+        },
         "ordinary": _ordinary,
     }
     report = {name: work() for name, work in parts.items() if only is None or name in only}
@@ -90,7 +106,14 @@ def _shows(text: str) -> bool:
 def _ordinary() -> dict[str, Any]:
     some = lines()
     twice = [line for line in some if disguises(line).views]
-    return {"lines": len(some), "kinds": len(SENTENCES) + 2, "read_twice": len(twice)}
+    words = registry.create("keywords", {})
+    words.load()
+    mistaken = [
+        line
+        for line in twice
+        if not words.classify([line])[0] and any(words.classify([view.text for view in disguises(line).views]))
+    ]
+    return {"lines": len(some), "kinds": len(SENTENCES) + 2, "read_twice": len(twice), "mistaken": len(mistaken)}
 
 
 def table(report: dict[str, Any]) -> str:
@@ -102,4 +125,5 @@ def table(report: dict[str, Any]) -> str:
     if "ordinary" in report:
         one = report["ordinary"]
         rows.append(f"| ordinary lines read twice | {one['read_twice']}/{one['lines']} |")
+        rows.append(f"| of them, with a listed word only in disguise | {one['mistaken']}/{one['lines']} |")
     return "\n".join(rows)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from classifiers._beginnings import NotUnderstood, beginnings
 from classifiers._scan import encode
-from classifiers._trie import starts
+from classifiers._trie import LETTER, starts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -59,11 +59,18 @@ class Growth:
     """What could still become a match of some patterns or words."""
 
     def __init__(
-        self, patterns: Iterable[str] = (), *, horizon: int, words: Iterable[str] = (), unsettled: Iterable[str] = ()
+        self,
+        patterns: Iterable[str] = (),
+        *,
+        horizon: int,
+        words: Iterable[str] = (),
+        letters: str = LETTER,
+        unsettled: Iterable[str] = (),
     ) -> None:
         """Of RE2 *patterns*, whole *words*, and *unsettled* patterns, turned around, of ends that are not judged yet.
 
-        A pattern that cannot be turned around could grow from anywhere in the last *horizon* characters.
+        Words may not touch *letters*. A pattern that cannot be turned around could grow from anywhere in the last
+        *horizon* characters.
         """
         self._horizon = 0
         calm: list[str] = []
@@ -75,7 +82,7 @@ class Growth:
                 self._horizon = horizon
         groups = [list(filter(None, group)) for group in (calm, *(roaming[n::_APART] for n in range(_APART)))]
         self._begun = [one for group in groups for one in self._compiled(group, horizon)]
-        self._begun += [_Automaton([turned], bounded) for bounded, turned in starts(words)]
+        self._begun += [_Automaton([turned], bounded) for bounded, turned in starts(words, letters)]
         self._unsettled = self._compiled(list(unsettled), horizon)
 
     def __bool__(self) -> bool:

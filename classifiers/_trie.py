@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 LETTER = r"\p{L}\p{N}\p{M}_"
 """What a word of a script with spaces between words may not touch: inside of a class."""
+LATIN = r"\p{Latin}\p{N}\p{M}_"
+"""The same where characters of scripts without such spaces may stand beside the word."""
 _UNSPACED = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
 )
@@ -33,10 +35,10 @@ def is_bounded(char: str) -> bool:
     return not _UNSPACED.match(char) and (char.isascii() or char.isalnum())
 
 
-def starts(words: Iterable[str]) -> Iterator[tuple[bool, str]]:
+def starts(words: Iterable[str], letters: str = LETTER) -> Iterator[tuple[bool, str]]:
     """Patterns of what *words* (folded, single spaces) begin with, turned around, and whether they read a neighbour.
 
-    The neighbour is the character before a word that may not touch a letter.
+    The neighbour is the character before a word that may not touch one of *letters*.
     """
     trees: dict[bool, _Tree] = {}
     for word in words:
@@ -44,7 +46,7 @@ def starts(words: Iterable[str]) -> Iterator[tuple[bool, str]]:
         for char in word:
             node = node.setdefault(char, {})
     for bounded, tree in trees.items():
-        neighbour = rf"(?:[^{LETTER}]|\z)" if bounded else ""
+        neighbour = rf"(?:[^{letters}]|\z)" if bounded else ""
         yield bounded, f"{_MARKS}(?:{_turned(tree)}){neighbour}"
 
 

@@ -1,6 +1,7 @@
 """A policy's own words and patterns, and word lists for obscenity, sexual language and slurs.
 
 text ─fold (NFKC, case)→ RE2 gate → words at boundaries, patterns → findings, spans mapped back
+                     └─one character for all that sound alike→ Chinese words by their sound
 
 Words of scripts that put spaces between words match whole words only; Chinese, Japanese, Thai and their like match
 anywhere. White space in a phrase matches any white space. Everything is linear in the text.
@@ -14,10 +15,11 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from classifiers._fold import fold, normal
+from classifiers._fold import Folded, fold, normal
 from classifiers._growth import Growth, Turned
 from classifiers._scan import BadPattern, Offsets, Scanner, encode
-from classifiers._trie import LETTER, is_bounded
+from classifiers._sounds import FEWEST, has_characters, pinyin, sounded
+from classifiers._trie import LATIN, LETTER, is_bounded
 from guard.classifier import Classifier, Readable, Reads, Unreadable
 from guard.content import View
 from guard.errors import did_you_mean
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 
 BUILTIN = {"profanity": "toxicity.obscene", "sexual": "sexual", "slurs": "hate"}
 """Built-in word lists, each with the category of its findings."""
+_PLAIN_SPELLING = frozenset({"slurs"})
+"""Lists in which many words are other words by their sound: they are not looked for by it."""
+_BY_SOUND = 0.9
+"""What a word by its sound counts, of what it counts as it is written."""
 _NAME = re.compile(r"[a-z0-9_]+(?:\.[a-z0-9_]+)*")
 _ESCAPED = re.compile(r"[!-/:-@\[-^`{-~]")
 _LONGEST = 200
@@ -46,13 +52,15 @@ class KeywordsOptions:
     *lists* of words or phrases and *patterns* in RE2 syntax, by a name: findings are of category ``custom.<name>``,
     score 1.0. Patterns see the text as it is written; ``(?i)`` makes one blind to case. *builtin* lists, any of
     ``profanity``, ``sexual``, ``slurs``; of those, words that score less than *min_score* are left out (an ordinary
-    word that can also be meant badly scores 0.3).
+    word that can also be meant badly scores 0.3). With *sounds*, words in Chinese characters are also found in pinyin
+    and, of three characters and more, in others that sound alike, at nine tenths of their score.
     """
 
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     patterns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     builtin: tuple[str, ...] = tuple(BUILTIN)
     min_score: float = 0.5
+    sounds: bool = True
 
     def __post_init__(self) -> None:
         for name in (*self.lists, *self.patterns):
@@ -97,8 +105,8 @@ class Keywords(Classifier[str]):
     window = 65_536
     batch_cost = 65_536
     inline_cost = 1_000
-    version = "lists-1"
-    license = "Apache-2.0; lists MIT (surge-ai/profanity, SexHateLex), CC-BY-4.0 (LDNOOBW)"
+    version = "lists-2"
+    license = "Apache-2.0; lists MIT (surge-ai/profanity, SexHateLex), CC-BY-4.0 (LDNOOBW); readings MIT (pypinyin)"
     options: KeywordsOptions
 
     @classmethod
@@ -114,19 +122,33 @@ class Keywords(Classifier[str]):
 
     def load(self) -> None:
         """Read the lists and compile everything."""
-        self._lists = [
-            *(part for name, words in self.options.lists.items() for part in _custom(name, words)),
-            *(part for name in self.options.builtin for part in _builtin(name, self.options.min_score)),
-        ]
+        options = self.options
+        given = [(f"custom.{name}", name, _custom(words)) for name, words in options.lists.items()]
+        given += [(BUILTIN[name], name, _builtin(name, options.min_score)) for name in options.builtin]
+        self._lists = [part for category, name, scores in given for part in _lists(category, f"list {name}", scores)]
+        self._spelt: list[_List] = []
+        self._alike: list[_List] = []
+        self._exact: dict[str, frozenset[str]] = {}
+        for category, name, scores in given if options.sounds else ():
+            self._exact[category] = self._exact.get(category, frozenset()) | scores.keys()
+            spelt = {form: score for word, score in _by_sound(scores).items() for form in pinyin(word)}
+            self._spelt += _lists(category, f"list {name}, in pinyin", spelt, LATIN)
+            if name not in _PLAIN_SPELLING or category not in BUILTIN.values():
+                alike = {sounded(word): score for word, score in _by_sound(scores).items() if len(word) >= FEWEST}
+                self._alike += _lists(category, f"list {name}, by sound", alike)
+        self._word_growth = Growth(words=_words(self._lists), horizon=_NEAR)
+        self._pinyin_growth = Growth(words=_words(self._spelt), letters=LATIN, horizon=_NEAR)
+        self._sound_growth = Growth(words=_words(self._alike), horizon=_NEAR)
+        self._lists += self._spelt
         if not self.options.patterns:
             # Longer than any word of a list, so that none seems to begin where the text read does.
             longest = max((len(word) for some in self._lists for word in some.scores), default=0)
             self.lookbehind = min(self.lookbehind, _BESIDE + longest)
         self._words = Scanner([words.pattern for words in self._lists], longest=True)
+        self._sounds = Scanner([words.pattern for words in self._alike], longest=True)
         self._pattern_names, self._patterns = _patterns(self.options.patterns)
-        self._word_growth = Growth(words={word for some in self._lists for word in some.scores}, horizon=_NEAR)
-        given = [pattern for patterns in self.options.patterns.values() for pattern in patterns]
-        self._pattern_growth = Growth(given, horizon=_NEAR)
+        patterns = [pattern for patterns in self.options.patterns.values() for pattern in patterns]
+        self._pattern_growth = Growth(patterns, horizon=_NEAR)
         self.classify(["warm up: damn, 他妈的"])
 
     def prepare(self, part: Readable) -> str:
@@ -150,12 +172,19 @@ class Keywords(Classifier[str]):
         shown = text[start:]
         folded = fold(shown)
         raw, plain = Turned(shown), Turned(folded.text)
-        words, patterns = self._word_growth, self._pattern_growth
-        place = min(patterns.end(raw), folded.begin(words.end(plain)))
+        words, latin, patterns = self._word_growth, self._pinyin_growth, self._pattern_growth
+        place = min(patterns.end(raw), folded.begin(min(words.end(plain), latin.end(plain))))
+        said = sounded(folded.text)
+        heard = Turned(said) if self._alike and said is not folded.text else None
+        if heard is not None:
+            place = min(place, folded.begin(self._sound_growth.end(heard)))
         before = -1
         while place != before:
             before = place
             first = words.clean(plain, folded.index(place), lambda: self._words.occurring(encode(folded.text)))
+            first = latin.clean(plain, first, lambda: self._words.occurring(encode(folded.text)))
+            if heard is not None:
+                first = self._sound_growth.clean(heard, first, lambda: self._sounds.occurring(encode(said)))
             place = patterns.clean(raw, folded.begin(first), lambda: self._patterns.occurring(encode(shown)))
         return start + place
 
@@ -168,6 +197,20 @@ class Keywords(Classifier[str]):
                 start, end = at(low), at(high)
                 score = words.scores[" ".join(folded.text[start:end].split())]
                 yield Finding(words.category, score, folded.origin(start, end), evidence=words.evidence)
+
+        yield from self._heard(folded) if self._alike and has_characters(folded.text) else ()
+
+    def _heard(self, folded: Folded) -> Iterator[Finding]:
+        """What sounds like a word and is none of its list as it is written."""
+        data = encode(sounded(folded.text))
+        for index in self._sounds.occurring(data):
+            words, at = self._alike[index], Offsets(data)
+            for low, high in self._sounds.spans(index, data):
+                start, end = at(low), at(high)
+                word = folded.text[start:end]
+                if word not in self._exact[words.category]:
+                    score = words.scores[sounded(word)]
+                    yield Finding(words.category, score, folded.origin(start, end), evidence=words.evidence)
 
     def _matched(self, text: str) -> Iterator[Finding]:
         for index, start, end in self._patterns.find(text):
@@ -192,27 +235,34 @@ def _place(finding: Finding) -> tuple[int, int]:
     return finding.span or (0, 0)
 
 
-def _custom(name: str, words: Iterable[str]) -> Iterator[_List]:
-    scores = {" ".join(normal(word).split()): 1.0 for word in words}
-    return _lists(f"custom.{name}", f"list {name}", scores)
+def _custom(words: Iterable[str]) -> dict[str, float]:
+    return {" ".join(normal(word).split()): 1.0 for word in words}
 
 
-def _builtin(name: str, least: float) -> Iterator[_List]:
+def _builtin(name: str, least: float) -> dict[str, float]:
     """The terms of a built-in list that score at least *least*."""
     text = resources.files("classifiers").joinpath(f"data/wordlists/{name}.tsv").read_text("utf-8")
     rows = (line.split("\t") for line in text.splitlines())
-    scores = {term: float(score) for term, score, _ in rows if float(score) >= least}
-    return _lists(BUILTIN[name], f"list {name}", scores)
+    return {term: float(score) for term, score, _ in rows if float(score) >= least}
 
 
-def _lists(category: str, evidence: str, scores: Mapping[str, float]) -> Iterator[_List]:
-    """One list for each way in which words may touch their neighbours; the pattern's group is the word."""
+def _by_sound(scores: Mapping[str, float]) -> dict[str, float]:
+    """Of *scores*, those of words in Chinese characters, less what their sound alone does not prove."""
+    return {word: round(score * _BY_SOUND, 3) for word, score in scores.items() if pinyin(word)}
+
+
+def _words(lists: Iterable[_List]) -> set[str]:
+    return {word for some in lists for word in some.scores}
+
+
+def _lists(category: str, evidence: str, scores: Mapping[str, float], letters: str = LETTER) -> Iterator[_List]:
+    """One list for each way in which words may touch neighbours, *letters* or not; the pattern's group is the word."""
     by_bounds: dict[tuple[bool, bool], list[str]] = {}
     for word in sorted(scores):
         by_bounds.setdefault((is_bounded(word[0]), is_bounded(word[-1])), []).append(word)
     for (before, after), words in by_bounds.items():
-        left = rf"(?:^|[^{LETTER}])" if before else ""
-        right = rf"(?:[^{LETTER}]|$)" if after else ""
+        left = rf"(?:^|[^{letters}])" if before else ""
+        right = rf"(?:[^{letters}]|$)" if after else ""
         yield _List(category, evidence, scores, f"{left}({'|'.join(map(_spaced, words))}){right}")
 
 

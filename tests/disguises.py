@@ -120,4 +120,52 @@ ENCODINGS: dict[str, Disguise] = {
         for outer in LAYERS
     },
 }
+
+
+def numbered(form: str, sign: str) -> Disguise:
+    """The bytes of UTF-8, written by *form* with *sign* between them."""
+    return lambda text: sign.join(format(byte, form) for byte in text.encode())
+
+
+def base32_of(text: str) -> str:
+    return base64.b32encode(text.encode()).decode()
+
+
+def in_groups(size: int, sign: str, encode: Disguise) -> Disguise:
+    def change(text: str) -> str:
+        run = encode(text)
+        return sign.join(run[at : at + size] for at in range(0, len(run), size))
+
+    return change
+
+
+OTHERS: dict[str, Disguise] = {
+    "dotted, words apart": lambda text: " ".join(map(".".join, text.split())),
+    "starred, words apart": lambda text: " ".join(map("*".join, text.split())),
+    "in brackets": lambda text: "[" + "][".join(text).replace("[ ]", " ") + "]",
+    "an accent on each letter": letters("ZORBLAXprotcl", "ŹÓŔḂĹÁẌṕŕóẗćĺ"),
+    "emoji between letters": lambda text: " ".join("\U0001f600".join(word) for word in text.split()),
+    "emoji in words": lambda text: text.replace("RB", "R\u2764\ufe0fB").replace("oco", "o\U0001f525\U0001f525co"),
+    "a line break amid a word": lambda text: text.replace("RB", "R\nB"),
+    "hyphens at the ends of lines": lambda text: text.replace("toco", "to-\nco"),
+    "base64 in groups": in_groups(4, " ", base64_of),
+    "base64 in longer groups": in_groups(8, " ", base64_of),
+    "base64 in quoted lines": lambda text: "> " + in_groups(16, "\n> ", base64_of)(text),
+    "base64 in short lines": in_groups(12, "\n", base64_of),
+    "base32": base32_of,
+    "base32 without padding": lambda text: base32_of(text).rstrip("="),
+    "base32 in small letters": lambda text: base32_of(text).lower(),
+    "base32 in groups": in_groups(8, " ", base32_of),
+    "percent u": each(lambda char: f"%u{ord(char):04x}"),
+    "decimal bytes": numbered("d", " "),
+    "decimal bytes with commas": numbered("d", ", "),
+    "octal bytes": numbered("03o", " "),
+    "binary bytes": numbered("08b", " "),
+    "bits in a row": numbered("08b", ""),
+    "bits of seven": numbered("07b", " "),
+    "base64, then decimal": lambda text: numbered("d", ",")(base64_of(text)),
+    "base32, then base64": lambda text: base64_of(base32_of(text)),
+    "backslashes with octal digits": each(lambda char: f"\\{ord(char):o}"),
+}
+"""Disguises that were not read at first, besides those."""
 FRAMES = ("{}", "He said: {} and left. So it goes.", "请看：{}。就是这样。")

@@ -12,18 +12,19 @@ from guard.decision import Refusal
 from guard.pipeline import Engine, Pipeline
 from guard.stream.items import Delta, End
 from tests.benign import lines
-from tests.disguises import ENCODINGS, FRAMES, TRANSFORMS, base64_of
+from tests.disguises import ENCODINGS, FRAMES, OTHERS, TRANSFORMS, base64_of
 from tests.fakes import CANARY, HARMLESS, CanaryClassifier, FakeCatalog
 from tests.test_streaming import LANE, THINKING, cut, policy_of, same, stream, whole
 
+CRUEL = ["傻瓜蛋", "kill yourself", "强奸", "自杀"]
 RULES = f"""
 policy: disguises
-classifiers: {{keywords: {{lists: {{phrase: ["{CANARY}"], cruel: ["傻瓜蛋", "kill yourself"]}}, builtin: []}}}}
+classifiers: {{keywords: {{lists: {{phrase: ["{CANARY}"], cruel: {CRUEL}}}, builtin: []}}}}
 rules:
   - {{id: block-phrase, when: {{any: [{{category: custom.phrase}}, {{category: custom.cruel}}]}}, then: block}}
 """
 MASK = RULES.replace("then: block", "then: redact")
-DISGUISES = {**TRANSFORMS, **ENCODINGS}
+DISGUISES = {**TRANSFORMS, **ENCODINGS, **OTHERS}
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +75,22 @@ def test_s22_a_disguised_phrase_is_stopped_before_its_first_character(
                     "傻 瓜 蛋",
                     "傻\u200b瓜蛋",
                     "k.i.l.l",
+                    "k i l l y o u r s e l f",
+                    "k.i.l.l y.o.u.r.s.e.l.f",
+                    "ki\n",
+                    "107 105",
+                    "> a2lsbCB5b3Vyc2Vs\n",
+                    "a2ls bCB5",
+                    "NNUWY3BA",
+                    "01101011 01101001 ",
+                    "ki\nll yours-\nelf",
+                    "k\U0001f600ill",
+                    "kill\U0001f600yourself",
+                    "自\U0001f600",
+                    "自鲨的方法",
+                    "弓虽女",
+                    "sha",
+                    "ḱíĺĺ",
                     "Z O R",
                     "Wk9S",
                     "%5A",
@@ -114,9 +131,31 @@ def test_what_is_released_before_a_spelt_out_block_does_not_depend_on_the_cut(pi
             same(many.decision, once.decision)
 
 
+@pytest.mark.parametrize("made", ["k i l l y o u r s e l f", "k.i.l.l.y.o.u.r.s.e.l.f", "k*i*l*l y*o*u*r*s*e*l*f"])
+def test_spelt_words_with_nothing_more_between_them_are_told_apart(pipeline: Pipeline, made: str) -> None:
+    policy = policy_of(pipeline, RULES)
+    text = f"Go on, {made} he said, and left."
+    for size in (1, 4, len(text)):
+        got = stream(pipeline, policy, cut(text, range(0, len(text), size)))
+
+        assert (got.decision.action, got.text) == ("block", "Go on, "[: len(got.text)])
+    assert whole(pipeline, policy, part(text)).decision.action == "block"
+
+
+@pytest.mark.parametrize("made", ["自鲨", "自sha", "zi杀", "自 鲨", "弓虽女干", "强女干", "弓 虽 女 干"])
+def test_chinese_by_sound_or_in_parts_is_stopped_before_its_first_character(pipeline: Pipeline, made: str) -> None:
+    policy = policy_of(pipeline, RULES)
+    text = f"他说，{made}，然后走了。"
+    for size in (1, 2, len(text)):
+        got = stream(pipeline, policy, cut(text, range(0, len(text), size)))
+
+        assert (got.decision.action, got.text) == ("block", "他说，"[: len(got.text)])
+    assert whole(pipeline, policy, part(text)).decision.action == "block"
+
+
 def test_a_disguised_phrase_is_masked_exactly(pipeline: Pipeline) -> None:
     policy = policy_of(pipeline, MASK)
-    for name in ("spaced", "base64", "percent", "zero-width space", "tags", "Cyrillic"):
+    for name in ("spaced", "dotted, words apart", "base64", "percent", "zero-width space", "tags", "Cyrillic"):
         made = DISGUISES[name](CANARY)
         text = f"It is called {made} by some. And so on."
         released = whole(pipeline, policy, part(text)).released.parts[0].text  # type: ignore[union-attr]

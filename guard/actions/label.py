@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Literal, get_args
 from guard.actions._document import is_document
 from guard.actions._editing import rules_of
 from guard.actions._wording import in_english_or_chinese, in_locale, refusal
-from guard.content import Direction, MediaEdit, OpaquePart, Path, TextPart
+from guard.content import RAW_SAMPLES, Direction, MediaEdit, OpaquePart, Path, TextPart
 from guard.decision import Action
 from guard.errors import did_you_mean
+from guard.placeholders import SIGNATURE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +27,13 @@ if TYPE_CHECKING:
 
 Place = Literal["end", "start"]
 _PLACES: tuple[Place, ...] = get_args(Place)
-MarkName = Literal["text_notice", "visible_label", "audio_rhythm", "aigc_label", "iptc", "c2pa"]
+MarkName = Literal[
+    "text_notice", "visible_label", "audio_rhythm", "audio_mark", "aigc_label", "iptc", "text_c2pa", "c2pa"
+]
 _NOTICE: MarkName = "text_notice"
+_SIGNATURE: MarkName = "text_c2pa"
+_HEARD: frozenset[MarkName] = frozenset({"audio_rhythm", "audio_mark"})
+"""Marks that are in the sound itself."""
 Corner = Literal["bottom_right", "bottom_left", "top_right", "top_left"]
 _LABEL = {"en": "AI-generated", "zh": "AI生成"}
 _COLUMNS = frozenset({"choices", "output"})
@@ -48,9 +54,11 @@ class Label(Action):
 
     With *marks*, the label goes into the text only if ``text_notice`` is among them; the others are written into every
     medium that the rule looks at: ``visible_label`` draws the text into a *corner*, ``audio_rhythm`` puts "AI" in Morse
-    code before a sound, ``aigc_label`` is China's implicit label with the *producer*'s code, ``iptc`` the source type
+    code before a sound, ``audio_mark`` writes a mark that nobody hears, with the key that *audio_key* names (a file, or
+    ``env:NAME``), ``aigc_label`` is China's implicit label with the *producer*'s code, ``iptc`` the source type
     and the *system* (``NAME/VERSION``), ``c2pa`` a manifest signed with the files *certificate* and *key*. What cannot
-    be marked so is refused.
+    be marked so is refused. ``text_c2pa`` is such a manifest behind each text that people are told, its notice
+    included; JSON is left alone.
     """
 
     name = "label"
@@ -65,6 +73,7 @@ class Label(Action):
     corner: Corner = "bottom_right"
     certificate: str = ""
     key: str = ""
+    audio_key: str = ""
 
     def __post_init__(self) -> None:
         if self.place not in _PLACES:
@@ -76,8 +85,13 @@ class Label(Action):
         if "aigc_label" in self.marks and not (self.producer and all("!" <= c <= "~" for c in self.producer)):
             msg = "`aigc_label` needs `producer`, the code of whoever offers the service: ASCII, no spaces"
             raise ValueError(msg)
-        if "c2pa" in self.marks and not (self.certificate and self.key):
-            msg = "`c2pa` needs `certificate` and `key`, PEM files of the chain and of the private key that sign"
+        if "audio_mark" in self.marks and not self.audio_key.removeprefix("env:"):
+            msg = "`audio_mark` needs `audio_key`: a file with 16 bytes or more drawn by chance, or `env:NAME`"
+            raise ValueError(msg)
+        signature = next((mark for mark in self.marks if mark in {"c2pa", _SIGNATURE}), None)
+        if signature and not (self.certificate and self.key):
+            keys = "a PEM file, pkcs11:… or signer:…"
+            msg = f"`{signature}` needs `certificate`, the chain's PEM file, and `key`: {keys}"
             raise ValueError(msg)
 
     @property
@@ -93,7 +107,12 @@ class Label(Action):
     @property
     def marks_media(self) -> tuple[MarkName, ...]:
         """What is to be written into media."""
-        return tuple(mark for mark in self.marks if mark != _NOTICE)
+        return tuple(mark for mark in self.marks if mark not in {_NOTICE, _SIGNATURE})
+
+    @property
+    def signs_text(self) -> bool:
+        """Whether texts are signed: not before all of one is known."""
+        return _SIGNATURE in self.marks
 
     def in_words(self, locale: str) -> str:
         """The label in the language of *locale*."""
@@ -123,6 +142,10 @@ class Label(Action):
                     added = add(part, effects, content.locale)
                     text = added + part.text if add is heading else part.text + added
                     parts[number] = replace(part, text=text) if added else part
+        signing = [effect for effect in effects if isinstance(effect.action, Label) and effect.action.signs_text]
+        if signing and any(isinstance(part, TextPart) and _is_spoken(part) and not part.editable for part in parts):
+            return refusal(content.locale, rules=rules_of(signing))
+        parts = [_signed(part, signing) for part in parts]
         return replace(content, parts=tuple(parts)) if parts != list(content.parts) else content
 
 
@@ -142,13 +165,31 @@ def closing(part: TextPart, effects: Sequence[Effect], locale: str = "en") -> st
     """What is to be put after *part*, the last text of its choice, all of which is known; of a stream, at its end."""
     if not _is_said(part) or is_document(part):
         return ""
-    return "".join(f"\n{label}" for label in _labels("end", effects, locale) if not part.text.rstrip().endswith(label))
+    text = SIGNATURE.sub("", part.text) if "\ufeff" in part.text else part.text
+    return "".join(f"\n{label}" for label in _labels("end", effects, locale) if not text.rstrip().endswith(label))
 
 
 def _is_said(part: TextPart) -> bool:
-    """Whether the assistant says *part* to people."""
+    """Whether the assistant says *part* to people, and something can be added to it."""
+    return part.editable and _is_spoken(part)
+
+
+def _is_spoken(part: TextPart) -> bool:
     said = not part.path or part.path[-1] in _SAID
-    return said and part.kind == "message" and part.role in (None, "assistant") and part.editable and bool(part.text)
+    return said and part.kind == "message" and part.role in (None, "assistant") and bool(part.text)
+
+
+def _signed(part: Part, effects: Sequence[Effect]) -> Part:
+    """*part* with the signature that *effects* ask for still to be made, if the assistant says it to people."""
+    if not isinstance(part, TextPart) or not _is_said(part) or is_document(part):
+        return part
+    edits = dict.fromkeys(
+        MediaEdit("stamp", options=(("marks", _SIGNATURE), ("system", label.system), ("certificate", label.certificate),
+                                    ("key", label.key)))
+        for effect in effects
+        if isinstance(label := effect.action, Label)
+    )  # fmt: skip
+    return replace(part, edits=part.edits + tuple(edits)) if edits else part
 
 
 def _column(part: TextPart) -> Path:
@@ -171,6 +212,9 @@ def _stamped(part: Part, effects: Sequence[Effect], locale: str) -> Part | None:
         return part
     if isinstance(part, OpaquePart) or not part.editable:
         return None
+    beside = {mark for one in asked if isinstance(one.action, Label) for mark in one.action.marks_media} - _HEARD
+    if beside and part.media_type == RAW_SAMPLES:
+        return None
     edits = tuple(dict.fromkeys(_edit(effect.action, locale) for effect in asked if isinstance(effect.action, Label)))
     return replace(part, edits=part.edits + edits)
 
@@ -179,5 +223,6 @@ def _edit(label: Label, locale: str) -> MediaEdit:
     options = {
         "marks": ",".join(label.marks_media), "producer": label.producer, "system": label.system,
         "corner": label.corner, "certificate": label.certificate, "key": label.key,
+        "audio_key": label.audio_key,
     }  # fmt: skip
     return MediaEdit("stamp", text=label.in_words(locale), options=tuple(options.items()))

@@ -15,6 +15,8 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from guard.text.align import edited
+from guard.text.groups import bare, grouped, open_groups, thirty_two
+from guard.text.numbers import numbers, open_numbers
 from guard.text.runs import HELD, smuggled, stretches
 
 if TYPE_CHECKING:
@@ -32,12 +34,14 @@ _SHORTEST_HIDDEN = 22
 _MOST_HIDDEN = 64
 _LONG = 256
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})++")
+_PERCENT_U = re.compile(r"%u([0-9A-Fa-f]{4})")
 _NESTED = re.compile(r"%(?:25)+([0-9A-Fa-f]{2})")
 _ENTITY = re.compile(
     r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});|&#(?:[0-9]{2,7}|x[0-9a-f]{2,6})"
 )
 _BACKSLASH = re.compile(
-    r"\\(?:x[0-9a-fA-F]{2}|u\{[0-9a-fA-F]{1,6}\}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2})"
+    r"\\(?:x[0-9a-fA-F]{2}|u\{[0-9a-fA-F]{1,6}\}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2}"
+    r"|(?<=[0-7]\\)[4-7][0-7](?![0-9]))"
     r"|\bU\+[0-9A-Fa-f]{4,5}\b ?"
 )
 _PRINTED = re.compile(r"(?:=[0-9A-F]{2}(?:=\r?\n)?)++|(?<=[A-Za-z0-9,.;])=\r?\n")
@@ -67,12 +71,12 @@ def decoded(text: str, longest: int = LONGEST_RUN) -> Decoded:
 
     Runs of text in base64 and hex of more than *longest* characters are left as they are.
     """
-    for kind in (_percent, _entities, _backslashes, _printed):
+    for kind in (_percent, _percent_u, _entities, _backslashes, _printed):
         edits = list(kind(text))
         if edits:
             return Decoded(edited(text, edits))
     complete = True
-    for run in (_hex, _base64):
+    for run in (numbers, _hex, _in_groups, bare, _base64):
         edits = list(run(text))
         short = [edit for edit in edits if edit[1] - edit[0] <= longest]
         complete = complete and len(short) == len(edits)
@@ -116,6 +120,14 @@ def _percent(text: str) -> Iterator[Edit]:
             return
         for match in _PERCENT.finditer(text):
             yield from _bytewise(match, bytes.fromhex(match[0].replace("%", "")), 3)
+
+
+def _percent_u(text: str) -> Iterator[Edit]:
+    if "%u" in text:
+        for match in _PERCENT_U.finditer(text):
+            code = int(match[1], 16)
+            if not 0xD800 <= code < 0xE000:
+                yield (*match.span(), chr(code))
 
 
 def _entities(text: str) -> Iterator[Edit]:
@@ -165,6 +177,10 @@ def _hex(text: str) -> Iterator[Edit]:
                 yield (*match.span(), new)
 
 
+def _in_groups(text: str) -> Iterator[Edit]:
+    return grouped(text, _sixty_four)
+
+
 def _base64(text: str) -> Iterator[Edit]:
     for match in _BASE64.finditer(text):
         start, run = match.start("run"), match["run"]
@@ -209,6 +225,10 @@ def _sixty_four(written: str, *, open_: bool = False) -> str | None:
     return found if _is_text(found) and _is_wordy(found) else None
 
 
+def _open_text(written: str) -> str | None:
+    return _sixty_four(written, open_=True)
+
+
 _STANDARD = {ord("-"): "+", ord("_"): "/"}
 
 
@@ -235,12 +255,13 @@ def _bytes_of(bare: str) -> bytes | None:
 
 
 _NEEDLES = (" gur ", " naq ", "gvba", " ceb", " lbh", "jvgu", "nyy ", " sbe ", "vyy ", "bhe ", "zrag", "rfgvba", "cebg")
-_MENTIONED = ("rot13", "rot-13", "rot 13", "rot_13", "caesar")
+_MENTIONED = ("rot13", "rot-13", "rot 13", "rot_13")
 
 
 def is_turned(low: str) -> bool:
     """Whether *low*, in small letters, seems to hold English in rot13, or speaks of it."""
-    return any([needle in low for needle in _NEEDLES]) or any([name in low for name in _MENTIONED])  # noqa: C419
+    named = "caesar" in low or ("rot" in low and any(name in low for name in _MENTIONED))
+    return named or any([needle in low for needle in _NEEDLES])  # noqa: C419  quicker
 
 
 def rot13(text: str) -> View | None:
@@ -253,7 +274,7 @@ def rot13(text: str) -> View | None:
 
 _TAIL = 48
 _UNFINISHED = re.compile(
-    r"(?:(?:%[89A-Fa-f][0-9A-Fa-f])*%[0-9A-Fa-f]?|(?:%[89A-Fa-f][0-9A-Fa-f])+|&#?[A-Za-z0-9]{0,31}"
+    r"(?:(?:%[89A-Fa-f][0-9A-Fa-f])*%(?:[0-9A-Fa-f]?|u[0-9A-Fa-f]{0,3})|(?:%[89A-Fa-f][0-9A-Fa-f])+|&#?[A-Za-z0-9]{0,31}"
     r"|\\[xuU]?\{?[0-9a-fA-F]{0,8}|=[0-9A-F]?)\Z"
 )
 _OPEN_HEX = re.compile(
@@ -268,7 +289,7 @@ def unfinished(text: str) -> int:
     if any([text.find(mark, low) >= 0 for mark in "%&\\="]):  # noqa: C419  quicker
         match = _UNFINISHED.search(text, low)
         at = match.start() if match is not None else at
-    return min(at, _open_run(text), _open_pairs(text))
+    return min(at, _open_run(text), _open_pairs(text), open_groups(text, _open_text), open_numbers(text))
 
 
 def _open_pairs(text: str) -> int:
@@ -304,7 +325,7 @@ def _open_run(text: str) -> int:
     if _HEX_ONLY.fullmatch(digits):
         new = _text_of(bytes.fromhex(digits[: len(digits) // 2 * 2]))
         return start if new is not None else end
-    if _sixty_four(run.rstrip("\r\n"), open_=True) is not None:
+    if _open_text(run.rstrip("\r\n")) is not None or thirty_two(digits, open_=True) is not None:
         return start
     if len(digits) < _SHORTEST_HIDDEN and digits.isalpha() and (digits[1:].islower() or digits.isupper()):  # a word
         return end

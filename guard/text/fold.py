@@ -23,15 +23,15 @@ from guard.text.signs import (
     alike,
     lookalikes,
 )
+from guard.text.spell import CJK, GAP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from guard.text.align import Edit
 
-_CJK = "\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 _PLAIN = "A-Za-z0-9\u00c0-\u024f\u0370-\u058f\u1e00-\u1fff"
-_LETTER = f"{_PLAIN}{_CJK}"
+_LETTER = f"{_PLAIN}{CJK}"
 _SOFT = (
     "\u00ad\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202c\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef"
     "\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800"
@@ -98,10 +98,17 @@ def _one_by_one(start: int, run: str) -> Iterator[Edit]:
         yield place, place + 1, char.translate(SIGNS)
 
 
+_FAR = re.compile("[\U00010000-\U0010ffff]")
+"""Signs that make classes slow which have many of them: most text has none, and is gone through with other classes."""
+_FAR_INSIDE = re.compile(f"{_FAR.pattern}(?:-{_FAR.pattern})?")
+
+
 @functools.cache
-def _mixed() -> tuple[re.Pattern[str], re.Pattern[str], dict[int, str]]:
+def _mixed(far: bool) -> tuple[re.Pattern[str], re.Pattern[str], dict[int, str]]:  # noqa: FBT001  an argument of a cache
     near = re.escape("".join(lookalikes()))
     same = re.escape(alike())
+    if not far:
+        near, same = _FAR_INSIDE.sub("", near), _FAR_INSIDE.sub("", same)
     gate = re.compile(f"[A-Za-z][{near}]|[{near}][A-Za-z]|[{same}]{{4}}")
     word = re.compile(rf"[A-Za-z]*+[{near}][A-Za-z{near}]*+")
     return gate, word, {ord(char): letter for char, letter in lookalikes().items()}
@@ -116,7 +123,7 @@ def unmixed(text: str) -> View | None:
 def _latin(text: str) -> Iterator[Edit]:
     if text.isascii():
         return
-    gate, word, table = _mixed()
+    gate, word, table = _mixed(_FAR.search(text) is not None)
     if gate.search(text) is None:
         return
     same = frozenset(alike())
@@ -228,58 +235,6 @@ def open_upside(text: str) -> int:
     return next((low + start for start, _, _, end in _flipped(text[low:]) if low + end == len(text)), len(text))
 
 
-_GAPS = "[ \u3000*·._|/~-]"
-_GAP = re.compile(f"{_GAPS}(?<=[{_CJK}]{_GAPS}){_GAPS}{{0,2}}+(?=[{_CJK}])")  # begins with what is rare
-_WORD = r"A-Za-z0-9\u00c0-\u024f"
-_SEPARATOR = r"\r?\n|[ .\-_*·•|/,~+:]|[.,;\-|*] | [\-.|*] |  "
-SPELT = re.compile(
-    rf"(?<![{_WORD}])[A-Za-z\u00c0-\u024f](?P<sep>{_SEPARATOR})[!-~\u00c0-\u024f](?![{_WORD}])"
-    rf"(?:(?:(?P=sep)|(?P=sep)? {{1,3}}+(?P=sep)?)[!-~\u00c0-\u024f](?![{_WORD}]))++"
-)
-
-
-_FEW = 24
-_FEWEST = 2
-
-
-def spelt(text: str) -> View | None:
-    """*text* with words that are spelt out (``k i l l``, ``k.i.l.l``) joined, and Chinese without spaces inside."""
-    edits: list[Edit] = []
-    for match in SPELT.finditer(text):
-        edits += _joined(text, match)
-    if not text.isascii():
-        edits += [(*match.span(), "") for match in _GAP.finditer(text)]
-        edits.sort()
-    return edited(text, edits) if edits else None
-
-
-def _joined(text: str, match: re.Match[str]) -> list[Edit]:
-    """The gaps of one spelt word: those wider than the first part words."""
-    sep, start, end = match["sep"], *match.span()
-    if end - start <= _FEW and sum(map(str.isalpha, text[start:end])) <= _FEWEST:
-        return []
-    last = min(end - 1, start + _LONGEST_EXACT)
-    gaps = _gaps(sep).finditer(text, start + 1, last)
-    found = [(*gap.span(), "" if gap.end() - gap.start() == len(sep) else " ") for gap in gaps]
-    if last < end - 1:  # more at once than anybody wants mapped letter by letter
-        rest = _wide(sep).sub("\0", text[last : end - 1])
-        found.append((last, end - 1, rest.replace(sep, "").replace("\0", " ")))
-    return found
-
-
-_LONGEST_EXACT = 4 * MOST_EXACT
-
-
-@functools.cache
-def _wide(sep: str) -> re.Pattern[str]:
-    return re.compile(f"[ {re.escape(sep)}]{{{len(sep) + 1},}}")
-
-
-@functools.cache
-def _gaps(sep: str) -> re.Pattern[str]:
-    return re.compile(f"[ {re.escape(sep)}]+")
-
-
 _LEET = dict(zip("0134578@$€£!|", "oieastbaselil", strict=True))
 _LEET_TABLE = {ord(sign): letter for sign, letter in _LEET.items()}
 _LEET_OTHER = _LEET_TABLE | {ord("1"): "l", ord("!"): "i", ord("|"): "i"}
@@ -291,12 +246,20 @@ _LEET_WORD = re.compile(
 
 def unleeted(text: str, *, other: bool = False) -> View | None:
     """*text* with digits and signs inside of words as the letters they stand for; *other*: 1 for l rather than i."""
-    edits = []
+    edits = list(_leet(text, other=other))
+    return edited(text, edits) if edits else None
+
+
+def is_leet(text: str) -> bool:
+    """Whether *text* has such words."""
+    return any(True for _ in _leet(text))
+
+
+def _leet(text: str, *, other: bool = False) -> Iterator[Edit]:
     for match in _LEET_WORD.finditer(text):
         word = match[0]
         if len(word) <= _LONGEST_LEET and (new := _unleeted(word, other)) != word:
-            edits.append((*match.span(), new))
-    return edited(text, edits) if edits else None
+            yield (*match.span(), new)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -338,14 +301,14 @@ def unannotated(text: str) -> View | None:
 
 def is_plain(text: str) -> bool:
     """Whether *text* has no disguise in signs that are not ASCII."""
-    if _GAP.search(text) is not None:
+    if GAP.search(text) is not None:
         return False
-    if _gate().search(text) is None:
+    if _gate(_FAR.search(text) is not None).search(text) is None:
         return True
     return not (_is_odd(text) or any(True for _ in _latin(text)) or any(True for _ in _flipped(text)))
 
 
 @functools.cache
-def _gate() -> re.Pattern[str]:
-    signs = re.escape("".join(sorted({*lookalikes(), *FLIPPED})))
-    return re.compile(f"[{_ODD.pattern[1:-1]}{signs}]")
+def _gate(far: bool) -> re.Pattern[str]:  # noqa: FBT001  an argument of a cache
+    signs = f"{_ODD.pattern[1:-1]}{re.escape(''.join(sorted({*lookalikes(), *FLIPPED})))}"
+    return re.compile(f"[{signs if far else _FAR_INSIDE.sub('', signs)}]")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from guard.content import View
-from guard.text import decode, fold
+from guard.text import breaks, chinese, decode, fold, groups, numbers, spell
 from guard.text.align import through
 from guard.text.runs import has_smuggled
 
@@ -34,6 +34,12 @@ _LEET = (
     bytes(97 if chr(code).isalpha() else 49 if chr(code) in "0134578@$!|" else 32 for code in range(128)) + b" " * 128
 )
 _HEXED = bytes(104 if chr(code) in "0123456789abcdefABCDEF" else 32 for code in range(128)) + b"." * 128
+_CASES = (
+    bytes(
+        97 if chr(code).islower() or chr(code).isdigit() else 65 if chr(code).isupper() else 32 for code in range(128)
+    )
+    + b" " * 128
+)
 _SPELT = (b" a a a", b" a  a  a", b" a   a   a")
 
 
@@ -50,7 +56,11 @@ PLAIN = Disguises()
 
 def is_plain(text: str) -> bool:
     """Whether nothing in *text* looks like a disguise: one pass over its bytes, some microseconds a thousand."""
-    if not text.isascii() and (has_smuggled(text) or not fold.is_plain(text)):
+    if not text.isascii() and (
+        has_smuggled(text) or not all([of.is_plain(text) for of in (fold, breaks, chinese)])  # noqa: C419  quicker
+    ):
+        return False
+    if breaks.is_cut(text):
         return False
     data = text.encode("ascii", "replace")
     if any([mark in data for mark in _MARKS]) and _ESCAPES.search(text) is not None:  # noqa: C419  quicker
@@ -64,9 +74,11 @@ def is_plain(text: str) -> bool:
     if any([form in shape for form in _SPELT]):  # noqa: C419  quicker
         return False
     leet = data.translate(_LEET)
-    if (b"a1" in leet or b"1a" in leet) and fold.unleeted(text) is not None:
+    if (b"a1" in leet or b"1a" in leet) and fold.is_leet(text):
         return False
-    if b" hh hh hh hh" in b" " + data.translate(_HEXED):
+    if b" hh hh hh hh" in b" " + data.translate(_HEXED) or not numbers.is_plain(text):
+        return False
+    if b"aA" in data.translate(_CASES) and not groups.is_plain(text):
         return False
     low = data.lower().decode("ascii")
     return not decode.is_turned(f" {low} ")
@@ -75,7 +87,7 @@ def is_plain(text: str) -> bool:
 _MARKS = (b"\\", b"%", b"&", b"=", b"\r", b"U+")
 _PRINTED = bytes([9, 10, 13, *range(32, 127)])
 _ESCAPES = re.compile(
-    r"%[0-9A-Fa-f]{2}|&(?:#|[A-Za-z][A-Za-z0-9]{1,30};)|\\[xuU0-3]|=[0-9A-F]{2}|=\r?\n|[A-Za-z]\r\n?|\bU\+[0-9A-F]{4}"
+    r"%[0-9A-Fa-f]{2}|%u[0-9A-Fa-f]{4}|&(?:#|[A-Za-z][A-Za-z0-9]{1,30};)|\\[xuU0-3]|=[0-9A-F]{2}|=\r?\n|[A-Za-z]\r\n?|\bU\+[0-9A-F]{4}"
 )
 _PADDED = re.compile(r"[A-Za-z0-9+/_-]{3}=")
 
@@ -94,7 +106,7 @@ def disguises(text: str, longest: int = MOST_DECODED) -> Disguises:
     current, complete = View.of(text), True
     for step in (decode.unsmuggled, fold.erased, fold.unannotated):
         _after(current, step, found)
-    for step in (fold.unreversed, fold.folded, fold.unmixed):
+    for step in (fold.unreversed, *_SHAPES):
         current = _after(current, step, found)
     budget, layers, work = MOST_DECODED, 0, MOST_WORK
     while True:
@@ -110,14 +122,20 @@ def disguises(text: str, longest: int = MOST_DECODED) -> Disguises:
             break
         current = through(layer.view, current)
         found.append(current)
-        for step in (fold.folded, fold.unmixed):
+        for step in _SHAPES:
             current = _after(current, step, found)
-    for step in (fold.rejoined, fold.upside, decode.rot13):
+    for step in (fold.rejoined, breaks.mended, fold.upside, decode.rot13):
         _after(current, step, found)
-    for base in (current, _after(current, fold.spelt, found)):
-        for step in (fold.unleeted, _unleeted):
+    joined = _after(current, spell.spelt, found)
+    if joined is not current and (parted := spell.parted(joined)) is not None:
+        found.append(parted)
+    for base in (current,) if joined is current else (current, joined):
+        for step in (chinese.meant, fold.unleeted, _unleeted):
             _after(base, step, found)
     return Disguises(tuple(_unlike(text, found)), complete)
+
+
+_SHAPES = (fold.folded, fold.unmixed, breaks.unpictured, breaks.unaccented)
 
 
 def _unleeted(text: str) -> View | None:
@@ -168,10 +186,12 @@ def unfinished(text: str, *, plain: bool = False) -> int:
 
 def _begun(text: str) -> int:
     """The same for what is not inside of another disguise."""
-    at = decode.unfinished(text)
-    for spelled in fold.SPELT.finditer(text, max(0, len(text) - _TAIL)):
+    at = min(decode.unfinished(text), breaks.open_break(text))
+    for spelled in spell.SPELT.finditer(text, max(0, len(text) - _TAIL)):
         sep, behind = spelled["sep"], text[spelled.end() :]
-        if sep != " " and len(behind) <= _WIDEST and not behind.strip(f"{sep} ") and len(spelled[0]) >= _LONG_WORD:
+        word = spelled[0]
+        goes_on = len(behind) <= _WIDEST and not behind.strip(f"{sep} ") and len(word) >= _LONG_WORD
+        if goes_on and (sep != " " or word.replace(" ", "").isalpha()):
             at = min(at, spelled.start())
     spelt = _OPEN_SPELT.search(text, max(0, len(text) - 16))
     if spelt is not None and (spelt["sep"] != " " or not _WORDS.issuperset(spelt[0].split())):
@@ -180,7 +200,7 @@ def _begun(text: str) -> int:
         tail = text.rfind("\u202e", max(0, len(text) - fold.MOST_REVERSED))
         if tail >= 0 and not set("\u202c\u2069\n").intersection(text[tail:]):
             at = min(at, tail)
-        at = min(at, fold.open_upside(text), fold.open_word(text))
+        at = min(at, fold.open_upside(text), fold.open_word(text), chinese.open_form(text))
     return at
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import functools
 import time
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from guard import registry, taxonomy
 from guard.content import View
 from guard.errors import RegistryError
 
+ROOT = Path(__file__).parent.parent.parent
 OWN = {"deal": ["Project  Falcon", "猎鹰计划", "C++", "naïve", "ass"], "empty": []}
 
 
@@ -174,3 +176,63 @@ def test_no_text_takes_long(pattern: str):
     builtin().classify([text])
 
     assert time.process_time() - began < 2.0
+
+
+SOUNDS = {"plan": ["猎鹰计划", "杀人", "操你妈", "女拳师"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("he said lieyingjihua to me", "lieyingjihua"),
+        ("Lie Ying Ji Hua", "Lie Ying Ji Hua"),
+        ("我想sharen怎么办", "sharen"),
+        ("我想sha ren", "sha ren"),
+        ("我要sha人", "sha人"),
+        ("草泥马！", "草泥马"),
+        ("猎英计划", "猎英计划"),
+        ("獵英計畫嗎", "獵英計畫"),
+        ("女权师", "女权师"),
+    ],
+)
+def test_a_chinese_word_is_found_by_its_sound(text: str, value: str):
+    assert found(made(lists=SOUNDS), text) == [("custom.plan", value)]
+
+
+@pytest.mark.parametrize(
+    "text", ["share it", "沙人", "sha la ren", "the made man", "lie ying", "他计划猎鹰", "sharent"]
+)
+def test_what_sounds_like_less_than_a_word_is_left_alone(text: str):
+    assert found(made(lists=SOUNDS), text) == []
+
+
+def test_a_word_by_its_sound_counts_less_and_only_if_wanted():
+    text = "操你妈，草泥马"
+    (both,) = made(lists=SOUNDS).classify([text])
+    (one,) = made(lists=SOUNDS, sounds=False).classify([text])
+
+    assert [(f.score, f.evidence) for f in both] == [(1.0, "list plan"), (0.9, "list plan, by sound")]
+    assert [f.span for f in one] == [(0, 3)]
+
+
+def test_the_slurs_that_are_puns_are_not_looked_for_by_sound():
+    assert found(builtin(), "女权是一种主张") == []
+    assert found(builtin(), "你个caonima") == [("toxicity.obscene", "caonima")]
+
+
+@pytest.mark.parametrize(
+    ("text", "held"), [("他说我要shar", "shar"), ("他说草泥", "草泥"), ("他说猎英", "猎英"), ("他说完了。", "")]
+)
+def test_a_word_by_its_sound_may_go_on(text: str, held: str):
+    assert text[made(lists=SOUNDS).pending(text) :] == held
+
+
+def test_ordinary_requests_have_no_words_by_sound():
+    for language in ("en", "zh"):
+        asked = (ROOT / f"benchmarks/data/requests_{language}.txt").read_text("utf-8").splitlines()
+        heard = [
+            f for some in builtin().classify(asked) for f in some if (f.evidence or "").endswith(("sound", "pinyin"))
+        ]
+
+        assert len(asked) >= 500
+        assert heard == []

@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import os
 import threading
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +49,19 @@ def test_a_signed_picture_is_trusted_with_its_root_and_intact_without(kind: str)
 
     assert (trusted.category, trusted.asserts, trusted.issuer) == ("mark.c2pa.trusted", Asserts.AI, "Example")
     assert (unknown.category, unknown.status) == ("mark.c2pa.untrusted", Status.INTACT)
+
+
+def test_a_forked_worker_reads_what_its_parent_has_read_before():
+    assert read(signed()).status is Status.INTACT
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            code = int(read(signed()).status is not Status.INTACT)
+        finally:
+            os._exit(code)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_sound_is_read_as_well():
@@ -208,4 +222,10 @@ def test_a_damaged_wrapper_is_inconclusive_and_two_are_a_conflict():
 def test_a_manifest_in_text_is_no_hidden_payload_but_goes_by_its_name():
     (found,) = TextMarks().classify([TEXT])
 
-    assert [f.category for f in found] == ["mark.text.invisible.c2pa"]
+    assert [(f.category, f.span) for f in found] == [("mark.text.invisible.c2pa", of_text(TEXT)[0].location)]
+
+
+def test_a_manifest_in_text_that_ends_in_any_byte_is_seen_to_its_end():
+    (found,) = TextMarks().classify(["said" + c2pa_text.wrapped(b"a manifest\x0f") + " more"])
+
+    assert [(f.category, f.span) for f in found] == [("mark.text.invisible.c2pa", (4, 29))]

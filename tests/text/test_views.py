@@ -9,7 +9,7 @@ from guard.content import View
 from guard.text.align import edited, through
 from guard.text.views import disguises, is_plain, unfinished
 from tests.benign import lines
-from tests.disguises import ENCODINGS, FRAMES, LAYERS, TRANSFORMS, base64_of
+from tests.disguises import ENCODINGS, FRAMES, LAYERS, OTHERS, TRANSFORMS, base64_of
 from tests.fakes import CANARY
 
 
@@ -33,13 +33,21 @@ def test_s30_each_encoding_of_a_phrase_is_undone(name: str, frame: str):
     assert any(CANARY.lower() in one.lower() for one in shown(text)), shown(text)
 
 
-@pytest.mark.parametrize("name", [*TRANSFORMS, *LAYERS])
+@pytest.mark.parametrize("frame", FRAMES)
+@pytest.mark.parametrize("name", OTHERS)
+def test_each_other_disguise_of_a_phrase_is_undone(name: str, frame: str):
+    text = frame.format(OTHERS[name](CANARY))
+
+    assert any(CANARY.lower() in one.lower() for one in shown(text)), shown(text)
+
+
+@pytest.mark.parametrize("name", [*TRANSFORMS, *LAYERS, *OTHERS])
 @given(
     before=st.sampled_from(["", "He said: ", "看：", "a\n", "\u200b"]),
     after=st.sampled_from(["", " and so on.", "。", "\n"]),
 )
 def test_what_is_found_in_a_view_goes_back_to_the_characters_that_made_it(name: str, before: str, after: str):
-    disguise = {**TRANSFORMS, **LAYERS}[name]
+    disguise = {**TRANSFORMS, **LAYERS, **OTHERS}[name]
     made = disguise(CANARY)
     text = f"{before}{made}{after}"
     places = []
@@ -182,6 +190,8 @@ HOSTILE = {
     "nested base64": base64_of(base64_of(base64_of("hello world " * 25_000))),
     "spelt": "a b " * 250_000,
     "dotted": "a." * 500_000,
+    "spelt in one": "k i l l y o u " * 70_000,
+    "bracketed": "[k][i][l][l] " * 75_000,
     "pairs": "41 " * 330_000,
     "leet": "k1ll " * 200_000,
     "ampersands": "&" * 1_000_000,
