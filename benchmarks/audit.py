@@ -21,8 +21,10 @@ from typing import Any
 from benchmarks import _harness
 
 QUESTION = "what does an audit cost, beside the loops it replaces?"
-PROFILES = {"quick": 60, "full": 400}
-"""Documents of the larger corpus; the small one is a fifth. Memory is measured over 50 and 500 times as many."""
+PROFILES = {"quick": 60, "full": 400, "million": 400}
+"""Documents of the larger corpus; the small one is a fifth."""
+_MANY = {"quick": (3_000, 30_000), "full": (20_000, 200_000), "million": (10_000, 1_000_000)}
+"""Records over which memory and resuming are measured."""
 BARS = {"base": 6.0, "same": 2.5, "engine": 0.9, "workers": 1.8, "memory": 0.1, "resume": 0.02}
 _SENTENCES = (Path(__file__).parent.parent / "guard" / "demo" / "corpus_en.txt").read_text("utf-8").split("\n")
 _LIGHT = """
@@ -51,7 +53,7 @@ def measure(profile: str, *, only: frozenset[str] | None = None) -> dict[str, An
             two = _slope(small, large, folder, 2)
             found["workers"] = {**two, "ratio": round(two["per_wall_s"] / found["audit"]["per_wall_s"], 3)}
         if wanted & {"memory", "resume"}:
-            found["memory"], found["resume"] = _light(folder, count)
+            found["memory"], found["resume"] = _light(folder, *_MANY[profile])
     found["bars"] = BARS
     return found
 
@@ -113,22 +115,22 @@ def _way(way: str, given: Path) -> dict[str, float]:
     }
 
 
-def _light(folder: Path, count: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Memory over ten times as many records, and what passing by all of them costs, under a policy of one word.
+def _light(folder: Path, few: int, many: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Memory over *few* records and *many*, and what passing by all of them costs, under a policy of one word.
 
     What is passed by costs the same under any policy, so its share is given of what judging costs under the default.
     """
     policy = folder / "light.yaml"
     policy.write_text(_LIGHT)
-    less, more = (_corpus(folder / f"{n}.jsonl", n, 3) for n in (50 * count, 500 * count))
+    less, more = (_corpus(folder / f"{n}.jsonl", n, 3) for n in (few, many))
     runs = [_audit(path, folder / path.stem, "--workers", "1", policy=str(policy)) for path in (less, more)]
     again = [_audit(path, folder / path.stem, "--resume", policy=str(policy)) for path in (less, more)]
-    passing = (again[1]["cpu_s"] - again[0]["cpu_s"]) / (450 * count)
+    passing = (again[1]["cpu_s"] - again[0]["cpu_s"]) / (many - few)
     memory = {
-        "records": [50 * count, 500 * count],
+        "records": [few, many],
         "most_mb": [round(run["most_mb"], 1) for run in runs],
         "ratio": round(runs[1]["most_mb"] / runs[0]["most_mb"], 3),
-        "per_cpu_s": round(450 * count / (runs[1]["cpu_s"] - runs[0]["cpu_s"]), 1),
+        "per_cpu_s": round((many - few) / (runs[1]["cpu_s"] - runs[0]["cpu_s"]), 1),
     }
     return memory, {"cpu_us_per_record": round(passing * 1e6, 1)}
 

@@ -2,7 +2,8 @@
 
 Pixel marks are written by the original library on cuts of scikit-image's photographs. Text is the prompts of
 ``benchmarks/data`` and the demonstration's, cut by a tokenizer trained on it; false positives are counted over many
-keys, each of which draws other lists. C2PA: pictures signed here, one bit of which is changed.
+keys, each of which draws other lists. C2PA: pictures signed here, one bit of which is changed. Sound, which needs
+``.[audio]`` and espeakng-loader: see `benchmarks._marks_sound`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from benchmarks import _harness
+from benchmarks import _harness, _marks_sound
 from classifiers._kgw import GreenList, SynthId
 from guard.media.marks import dwtdct, metadata, prints
 from tests.classifiers import marked
@@ -42,7 +43,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 
 def measure(profile: str, *, only: frozenset[str] | None = None) -> dict[str, Any]:
-    """Measure all of it, or *only* some of ``pixels``, ``cut``, ``clean``, ``cost``, ``words``, ``known``, ``c2pa``."""
+    """Measure all of it, or *only* some of the parts below, by their names."""
     count = PROFILES[profile]
     parts: dict[str, Callable[[], Any]] = {
         "pixels": lambda: {f"{size}": _recall(size, count) for size in (512, 1024)},
@@ -52,9 +53,19 @@ def measure(profile: str, *, only: frozenset[str] | None = None) -> dict[str, An
         "words": lambda: _words(200),
         "known": lambda: _known(30 * count),
         "c2pa": lambda: _flips(12 * count),
+        "sound": lambda: _marks_sound.measure(count),
     }
     report = {name: work() for name, work in parts.items() if only is None or name in only}
-    packages = ["c2pa-python", "invisible-watermark", "numpy", "opencv-python-headless", "pillow", "scikit-image"]
+    packages = [
+        "av",
+        "c2pa-python",
+        "espeakng-loader",
+        "invisible-watermark",
+        "numpy",
+        "opencv-python-headless",
+        "pillow",
+        "scikit-image",
+    ]
     return {"machine": _harness.machine(packages), "bars": BARS, "pictures": count, **report}
 
 
@@ -258,4 +269,6 @@ def table(report: dict[str, Any]) -> str:
         rows.append(f"| {name}: false pairs | {one['false']}/{one['pairs']} (nearest {one['nearest']}) |")
     for name, one in report.get("c2pa", {}).items():
         rows.append(f"| C2PA {name}: flips found | {one['found']}/{one['flips']} |")
+    if "sound" in report:
+        rows += _marks_sound.rows(report["sound"])
     return "\n".join(rows)

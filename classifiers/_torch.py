@@ -138,14 +138,17 @@ def dtype_of(precision: Precision, device: Any) -> Any:
     """
     import torch
 
-    if precision != "auto":
-        return getattr(torch, precision)
-    of_cpu: Any = getattr(torch.cpu, "get_capabilities", dict)
-    own = {
-        "cpu": lambda: of_cpu().get("amx_bf16", False),
-        "cuda": lambda: torch.cuda.is_bf16_supported(including_emulation=False),
-    }
-    return torch.bfloat16 if own.get(device.type, lambda: False)() else torch.float32
+    if precision == "auto":
+        of_cpu: Any = getattr(torch.cpu, "get_capabilities", dict)
+        cuda = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        precision = quickest(device.type, of_cpu(), cuda=cuda)
+    return getattr(torch, precision)
+
+
+def quickest(device: str, cpu: Mapping[str, object], *, cuda: bool) -> Precision:
+    """bfloat16 where a *device* of that kind multiplies it: by what *cpu* says it can, and whether *cuda* does."""
+    own = {"cpu": bool(cpu.get("amx_bf16")), "cuda": cuda}
+    return "bfloat16" if own.get(device) else "float32"
 
 
 class Run(NamedTuple):

@@ -32,6 +32,8 @@ _PLACEHOLDER = re.compile(
 """What stands where a secret would: masks, variables, words that say "put yours here"."""
 _CODE = re.compile(r"[A-Za-z_][\w.]*(?:\(.*|\[.*)")
 """A call or an index: the value comes from somewhere else."""
+_NAME = 64
+"""Characters before a secret that are looked at for its name."""
 _CLOSING = ".!?)]}>。！？）】"
 _PREFIXED = 1.0
 """Forms of this score carry their provider's prefix: random letters behind it may spell a word and still be a key."""
@@ -57,6 +59,7 @@ class _Form:
     score: float
     entropy: float = 0.0
     digits: int = 0
+    unless: str = ""
 
 
 class Secrets(Classifier[str]):
@@ -71,7 +74,7 @@ class Secrets(Classifier[str]):
     window = 65_536
     batch_cost = 65_536
     inline_cost = 1_000
-    version = "forms-1"
+    version = "forms-2"
     options: SecretsOptions
 
     def load(self) -> None:
@@ -79,6 +82,7 @@ class Secrets(Classifier[str]):
         table = tomllib.loads(resources.files("classifiers").joinpath("data/secrets.toml").read_text("utf-8"))
         rows: list[dict[str, Any]] = table["form"]
         self._forms = [form for form in (_Form(**row) for row in rows) if form.score >= self.options.min_score]
+        self._harmless = [re.compile(form.unless + r"\W{0,12}$") if form.unless else None for form in self._forms]
         self._scanner = Scanner([form.pattern for form in self._forms])
         self._growth = Growth([form.pattern for form in self._forms], horizon=self.horizon)
         self.classify(["warm up: password = Tr0ub4dor&3"])
@@ -110,6 +114,9 @@ class Secrets(Classifier[str]):
             form, secret = self._forms[index], text[start:end]
             if form.category == "secret.password":
                 secret = secret.rstrip(_CLOSING)
+            harmless = self._harmless[index]
+            if harmless is not None and harmless.search(text, max(0, start - _NAME), start):
+                continue
             if _is_real(secret, form):
                 forms.append(form)
                 spans.append((start, start + len(secret)))

@@ -91,6 +91,10 @@ class ImagePart:
     modality: Modality = field(default=Modality.IMAGE, init=False)
 
 
+RAW_SAMPLES = "audio/pcm"
+"""The type of a sound that came as bare samples and has to leave as such: nothing can be written beside them."""
+
+
 @dataclass(frozen=True, slots=True)
 class AudioPart:
     """One encoded sound, undecoded; see `ImagePart`."""

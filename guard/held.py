@@ -121,8 +121,8 @@ class HeldStore:
             HeldError: there is no room, or the file cannot be written.
         """
         with self._writing(make=True) as connection:
-            if connection is None:  # it was made
-                raise HeldError("the file is not open")
+            if connection is None:
+                raise HeldError("the file could not be made")
             self._forget(connection)
             count, size = connection.execute(
                 "SELECT count(*), coalesce(sum(size), 0) FROM held WHERE body IS NOT NULL"

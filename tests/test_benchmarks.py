@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks import (
@@ -15,13 +17,16 @@ from benchmarks import (
     _answers,
     _batch_work,
     _harness,
+    _marks_sound,
     _page,
     _pii_quality,
     _pii_systems,
     _pii_zh,
     _servers,
+    _sound_clips,
     _stream_load,
     _traffic,
+    agreement,
     batching,
     gateway,
     models,
@@ -354,6 +359,7 @@ def test_every_question_can_be_asked_and_says_how_it_is_shown():
     found = main.questions()
 
     assert {
+        "agreement",
         "batching",
         "gateway",
         "models",
@@ -454,3 +460,50 @@ def test_ready_threads_without_a_processor_are_no_stall():
     delays.close()
 
     assert 0 <= before <= after
+
+
+def test_agreement_says_which_interpreter_cannot_run_the_other_system(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LLM_GUARD_PYTHON", sys.executable)
+
+    with pytest.raises(RuntimeError, match=f"{re.escape(sys.executable)} cannot run LLM Guard: ModuleNotFoundError"):
+        agreement.measure("quick")
+
+
+def test_agreement_counts_text_by_text_what_a_scanner_and_a_classifier_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """With an interpreter in whose LLM Guard whatever is longer than two words is refused."""
+    stand_in = tmp_path / "python"
+    stand_in.write_text(
+        f"#!{sys.executable}\nimport json, sys\nprint(json.dumps('0'))\n"
+        "for line in sys.stdin:\n    print(json.dumps(len(json.loads(line)[1].split()) > 2))\n"
+    )
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("LLM_GUARD_PYTHON", str(stand_in))
+
+    found = agreement.measure("quick", only=frozenset({"Secrets"}))["llm_guard"]
+
+    cells = {one["texts_are"]: one for one in found["cells"]}
+    assert {one["scanner"] for one in found["cells"]} == {"Secrets"}
+    for one in cells.values():
+        assert one["both"] + one["ours_alone"] + one["theirs_alone"] + one["neither"] == one["texts"] > 0
+    assert cells["keys of known forms"]["both"] == cells["keys of known forms"]["texts"]
+    assert cells["requests"]["both"] == cells["requests"]["ours_alone"] == 0
+    assert cells["values behind names"]["ours_alone"] > 0
+
+
+def test_loudness_is_weighed_as_the_standard_says():
+    """BS.1770-5, annex 1: its loudness adds -0.691 dB, which is what the filters give at 997 Hz; they leave no hum."""
+    low, middle, high = 10 * np.log10(_marks_sound._k_weight(np.array([20.0, 997.0, 10_000.0])))
+
+    assert middle == pytest.approx(0.691, abs=0.01)
+    assert low < -10
+    assert high == pytest.approx(4.0, abs=0.1)
+
+
+def test_clips_are_as_long_as_they_say_and_the_same_for_one_seed():
+    first, again = (next(_sound_clips.clips("made", 1, seed=3)) for _ in range(2))
+
+    assert first.samples.shape == (2, _sound_clips.SECONDS * first.rate)
+    assert (first.samples == again.samples).all()
+    assert 0.05 < float(np.abs(first.samples).max()) <= 1.0

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from guard.actions._document import is_document
 from guard.actions._editing import rules_of
 from guard.actions._wording import in_english_or_chinese, in_locale, refusal
-from guard.content import Direction, MediaEdit, OpaquePart, Path, TextPart
+from guard.content import RAW_SAMPLES, Direction, MediaEdit, OpaquePart, Path, TextPart
 from guard.decision import Action
 from guard.errors import did_you_mean
 
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 Place = Literal["end", "start"]
 _PLACES: tuple[Place, ...] = get_args(Place)
-MarkName = Literal["text_notice", "visible_label", "audio_rhythm", "aigc_label", "iptc", "c2pa"]
+MarkName = Literal["text_notice", "visible_label", "audio_rhythm", "audio_mark", "aigc_label", "iptc", "c2pa"]
 _NOTICE: MarkName = "text_notice"
+_HEARD: frozenset[MarkName] = frozenset({"audio_rhythm", "audio_mark"})
+"""Marks that are in the sound itself."""
 Corner = Literal["bottom_right", "bottom_left", "top_right", "top_left"]
 _LABEL = {"en": "AI-generated", "zh": "AI生成"}
 _COLUMNS = frozenset({"choices", "output"})
@@ -48,7 +50,8 @@ class Label(Action):
 
     With *marks*, the label goes into the text only if ``text_notice`` is among them; the others are written into every
     medium that the rule looks at: ``visible_label`` draws the text into a *corner*, ``audio_rhythm`` puts "AI" in Morse
-    code before a sound, ``aigc_label`` is China's implicit label with the *producer*'s code, ``iptc`` the source type
+    code before a sound, ``audio_mark`` writes a mark that nobody hears, with the key that *audio_key* names (a file, or
+    ``env:NAME``), ``aigc_label`` is China's implicit label with the *producer*'s code, ``iptc`` the source type
     and the *system* (``NAME/VERSION``), ``c2pa`` a manifest signed with the files *certificate* and *key*. What cannot
     be marked so is refused.
     """
@@ -65,6 +68,7 @@ class Label(Action):
     corner: Corner = "bottom_right"
     certificate: str = ""
     key: str = ""
+    audio_key: str = ""
 
     def __post_init__(self) -> None:
         if self.place not in _PLACES:
@@ -75,6 +79,9 @@ class Label(Action):
             raise ValueError(msg)
         if "aigc_label" in self.marks and not (self.producer and all("!" <= c <= "~" for c in self.producer)):
             msg = "`aigc_label` needs `producer`, the code of whoever offers the service: ASCII, no spaces"
+            raise ValueError(msg)
+        if "audio_mark" in self.marks and not self.audio_key.removeprefix("env:"):
+            msg = "`audio_mark` needs `audio_key`: a file with 16 bytes or more drawn by chance, or `env:NAME`"
             raise ValueError(msg)
         if "c2pa" in self.marks and not (self.certificate and self.key):
             msg = "`c2pa` needs `certificate` and `key`, PEM files of the chain and of the private key that sign"
@@ -171,6 +178,9 @@ def _stamped(part: Part, effects: Sequence[Effect], locale: str) -> Part | None:
         return part
     if isinstance(part, OpaquePart) or not part.editable:
         return None
+    beside = {mark for one in asked if isinstance(one.action, Label) for mark in one.action.marks_media} - _HEARD
+    if beside and part.media_type == RAW_SAMPLES:
+        return None
     edits = tuple(dict.fromkeys(_edit(effect.action, locale) for effect in asked if isinstance(effect.action, Label)))
     return replace(part, edits=part.edits + edits)
 
@@ -179,5 +189,6 @@ def _edit(label: Label, locale: str) -> MediaEdit:
     options = {
         "marks": ",".join(label.marks_media), "producer": label.producer, "system": label.system,
         "corner": label.corner, "certificate": label.certificate, "key": label.key,
+        "audio_key": label.audio_key,
     }  # fmt: skip
     return MediaEdit("stamp", text=label.in_words(locale), options=tuple(options.items()))

@@ -267,7 +267,7 @@ def _mark(commands: argparse._SubParsersAction[_Parser]) -> None:
         dest="marks",
         required=True,
         metavar="M,...",
-        help="visible_label, audio_rhythm, aigc_label, iptc, c2pa",
+        help="visible_label, audio_rhythm, audio_mark, aigc_label, iptc, c2pa",
     )
     mark.add_argument("--out", required=True, metavar="F", help="file to write; - for stdout")
     mark.add_argument("--producer", default="", metavar="CODE", help="of the provider, for aigc_label")
@@ -279,6 +279,7 @@ def _mark(commands: argparse._SubParsersAction[_Parser]) -> None:
     mark.add_argument("--system", default="", metavar="NAME", help="generator, for iptc and c2pa")
     mark.add_argument("--certificate", default="", metavar="PEM", help="chain of certificates, for c2pa")
     mark.add_argument("--key", default="", metavar="PEM", help="private key (ES256), for c2pa")
+    mark.add_argument("--audio-key", default="", metavar="FILE", help="key of audio_mark; env:NAME for a variable")
     mark.add_argument("--locale", default="en", metavar="TAG", help="language of the visible label, such as zh")
     _log_level(mark)
     keygen = commands.add_parser(

@@ -24,8 +24,13 @@ if TYPE_CHECKING:
     from guard.classifier import Readable
     from guard.media.marks.model import Inspector
 
-NAMES = ("provenance", "watermark", "text_marks", "text_provenance", "text_watermark", "match", "text_match")
+NAMES = (
+    "provenance", "watermark", "pixel_decoder", "sound_watermark", "sound_decoder", "text_marks", "text_provenance",
+    "text_watermark", "match", "text_match",
+)  # fmt: skip
 """The classifiers that are asked, as far as they are installed."""
+_OF_THE_POLICY = frozenset({"pixel_decoder", "sound_decoder"})
+"""Those that need a model of the operator's."""
 EXIT = {"absent": 0, "present": 0, "bad": 1, "inconclusive": 2}
 _WORDS = {
     "en": {
@@ -60,14 +65,18 @@ _TITLES = {
     "en": {
         "c2pa": "C2PA manifest", "c2pa_ingredient": "C2PA ingredient", "aigc_label": "China AIGC label (GB 45438)",
         "iptc": "IPTC digital source type", "generator": "Trace of a generator", "metadata": "Metadata",
-        "pixel.dwtdct": "Watermark in pixels", "text.invisible": "Invisible characters",
+        "pixel.dwtdct": "Watermark in pixels", "audio.spread": "Watermark in sound",
+        "pixel.decoder": "Watermark in pixels (your decoder)", "audio.decoder": "Watermark in sound (your decoder)",
+        "text.invisible": "Invisible characters",
         "text.kgw": "Watermark in words (green list)", "text.synthid": "Watermark in words (SynthID-Text)",
         "match": "Known content",
     },
     "zh": {
         "c2pa": "C2PA 内容凭证", "c2pa_ingredient": "C2PA 素材", "aigc_label": "AIGC 隐式标识（GB 45438）",
         "iptc": "IPTC 数字来源类型", "generator": "生成工具痕迹", "metadata": "元数据",
-        "pixel.dwtdct": "像素水印", "text.invisible": "不可见字符", "text.kgw": "文本水印（绿名单）",
+        "pixel.dwtdct": "像素水印", "audio.spread": "声音水印",
+        "pixel.decoder": "像素水印（自备解码器）", "audio.decoder": "声音水印（自备解码器）",
+        "text.invisible": "不可见字符", "text.kgw": "文本水印（绿名单）",
         "text.synthid": "文本水印（SynthID-Text）", "match": "已知内容",
     },
 }  # fmt: skip
@@ -98,7 +107,7 @@ def _inspectors(options: argparse.Namespace) -> list[tuple[Classifier[Any], Insp
         given = load_policy(policy_path(options.policy), actions=ACTIONS, catalog=registry).classifiers
     made: list[tuple[Classifier[Any], Inspector]] = []
     for name in NAMES:
-        if name not in registry.names():
+        if name not in registry.names() or (name in _OF_THE_POLICY and name not in given):
             continue
         told = dict(given.get(name, {}))
         if name in {"provenance", "text_provenance"} and options.trust:

@@ -32,10 +32,12 @@ def mark(options: argparse.Namespace) -> int:
         raise MarkError("aigc_label needs --producer CODE, that of whoever offers the service")
     if "c2pa" in names and not (options.certificate and options.key):
         raise MarkError("c2pa needs --certificate PEM and --key PEM")
+    if "audio_mark" in names and not options.audio_key:
+        raise MarkError("audio_mark needs --audio-key FILE, or env:NAME")
     data = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
     stamp = Stamp(
         names, options.text or Label().in_words(options.locale), options.producer, options.produce_id, options.system,
-        options.corner, options.certificate, options.key,
+        options.corner, options.certificate, options.key, options.audio_key,
     )  # fmt: skip
     try:
         made = _done(stamped(data, stamp))

@@ -221,9 +221,8 @@ class Assets:
 
 def ticket_of(tenant: str | None, digest: str) -> str:
     """The ticket under which a file with that sha256 waits for a person."""
-    return hashlib.sha256(f"guard asset 1\n{digest}\n{'' if tenant is None else '=' + tenant}".encode()).hexdigest()[
-        :32
-    ]
+    whose = "" if tenant is None else f"={tenant}"
+    return hashlib.sha256(f"guard asset 1\n{digest}\n{whose}".encode()).hexdigest()[:32]
 
 
 def content_of(asset: Asset) -> Content:

@@ -235,10 +235,12 @@ class Generating:
             raise UpstreamError("protocol", said, attempts=answering.attempts) from None
         self._draft.note_model(answer.content.model)
         left = await self._judge_answer(answer.content)
-        if isinstance(left, Held) and left.content is not None and self._house.held is not None:
-            reply = await self._encoded(answer, left.content, len(body), answering)
-            return await self._hold(self._house.held, left, reply)
-        if isinstance(left, Refusal):
+        store = self._house.held
+        if isinstance(left, Content):
+            released = left
+        elif isinstance(left, Held) and left.content is not None and store is not None:
+            released = left.content
+        else:
             return self._house.refusal(self._draft, adapter, left)
         inline = self._exchange.inline
         if inline is not None and self._draft.output is not None:
@@ -247,7 +249,8 @@ class Generating:
                 return self._filtered(answer)
             answer.moderation = self._moderation
         self._draft.state = self._draft.answered()
-        return await self._encoded(answer, left, len(body), answering)
+        reply = await self._encoded(answer, released, len(body), answering)
+        return await self._hold(store, left, reply) if isinstance(left, Held) and store is not None else reply
 
     async def _encoded(self, answer: Answer, left: Content, size: int, answering: Answering) -> Reply:
         """*answer* as *left* says that it may be released."""

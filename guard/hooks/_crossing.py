@@ -20,6 +20,9 @@ from guard.protocols.contract import Walk, apply_parts, walk_unknown
 from guard.vault import Vault
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from guard.content import Part
     from guard.hooks._values import Back, Special
     from guard.library import Guard
 
@@ -50,24 +53,26 @@ class Crossing:
         self._way = (Direction.OUTPUT, Direction.INPUT) if outgoing else (Direction.INPUT, Direction.OUTPUT)
         self.special = special
 
-    async def enter(self, value: Any, *, role: str = "user") -> Any:
-        """*value* as it may go in.
+    async def enter(self, value: Any, *, role: str = "user", media: Sequence[Part] = ()) -> Any:
+        """*value* as it may go in; *media* are what it holds besides text, judged with it; none is `editable`.
 
         Raises:
-            BlockedError: it may not; that is recorded.
+            BlockedError: it may not, or one of *media* may not as it is; that is recorded.
             TypeError: it cannot be read.
         """
         began = time.monotonic()
         document, back = opened(value, self.special, returned=False)
         content = self._content(document, self._way[0], role)
-        content = replace(content, vault_key=_VAULT.key(content, None))
+        content = replace(content, vault_key=_VAULT.key(content, None), parts=(*content.parts, *media))
         judged = await self.judge(content)
         self.draft.inputs = [judged.decision]
         self.draft.timings["input"] = since(began)
         if isinstance(judged.released, Refusal):
             raise await self.refused(judged)
         self.draft.masked = judged.released.masked
-        return changed(value, document, back, content, judged.released)
+        texts = len(content.parts) - len(media)
+        before, after = (replace(one, parts=one.parts[:texts]) for one in (content, judged.released))
+        return changed(value, document, back, before, after)
 
     async def leave(self, value: Any, *, role: str = "assistant") -> Any:
         """*value* as it may come out, once that is recorded.

@@ -10,13 +10,14 @@ from guard.decision import Judged
 from guard.exchange.restoring import Restoring
 from guard.hooks._crossing import changed
 from guard.hooks._values import opened
+from guard.library import waited
 from guard.placeholders import restore_content
 from guard.stream.gate import Text
 from guard.stream.items import Delta, End, Event
 from guard.streaming import AnswerJudge, whole_only
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Sequence
 
     from guard.hooks._crossing import Crossing
     from guard.library import BlockedError
@@ -89,7 +90,8 @@ class Flow:
     """The chunks of one answer.
 
     *text_of* gives the text of a chunk that adds nothing else, *like* a chunk with another text; *joined* makes one of
-    two that hold something else.
+    two that hold something else. *beside* gives what a chunk of text says besides, as a chunk of none, or None: how
+    many tokens it took, why it ended. That is told at the end.
     """
 
     def __init__(
@@ -98,28 +100,57 @@ class Flow:
         text_of: Callable[[Any], str | None],
         like: Callable[[Any, str], Any],
         joined: Callable[[Any, Any], Any] = operator.add,
+        beside: Callable[[Any], Any] = lambda _: None,
     ) -> None:
         self._telling = Telling(crossing)
         self._text_of = text_of
         self._like = like
         self._joined = joined
+        self._beside = beside
+        self._said_beside: Any = None
         self._first: Any = None
         self._rest: Any = None
+
+    def through(self, chunks: Iterable[Any]) -> Iterator[Any]:
+        """What may be passed on of *chunks*, as they come.
+
+        Raises:
+            BlockedError: the answer ends here.
+        """
+        for chunk in chunks:
+            yield from waited(self.push(chunk))
+            self.check()
+        yield from waited(self.finish())
+        self.check()
+
+    async def athrough(self, chunks: AsyncIterable[Any]) -> AsyncGenerator[Any, None]:
+        """`through`, for chunks that are waited for."""
+        async for chunk in chunks:
+            for one in await self.push(chunk):
+                yield one
+            self.check()
+        for one in await self.finish():
+            yield one
+        self.check()
 
     async def push(self, chunk: Any) -> list[Any]:
         """The chunks that may be passed on now that *chunk* has come; then `check`."""
         self._first = chunk if self._first is None else self._first
         text = self._text_of(chunk) if self._rest is None else None
         if text is None:  # it is held, and what comes after it, for it may go on in the next
-            self._rest = chunk if self._rest is None else self._joined(self._rest, chunk)
+            self._rest = self._with(self._rest, chunk)
             return []
+        self._said_beside = self._with(self._said_beside, self._beside(chunk))
         said = await self._telling.add(text)
         return [self._like(chunk, said)] if said else []
 
     async def finish(self) -> list[Any]:
         """The chunks that are left at the end; then `check`."""
-        said, rest = await self._telling.end(self._rest)
+        said, rest = await self._telling.end(self._with(self._said_beside, self._rest))
         return ([self._like(self._first, said)] if said else []) + ([rest] if rest is not None else [])
+
+    def _with(self, one: Any, other: Any) -> Any:
+        return other if one is None else one if other is None else self._joined(one, other)
 
     def check(self) -> None:
         """Raise `BlockedError` if the answer ends here."""

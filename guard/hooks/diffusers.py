@@ -2,12 +2,13 @@
 
 `SafetyChecker` takes the place of a pipeline's own: thresholds are the policy's, and a picture that it refuses is
 blurred beyond recognition, or a plain notice, instead of black. `guarded` is for any pipeline that gives pictures: it
-judges prompts too. Neither imports diffusers or torch.
+judges prompts, and the pictures that it is given, too. Neither imports diffusers or torch.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from guard.content import Content, Direction, ImagePart
@@ -16,7 +17,7 @@ from guard.hooks._crossing import Crossing
 from guard.library import Guard, waited
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from guard.decision import Judged
@@ -26,16 +27,17 @@ Style = Literal["blur", "replace"]
 _LEFT = 8
 """Dots along the longer side that are left of a picture that is blurred: its colours, and nothing one could name."""
 _GREY = (128, 128, 128)
+_PNG_MODES = frozenset(("1", "L", "LA", "P", "RGB", "RGBA"))
 
 
 def guarded(pipeline: Any, guard: Guard | str | Path = "default", *, style: Style = "blur", locale: str = "en") -> Any:
-    """*pipeline*, whose prompts are judged before it draws, and whose pictures before anyone sees them.
+    """*pipeline*, whose prompts and pictures are judged before it draws, and what it draws before anyone sees it.
 
     Pictures that are refused are blurred or replaced, and `nsfw_content_detected` says which. It has to give PIL's
     pictures (``output_type="pil"``, the default).
 
     Raises, when it is called:
-        BlockedError: the policy refuses a prompt.
+        BlockedError: the policy refuses a prompt or a picture that goes in, or would have to change the picture.
     """
     return GuardedPipeline(pipeline, guard if isinstance(guard, Guard) else Guard(guard), style, locale)
 
@@ -54,7 +56,8 @@ class GuardedPipeline:
         if named.get("output_type", "pil") != "pil" or not named.get("return_dict", True):
             raise TypeError("a guarded pipeline gives PIL's pictures: leave `output_type` and `return_dict` out")
         crossing = Crossing(self._guard, "diffusers", locale=self._locale)
-        given, named = waited(crossing.enter((given, named)))
+        asked = (*_given(given, ("args",)), *_given(named, ("kwargs",)))
+        given, named = waited(crossing.enter((given, named), media=asked))
         try:
             answer = self._inner(*given, **named)
             pictures = list(answer.images)
@@ -95,6 +98,37 @@ class SafetyChecker:
             if bad:
                 images[number] = _as(images[number], _hidden(pictures[number], self._style))
         return images, refused
+
+
+def _given(value: Any, path: tuple[str | int, ...]) -> Iterator[ImagePart]:
+    """The pictures in what a pipeline is given: PIL's wherever they stand, arrays and tensors that have their shape."""
+    if isinstance(value, Mapping | list | tuple):
+        for key, one in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from _given(one, (*path, key))
+    elif hasattr(value, "getbands"):
+        yield _part(value, path)
+    elif (frames := _frames(value, named="image" in str(path[1]))) is not None:
+        for number, frame in enumerate(frames):
+            yield _part(_picture(frame), (*path, number))
+
+
+def _frames(value: Any, *, named: bool) -> Any:
+    """The pictures that *value*, an array or a tensor, is; None where it is none: latents, embeddings, generators.
+
+    One that is *named* as an image may have transparency; else four channels are latents.
+    """
+    channels = (1, 3, 4) if named else (1, 3)
+    if not hasattr(value, "shape") or len(value.shape) not in (3, 4) or 0 in value.shape:
+        return None
+    at = -3 if hasattr(value, "detach") else -1
+    if value.shape[at] not in channels:
+        return None
+    return value if len(value.shape) == 4 else value[None]
+
+
+def _part(picture: Any, path: tuple[str | int, ...]) -> ImagePart:
+    plain = picture if picture.mode in _PNG_MODES else picture.convert("RGB")
+    return ImagePart(_png(plain), "/" + "/".join(map(str, path)), path)
 
 
 def _parts(pictures: Sequence[Any]) -> tuple[ImagePart, ...]:

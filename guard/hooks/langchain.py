@@ -100,13 +100,9 @@ class GuardedRunnable(_runnables.Runnable):  # type: ignore[name-defined,misc]  
         def run(asked: Iterator[Any], config: Any) -> Iterator[Any]:
             crossing = self._crossing()
             given = waited(crossing.enter(next(asked)))
-            flow = Flow(crossing, _text, _like)
+            flow = Flow(crossing, _text, _like, beside=_beside)
             try:
-                for chunk in self.inner.stream(given, _unheard(config), **named):
-                    yield from waited(flow.push(chunk))
-                    flow.check()
-                yield from waited(flow.finish())
-                flow.check()
+                yield from flow.through(self.inner.stream(given, _unheard(config), **named))
             except BaseException as error:
                 waited(crossing.ended_by(error))
                 raise
@@ -119,16 +115,14 @@ class GuardedRunnable(_runnables.Runnable):  # type: ignore[name-defined,misc]  
         async def run(asked: AsyncIterator[Any], config: Any) -> AsyncIterator[Any]:
             crossing = self._crossing()
             given = await crossing.enter(await anext(asked))
-            flow = Flow(crossing, _text, _like)
+            flow = Flow(crossing, _text, _like, beside=_beside)
             try:
-                async with aclosing(self.inner.astream(given, _unheard(config), **named)) as chunks:
-                    async for chunk in chunks:
-                        for one in await flow.push(chunk):
-                            yield one
-                        flow.check()
-                for one in await flow.finish():
-                    yield one
-                flow.check()
+                async with (
+                    aclosing(self.inner.astream(given, _unheard(config), **named)) as chunks,
+                    aclosing(flow.athrough(chunks)) as told,
+                ):
+                    async for one in told:
+                        yield one
             except BaseException as error:
                 await crossing.ended_by(error)
                 raise
@@ -211,6 +205,13 @@ def _text(chunk: Any) -> str | None:
 def _like(chunk: Any, text: str) -> Any:
     """*text* as such a chunk."""
     return text if isinstance(chunk, str) else _messages.AIMessageChunk(content=text, id=chunk.id)
+
+
+def _beside(chunk: Any) -> Any:
+    """What a model says of its answer with *chunk*, without the text; None if that is nothing."""
+    if isinstance(chunk, str) or not (chunk.usage_metadata or chunk.response_metadata):
+        return None
+    return chunk.model_copy(update={"content": ""})
 
 
 def _special(value: Any) -> tuple[Any, Back] | None:

@@ -11,6 +11,7 @@ What a provider sent besides (`raw`) is left out: nobody has looked at it.
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from guard.hooks._crossing import Crossing
@@ -104,11 +105,7 @@ class GuardedLLM(_llms.CustomLLM):  # type: ignore[name-defined,misc]  # known w
         given = waited(crossing.enter(asked))
         flow = Flow(crossing, _text, _Growing(), _latest)
         try:
-            for chunk in call(given):
-                yield from waited(flow.push(chunk))
-                flow.check()
-            yield from waited(flow.finish())
-            flow.check()
+            yield from flow.through(call(given))
         except BaseException as error:
             waited(crossing.ended_by(error))
             raise
@@ -118,13 +115,9 @@ class GuardedLLM(_llms.CustomLLM):  # type: ignore[name-defined,misc]  # known w
         given = await crossing.enter(asked)
         flow = Flow(crossing, _text, _Growing(), _latest)
         try:
-            async for chunk in await call(given):
-                for one in await flow.push(chunk):
+            async with aclosing(flow.athrough(await call(given))) as told:
+                async for one in told:
                     yield one
-                flow.check()
-            for one in await flow.finish():
-                yield one
-            flow.check()
         except BaseException as error:
             await crossing.ended_by(error)
             raise

@@ -53,7 +53,10 @@ def sniff(data: bytes) -> str | None:
         if data[8:12] == b"qt  ":
             return "video/quicktime"
         return "audio/mp4" if data[8:12] in (b"M4A ", b"M4B ") else "video/mp4"
-    if data[:3] == b"ID3" or (data[:1] == b"\xff" and data[1:2] and data[1] & 0xE6 in (0xE2, 0xE4, 0xE6)):
+    if data[:3] == b"ID3":  # some put such a tag before FLAC, too: C2PA's own library does
+        size = sum((byte & 0x7F) << shift for byte, shift in zip(data[6:10], (21, 14, 7, 0), strict=False))
+        return "audio/flac" if data[10 + size : 14 + size] == b"fLaC" else "audio/mpeg"
+    if data[:1] == b"\xff" and data[1:2] and data[1] & 0xE6 in (0xE2, 0xE4, 0xE6):
         return "audio/mpeg"
     return "audio/aac" if data[:1] == b"\xff" and data[1:2] and data[1] & 0xF6 == 0xF0 else None
 

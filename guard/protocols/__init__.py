@@ -5,16 +5,29 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
+from typing import TYPE_CHECKING, Any
 
-from guard.protocols.adapter import Adapter
+if TYPE_CHECKING:
+    from guard.protocols.adapter import Adapter
+
+    ADAPTERS: tuple[Adapter, ...]
 
 
+@functools.cache
 def _scan() -> tuple[Adapter, ...]:
+    from guard.protocols.adapter import Adapter
+
     modules = (importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__))
     found = [m.ADAPTER for m in modules if isinstance(getattr(m, "ADAPTER", None), Adapter)]
     return tuple(sorted(found, key=lambda adapter: adapter.name))
 
 
-ADAPTERS: tuple[Adapter, ...] = _scan()
+def __getattr__(name: str) -> Any:
+    """Scan on first use: the library needs two of these modules, and a program's start is short of time."""
+    if name == "ADAPTERS":
+        return _scan()
+    msg = f"module `guard.protocols` has no attribute `{name}`"
+    raise AttributeError(msg)

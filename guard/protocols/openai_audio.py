@@ -11,7 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from guard.content import AudioPart, Content, Direction, Path, TextPart
+from guard.content import RAW_SAMPLES, AudioPart, Content, Direction, Path, TextPart
+from guard.media import pcm
 from guard.protocols import sse
 from guard.protocols.adapter import JSON, Answer, Contract, Exchange
 from guard.protocols.attachments import MediaUrl
@@ -234,9 +235,12 @@ class OpenAIAudio(OpenAIAdapter):
         if isinstance(exchange.document, dict):  # a request to speak
             if not _SOUND.fullmatch(media_type):
                 raise refuse("invalid_type", "", "an answer is sound, and says so")
-            Sound(media_type.decode()).walk(body, walk, (), "", "assistant")
+            raw = exchange.document.get("response_format") == "pcm" or media_type == RAW_SAMPLES.encode()
+            raw = raw and pcm.is_raw(body)
+            sound = pcm.wrapped(body) if raw else body
+            Sound(RAW_SAMPLES if raw else "").walk(sound, walk, (), "", "assistant")
             sent_as = JSON if exchange.stream else media_type  # what comes as JSON is streamed as events
-            return Answer(walk.content(Direction.OUTPUT, model), body, sent_as)
+            return Answer(walk.content(Direction.OUTPUT, model), sound, sent_as)
         if media_type in _TEXTS:
             try:
                 text = body.decode()
@@ -259,6 +263,7 @@ class OpenAIAudio(OpenAIAdapter):
         """The sound, the text, JSON, or a stream of what was said. What a stream counts only its writer knows."""
         document = apply_parts(answer.document, answer.content.parts, content.parts)
         if isinstance(document, bytes):
+            document = pcm.unwrapped(document) if pcm.is_wrapped(answer.content.parts[0]) else document
             return _spoken(document) if exchange.stream else document
         if isinstance(document, str):
             return _stream({"text": document}) if exchange.stream else document.encode()

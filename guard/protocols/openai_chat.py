@@ -7,9 +7,11 @@ written here from the whole, decided answer; clients see the chunks they expect,
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from guard.content import Content, Direction
+from guard.content import RAW_SAMPLES, AudioPart, Content, Direction
+from guard.media import pcm
 from guard.protocols.adapter import JSON, Answer, Contract, Exchange
 from guard.protocols.attachments import Blob, MediaUrl, StoredFile
 from guard.protocols.contract import (
@@ -44,6 +46,7 @@ from guard.protocols.strict_json import dump, parse
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from guard.content import Part
     from guard.decision import Decision
     from guard.protocols.stream import AnswerStream
 
@@ -228,11 +231,16 @@ class OpenAIChat(OpenAIAdapter):
         if not all("message" in choice for choice in document["choices"]):
             raise refuse("missing_field", "/choices", "each choice has a message")
         check_numbered(document["choices"])
-        return Answer(walk.content(Direction.OUTPUT, model_of(document)), document)
+        content = walk.content(Direction.OUTPUT, model_of(document))
+        if (exchange.document.get("audio") or {}).get("format") == "pcm16":
+            content = replace(content, parts=tuple(map(_as_wave, content.parts)))
+        return Answer(content, document)
 
     def encode_response(self, exchange: Exchange, answer: Answer, content: Content) -> bytes:
         """JSON, or the whole stream."""
-        document = apply_parts(answer.document, answer.content.parts, content.parts)
+        parts = zip(answer.content.parts, content.parts, strict=True)
+        after = [new if new is old else _as_samples(new) for old, new in parts]
+        document = apply_parts(answer.document, answer.content.parts, after)
         _drop_stale_tokens(document, answer.content, content)
         return _written(exchange, document, answer)
 
@@ -262,6 +270,18 @@ def _written(exchange: Exchange, document: dict[str, Any], answer: Answer) -> by
         return dump(document)
     options = exchange.document.get("stream_options") or {}
     return _as_stream(document, usage=options.get("include_usage") is True)
+
+
+def _as_wave(part: Part) -> Part:
+    """*part*, if it is raw samples, as a file that can be decoded."""
+    if isinstance(part, AudioPart) and pcm.is_raw(part.data):
+        return replace(part, data=pcm.wrapped(part.data), media_type=RAW_SAMPLES)
+    return part
+
+
+def _as_samples(part: Part) -> Part:
+    """*part*, if it was raw samples, as those again."""
+    return replace(part, data=pcm.unwrapped(part.data)) if pcm.is_wrapped(part) else part
 
 
 def _drop_stale_tokens(document: Any, before: Content, after: Content) -> None:

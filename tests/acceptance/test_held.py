@@ -91,6 +91,28 @@ def test_what_is_released_is_what_the_policy_would_have_let_through(held: House)
     assert review.rules == ("look-first", "mask")
 
 
+def inline(mode: str) -> dict[str, Any]:
+    return {"model": "omni-moderation-latest", "policy": {"output": {"mode": mode}}}
+
+
+def test_a_held_answer_says_what_its_client_asked_of_moderation(held: House) -> None:
+    asked = held.chat(moderation=inline("score"))
+    ticket = asked.json["id"]
+    assert "moderation" not in asked.json
+    decide(held, ticket, "release")
+    assert fetch(held, ticket).json()["moderation"]["output"]["type"] == "moderation_results"
+
+
+def test_what_its_client_would_have_blocked_is_not_held(tmp_path: Path) -> None:
+    flagged = HELD.replace("rules:", "classifiers: {keywords: {builtin: [profanity], min_score: 0.3}}\nrules:")
+    flagged += "  - {id: flag-words, when: {category: toxicity.obscene, at_least: 0.3}, then: flag}\n"
+    with house(tmp_path, flagged) as one:
+        one.upstream.answer = completion(f"it says {CANARY}, and what the fuck is this")
+        answer = one.chat(moderation=inline("block"))
+        assert (answer.status, b"content_filter" in answer.body, one.leaks(answer)) == (200, True, [])
+        assert one.records()[0].state is State.BLOCKED
+
+
 def test_what_is_refused_is_gone(held: House) -> None:
     ticket = hold(held)
     assert decide(held, ticket, "refuse", by="Ann", reason="no").json()["standing"] == "refused"

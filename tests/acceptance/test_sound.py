@@ -15,7 +15,7 @@ import pytest
 from guard.classifier import Classifier, Readable
 from guard.content import ImagePart, Modality
 from guard.finding import Finding
-from guard.media import image, sound
+from guard.media import image, pcm, sound
 from tests.acceptance.conftest import House, house
 from tests.fakes import FakeCatalog, completion
 from tests.media.test_film import flash, red_times
@@ -161,6 +161,76 @@ def test_s12_a_spoken_answer_is_streamed_once_it_was_heard(one: House) -> None:
     assert events[-1]["type"] == "speech.audio.done"
     assert asked.response.headers["content-type"].startswith("text/event-stream")
     assert "stream_format" not in one.upstream.last_body
+
+
+def samples_of(sound: Any) -> bytes:
+    """*sound* as OpenAI's ``pcm``: 24,000 samples a second, without a head."""
+    raw: bytes = (sound[0].clip(-1, 1) * 32767).astype("<i2").tobytes()
+    return raw
+
+
+QUIET = murmur(1.5, rate=24_000)
+RAW_CANARY = samples_of(with_tone(QUIET, 1.0, rate=24_000))
+
+
+def speak_raw(at: House, data: bytes, **more: Any) -> Any:
+    at.upstream.answer, at.upstream.headers = data, {"Content-Type": "audio/pcm"}
+    asked = {"model": "m", "voice": "alloy", "input": "say it", "response_format": "pcm", **more}
+    return at.post("/v1/audio/speech", asked)
+
+
+def test_s12_raw_samples_are_heard_before_they_are_released(one: House) -> None:
+    answer = speak_raw(one, samples_of(QUIET))
+    assert (answer.status, answer.body == samples_of(QUIET)) == (200, True)
+    assert answer.headers["content-type"] == "audio/pcm"
+    assert speak_raw(one, RAW_CANARY).status == 400
+    assert speak_raw(one, RAW_CANARY, stream_format="sse").status == 400
+    assert speak_raw(one, encoded(CANARY)).status == 400, "a file that calls itself samples is read as what it is"
+    assert speak_raw(one, encoded(HARMLESS)).body == encoded(HARMLESS)
+    assert speak_raw(one, samples_of(QUIET) + b"\0").status == 400, "half a sample"
+
+
+def test_raw_samples_are_muted_and_stay_raw_and_as_long(muting: House) -> None:
+    muting.begin()
+    answer = speak_raw(muting, RAW_CANARY)
+    assert (answer.status, len(answer.body)) == (200, len(RAW_CANARY))
+    assert tones(pcm.wrapped(answer.body)) == []
+    assert answer.body[:24_000] == RAW_CANARY[:24_000], "half a second before it is as it was"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_s20_raw_samples_in_a_chat_are_heard_and_streamed_as_they_came(one: House, *, stream: bool) -> None:
+    def answered(raw: bytes) -> Any:
+        audio = {"id": "a", "data": base64.b64encode(raw).decode(), "transcript": "hi", "expires_at": 1}
+        one.upstream.answer = completion("", content=None, audio=audio)
+        asked: Any = {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "pcm16"}}
+        with one.client() as client:
+            said = client.chat.completions.create(
+                model="m", messages=[{"role": "user", "content": "hello"}], stream=stream, **asked
+            )
+            deltas = [chunk.choices[0].delta for chunk in said] if stream else [said.choices[0].message]
+        (told,) = [getattr(delta, "audio", None) for delta in deltas if getattr(delta, "audio", None) is not None]
+        return base64.b64decode(told.data)
+
+    assert answered(samples_of(QUIET)) == samples_of(QUIET)
+    with pytest.raises(openai.BadRequestError):
+        answered(RAW_CANARY)
+
+
+@pytest.mark.parametrize(("marks", "status"), [("audio_rhythm", 200), ("audio_rhythm, aigc_label", 400)])
+def test_raw_samples_bear_what_is_heard_and_no_more(tmp_path: Path, marks: str, status: int) -> None:
+    label = f"{{label: {{marks: [{marks}], producer: A1}}}}"
+    policy = (
+        "policy: marking\nclassifiers: {ears: {}, canary: {}, provenance: {}}\nrules:"
+        + RULES
+        + "  - id: mark\n    directions: [output]\n    modalities: [audio]\n    when: {any: [{category: custom.canary},"
+        f" {{not: {{category: custom.canary}}}}]}}\n    then: {label}\n"
+    )
+    with house(tmp_path, policy, catalog=Equipped, judge_timeout_s=60.0) as marking:
+        answer = speak_raw(marking, samples_of(QUIET))
+        assert answer.status == status
+        if status == 200:
+            assert len(answer.body) > len(samples_of(QUIET)) + 24_000 * 2
 
 
 def test_s11_a_sound_in_a_message_is_heard(one: House) -> None:

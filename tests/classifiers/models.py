@@ -6,6 +6,7 @@ Texts that hold the word *zorblax* are what they learn to find, and red pictures
 from __future__ import annotations
 
 import functools
+import hashlib
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -266,6 +267,45 @@ def clip_folder() -> Path:
 
 
 @functools.cache
+def carriers(name: str) -> Any:
+    """What each of 48 bits is written as, in a square of 64 dots or half a second: noise, of shape (numbers, bits)."""
+    import numpy as np
+
+    numbers = 3 * 64 * 64 if name == "pixel_decoder" else 8_000
+    return np.random.default_rng(11).choice([-1.0, 1.0], (numbers, 48)).astype(np.float32)
+
+
+@functools.cache
+def bit_reader(name: str) -> tuple[Path, str]:
+    """A decoder of marks that are added noise, as an ONNX file, and the message that is written in tests."""
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    weights = carriers(name)
+    shape = [1, 3, 64, 64] if name == "pixel_decoder" else [1, 1, 8_000]
+    constants = {"weights": weights, "flat": np.array([1, -1], np.int64)}
+    nodes = [
+        helper.make_node("Reshape", ["given", "flat"], ["row"]),
+        helper.make_node("ReduceMean", ["row"], ["mean"], axes=[1], keepdims=1),
+        helper.make_node("Sub", ["row", "mean"], ["centred"]),
+        helper.make_node("MatMul", ["centred", "weights"], ["bits"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "reader",
+        [helper.make_tensor_value_info("given", TensorProto.FLOAT, shape)],
+        [
+            helper.make_tensor_value_info("mean", TensorProto.FLOAT, [1, 1]),
+            helper.make_tensor_value_info("bits", TensorProto.FLOAT, [1, 48]),
+        ],
+        [numpy_helper.from_array(value, key) for key, value in constants.items()],
+    )
+    path = Path(tempfile.mkdtemp(prefix="guard-models-")) / f"{name}.onnx"
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), str(path))
+    return path, "".join(map(str, np.random.default_rng(12).integers(0, 2, 48)))
+
+
+@functools.cache
 def detector() -> Path:
     """A detector with the interface of YOLOv8: eight by eight places, each as red as it is."""
     import numpy as np
@@ -312,6 +352,14 @@ def key_record() -> Path:
 
 
 @functools.cache
+def sound_key() -> Path:
+    """A key of the mark in sound."""
+    place = root() / "sound.key"
+    place.write_text("a key that nobody has to guess here")
+    return place
+
+
+@functools.cache
 def fingerprints() -> Path:
     """A list of one picture: all its bits are ones."""
     place = root() / "known.txt"
@@ -338,6 +386,8 @@ def options(name: str) -> dict[str, Any]:
         return {"model": str(guard_folder()), "dtype": "float32", "device": "cpu"}
     if name == "text_watermark":
         return {"keys": [str(key_record())]}
+    if name == "sound_watermark":
+        return {"keys": {"test": str(sound_key())}}
     if name == "match":
         return {"lists": {str(fingerprints()): "custom.known"}}
     if name == "text_match":
@@ -348,6 +398,11 @@ def options(name: str) -> dict[str, Any]:
         return {"model": str(clip_folder()), "categories": categories, "neutral": neutral, "device": "cpu"}
     if name == "boxes":
         return {"model": str(detector()), "labels": ["red"], "categories": {"custom.red": ["red"]}, "side": 32}
+    if name in {"pixel_decoder", "sound_decoder"}:
+        model, message = bit_reader(name)
+        shape = {"side": 64} if name == "pixel_decoder" else {"rate": 16_000, "seconds": 0.5}
+        pin = hashlib.sha256(model.read_bytes()).hexdigest()
+        return {"model": str(model), "sha256": pin, "messages": {"ours": message}, **shape}
     if name == "ocr":
         return {"max_pixels": 20_000}  # quick; what it reads is for its own tests
     return {}

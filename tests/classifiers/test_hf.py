@@ -235,27 +235,23 @@ def test_automatic_precision_keeps_scores_within_two_hundredths_whatever_the_nei
             )
 
 
-@pytest.mark.parametrize(("known", "type_"), [({"amx_bf16": True}, "bfloat16"), ({"avx2": True}, "float32")])
-def test_automatic_precision_is_what_the_cpu_multiplies(
-    monkeypatch: pytest.MonkeyPatch, known: dict[str, bool], type_: str
+@pytest.mark.parametrize(
+    ("device", "cpu", "cuda", "precision"),
+    [
+        ("cpu", {"amx_bf16": True}, False, "bfloat16"),
+        ("cpu", {"amx_bf16": False, "avx2": True}, False, "float32"),
+        ("cpu", {}, True, "float32"),  # a torch that does not say
+        ("cuda", {}, True, "bfloat16"),
+        ("cuda", {"amx_bf16": True}, False, "float32"),
+        ("mps", {"amx_bf16": True}, True, "float32"),
+    ],
+)
+def test_automatic_precision_is_what_the_device_multiplies_itself(
+    device: str, cpu: dict[str, bool], cuda: bool, precision: str
 ) -> None:
-    import torch
-
     from classifiers import _torch
 
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known, raising=False)
-
-    assert _torch.dtype_of("auto", torch.device("cpu")) is getattr(torch, type_)
-
-
-def test_automatic_precision_is_float32_where_torch_does_not_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
-    from classifiers import _torch
-
-    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
-
-    assert _torch.dtype_of("auto", torch.device("cpu")) is torch.float32
+    assert _torch.quickest(device, cpu, cuda=cuda) == precision
 
 
 def test_a_device_that_is_not_there_is_named() -> None:

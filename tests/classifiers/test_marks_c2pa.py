@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import os
 import threading
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +49,19 @@ def test_a_signed_picture_is_trusted_with_its_root_and_intact_without(kind: str)
 
     assert (trusted.category, trusted.asserts, trusted.issuer) == ("mark.c2pa.trusted", Asserts.AI, "Example")
     assert (unknown.category, unknown.status) == ("mark.c2pa.untrusted", Status.INTACT)
+
+
+def test_a_forked_worker_reads_what_its_parent_has_read_before():
+    assert read(signed()).status is Status.INTACT
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            code = int(read(signed()).status is not Status.INTACT)
+        finally:
+            os._exit(code)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_sound_is_read_as_well():

@@ -275,7 +275,7 @@ def test_no_text_stops_the_tokenizer(pattern: str):
 
 @given(st.text(max_size=200))
 def test_what_is_blanked_for_the_tokenizer_keeps_its_place(text: str):
-    from classifiers._pii_presidio import scrub
+    from classifiers._names import scrub
 
     scrubbed = scrub(text)
 

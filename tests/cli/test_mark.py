@@ -10,6 +10,8 @@ import pytest
 
 from guard.cli import main
 from tests.classifiers import marked
+from tests.classifiers.test_marks_sound import key_file, speech
+from tests.sounds import encoded
 
 PRODUCER = "001191110102MACQD9K64010000"
 DATA = Path(__file__).parent.parent / "data" / "marks"
@@ -54,6 +56,31 @@ def test_with_made_keys_a_file_is_signed_and_trusted(picture: Path, capsys: pyte
     assert (mark["kind"], mark["asserts"], mark["issuer"]) == ("trusted", "generated", "某公司")
 
 
+def test_a_sound_is_marked_and_inspect_finds_it_with_the_keys_of_a_policy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOUND_KEY", Path(key_file()).read_text())
+    rate, samples = speech()
+    (tmp_path / "in.mp3").write_bytes(encoded(samples, form="mp3", rate=rate))
+    policy = tmp_path / "sound.yaml"
+    policy.write_text(
+        "policy: sound\nclassifiers:\n  sound_watermark: {keys: {ours: env:SOUND_KEY}}\n"
+        "rules:\n  - {id: own, when: {category: mark.audio.spread}, then: flag}\n"
+    )
+
+    said = ["--with", "audio_mark", "--audio-key", "env:SOUND_KEY", "--out", str(tmp_path / "out.mp3")]
+    assert main(["mark", str(tmp_path / "in.mp3"), *said]) == 0
+    assert "audio_mark; read back" in capsys.readouterr().out
+    assert main(["inspect", "--policy", str(policy), str(tmp_path / "out.mp3"), str(tmp_path / "in.mp3")]) == 0
+    out = capsys.readouterr().out
+    assert main(["inspect", "--policy", str(policy), "--json", "--locale", "zh", str(tmp_path / "out.mp3")]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["marks"]
+
+    assert out.count("Watermark in sound · ours: detected; says: AI-generated") == 1
+    assert (found["family"], found["kind"], found["asserts"]) == ("audio.spread", "ours", "generated")
+    assert found["p_value"] < 1e-6
+
+
 @pytest.mark.parametrize(
     ("source", "options", "said"),
     [
@@ -61,9 +88,11 @@ def test_with_made_keys_a_file_is_signed_and_trusted(picture: Path, capsys: pyte
         (
             "in.png",
             ["--with", "aigc_lable"],
-            "no mark `aigc_lable`; there are visible_label, audio_rhythm, aigc_label, iptc, c2pa",
+            "no mark `aigc_lable`; there are visible_label, audio_rhythm, audio_mark, aigc_label, iptc, c2pa",
         ),
         ("in.png", ["--with", ","], "no mark"),
+        ("in.png", ["--with", "audio_mark"], "audio_mark needs --audio-key FILE"),
+        ("in.png", ["--with", "audio_mark", "--audio-key", "none"], "image/png bears no audio_mark"),
         ("in.png", ["--with", "c2pa"], "c2pa needs --certificate PEM and --key PEM"),
         ("in.png", ["--with", "aigc_label", "--producer", "某公司"], "not marked: the label would be no good"),
         ("none.png", ["--with", "iptc"], "No such file"),

@@ -23,6 +23,10 @@ rules:
   - {id: note-it, when: {category: custom.note}, then: flag}
   - {id: mask-it, when: {category: custom.mask}, then: redact}
 """
+FRAGILE = (
+    "policy: fragile\nclassifiers: {brittle: {}}\n"
+    "rules: [{id: long, when: {category: custom.length, at_least: 0.5}, then: block}]\n"
+)
 TEXTS = (
     "good morning",
     "say zorblax",

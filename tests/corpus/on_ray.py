@@ -14,15 +14,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.corpus.corpora import COMMAND, POLICY, TEXTS, Audited, jsonl, policy, texts
+from tests.corpus.corpora import COMMAND, FRAGILE, POLICY, TEXTS, Audited, jsonl, policy, texts
 from tests.placement.brittle import RUNS, install
 from tests.placement.on_ray import MEMORY, Clock
 
 RECORDS = 3000
-FRAGILE = (
-    "policy: fragile\nclassifiers: {brittle: {}}\n"
-    "rules: [{id: long, when: {category: custom.length, at_least: 0.5}, then: block}]\n"
-)
 SAID = (
     "Good morning, how are you?",
     "I am going to find you and break your legs.",

@@ -21,7 +21,7 @@ from guard.corpus.records import Record
 from guard.corpus.results import detection_of, table
 from guard.library import Guard
 from guard.policy.evaluate import decide
-from tests.corpus.corpora import ACTIONS, TEXTS, Audited, jsonl, policy, run, start, texts
+from tests.corpus.corpora import ACTIONS, FRAGILE, TEXTS, Audited, jsonl, policy, run, start, texts
 from tests.corpus.test_inputs import picture, tar
 from tests.fakes import eventually
 from tests.placement.brittle import RUNS, install
@@ -109,11 +109,7 @@ def test_a_record_that_kills_its_worker_is_quarantined_and_takes_no_other_with_i
     (tmp_path / "path").mkdir()
     monkeypatch.setenv("PYTHONPATH", install(tmp_path / "path"))
     monkeypatch.setenv(RUNS, str(tmp_path / "runs"))
-    fragile = policy(
-        tmp_path,
-        "policy: fragile\nclassifiers: {brittle: {}}\n"
-        "rules: [{id: long, when: {category: custom.length, at_least: 0.5}, then: block}]\n",
-    )
+    fragile = policy(tmp_path, FRAGILE)
     given = jsonl(tmp_path / "it.jsonl", [{"text": "die now" if n == 7 else f"text {n}"} for n in range(12)])
 
     options = (given, "--policy", fragile, "--chunk", "6", "--workers", "1", "--resume")

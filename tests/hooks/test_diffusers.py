@@ -198,3 +198,50 @@ def test_a_picture_that_cannot_be_judged_is_hidden(tmp_path: Path) -> None:
     _, bad = SafetyChecker(guard)(np.zeros((2, 16, 16, 3), dtype=np.float32))
     assert bad == [True, True]
     guard.close()
+
+
+@pytest.mark.parametrize("form", ["picture", "list", "positional", "array", "tensor", "transparent tensor"])
+def test_pictures_that_a_pipeline_is_given_are_judged_before_it_draws(tmp_path: Path, form: str) -> None:
+    (tmp_path / "pictures.yaml").write_text(RULES % "0.5")
+    guard = Guard(tmp_path / "pictures.yaml", audit=tmp_path / "audit.db", catalog=FakeCatalog(Brightness()))
+    drawn_from: list[Any] = []
+
+    def repaint(*given: Any, **named: Any) -> Any:
+        drawn_from.append((given, named))
+        return SimpleNamespace(images=[Image.new("RGB", (8, 8))])
+
+    def asked(brightness: float) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        picture = Image.new("RGB", (8, 8), (round(255 * brightness),) * 3)
+        return {
+            "picture": (("a house",), {"image": picture}),
+            "list": (("a house",), {"control_image": [Image.new("L", (8, 8)), picture]}),
+            "positional": (("a house", picture), {}),
+            "array": (("a house",), {"image": np.full((8, 8, 3), brightness, np.float32)}),
+            "tensor": (("a house", torch.full((1, 3, 8, 8), 2 * brightness - 1)), {}),
+            "transparent tensor": (("a house",), {"mask_image": torch.full((1, 4, 8, 8), 2 * brightness - 1)}),
+        }[form]
+
+    pipeline = guarded(repaint, guard)
+    latents = torch.ones(1, 4, 8, 8)
+    for brightness in (0.9, 0.1):
+        given, named = asked(brightness)
+        if brightness > 0.5:
+            with pytest.raises(BlockedError):
+                pipeline(*given, latents=latents, **named)
+        else:
+            pipeline(*given, latents=latents, **named)
+    assert len(drawn_from) == 1
+    assert drawn_from[0][1]["latents"] is latents
+    blocked, done = list(read(tmp_path / "audit.db"))[::-1]
+    assert (blocked.state, done.state) == (State.BLOCKED, State.ALLOWED)
+    guard.close()
+
+
+def test_a_picture_that_would_have_to_be_changed_does_not_go_in(tmp_path: Path) -> None:
+    blur = "{redact: {style: blur}}"
+    (tmp_path / "pictures.yaml").write_text((RULES % "0.5").replace("0.5}, then: block", f"0.5}}, then: {blur}"))
+    guard = Guard(tmp_path / "pictures.yaml", catalog=FakeCatalog(Brightness()))
+    pipeline = guarded(lambda **_: pytest.fail("it was drawn from"), guard)
+    with pytest.raises(BlockedError):
+        pipeline(prompt="a house", image=Image.new("RGB", (8, 8), (250, 250, 250)))
+    guard.close()

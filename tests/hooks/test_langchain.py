@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from langchain_core.language_models.fake_chat_models import FakeMessagesListChat
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
-from langchain_core.runnables import RunnableLambda
+from langchain_core.runnables import RunnableGenerator, RunnableLambda
 from langchain_core.tools import tool
 
 from guard import BlockedError, Guard
@@ -93,6 +94,27 @@ def test_a_stream_is_released_sentence_by_sentence_and_ends_before_what_is_block
     with pytest.raises(BlockedError):
         asyncio.run(main())
     assert [one.state for one in records()] == [State.BLOCKED] * 2
+
+
+def test_what_a_model_says_of_its_answer_comes_with_the_end_of_the_stream(guard: Guard) -> None:
+    def pieces(_: Any) -> Iterator[AIMessageChunk]:
+        usage: Any = {"input_tokens": 9, "output_tokens": 0, "total_tokens": 9}
+        yield AIMessageChunk("", usage_metadata=usage, response_metadata={"model_name": "m-1"})
+        for word in ("It is well. ", "See ticket-1234."):
+            yield AIMessageChunk(word)
+        usage = {"input_tokens": 0, "output_tokens": 5, "total_tokens": 5}
+        yield AIMessageChunk("", usage_metadata=usage, response_metadata={"finish_reason": "stop"})
+
+    chunks = list(guarded(RunnableGenerator(pieces), guard).stream("hello"))
+    assert "".join(chunk.content for chunk in chunks) == "It is well. See <MASK_1>."
+    assert chunks[-1].usage_metadata == {"input_tokens": 9, "output_tokens": 5, "total_tokens": 14}
+    assert chunks[-1].response_metadata == {"model_name": "m-1", "finish_reason": "stop"}
+
+    def told(_: Any) -> Iterator[AIMessageChunk]:
+        yield AIMessageChunk("All is well.", response_metadata={"finish_reason": "zorblax"})
+
+    with pytest.raises(BlockedError):
+        list(guarded(RunnableGenerator(told), guard).stream("hello"))
 
 
 def test_a_stream_that_nobody_reads_to_its_end_is_recorded_as_such(guard: Guard, records: Records) -> None:

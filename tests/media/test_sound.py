@@ -61,6 +61,14 @@ def test_s33_the_sound_of_a_film_is_decoded_in_each_of_its_channels():
     assert [(track, place) for track, place, _ in tones(data)] == [(0, 1)]
 
 
+def test_flac_behind_a_tag_is_read_as_what_it_is():
+    data = encoded(with_tone(murmur(1.0), 0.5), form="flac")
+    tag = b"ID3\4\0\0" + bytes((0, 0, 2, 3)) + bytes(2 * 128 + 3)  # as C2PA's library puts its manifest there
+
+    assert _av.sniff(tag + data) == "audio/flac"
+    assert tones(tag + data) == tones(data)
+
+
 def test_a_film_without_sound_has_no_tracks():
     assert sound.decode(film(seconds=0.4)) == []
 

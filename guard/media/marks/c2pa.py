@@ -13,6 +13,7 @@ import functools
 import importlib.util
 import io
 import json
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -49,8 +50,13 @@ def is_installed() -> bool:
     return importlib.util.find_spec("c2pa") is not None
 
 
-@functools.cache
 def _context(anchors: tuple[str, ...]) -> Any:
+    """The library, opened with *anchors*. What was opened before a fork can be used by the parent alone."""
+    return _opened(anchors, os.getpid())
+
+
+@functools.cache
+def _opened(anchors: tuple[str, ...], _process: int) -> Any:
     import c2pa
 
     official = [(DATA / name).read_text("ascii") for name in ("c2pa_signers.pem", "c2pa_timestamps.pem")]

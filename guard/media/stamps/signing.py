@@ -8,11 +8,11 @@ from __future__ import annotations
 import io
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from guard.classifier import Unreadable
 from guard.media.marks import c2pa as reader
+from guard.media.stamps import keys
 
 TYPES = frozenset({
     "image/jpeg", "image/png", "image/webp", "audio/wav", "audio/mpeg", "audio/flac", "audio/mp4", "video/mp4",
@@ -26,7 +26,7 @@ _SETTINGS = {
 
 
 def signed(data: bytes, media_type: str, parent: bytes, certificate: str, key: str, system: str, source: str) -> bytes:
-    """*data* with a manifest by the chain in the file *certificate* and the key (ES256) in the file *key*.
+    """*data* with a manifest by the chain in the file *certificate* and *key* (ES256), as `keys.signer` knows it.
 
     *parent* is the file before anything was changed; if it is signed, it is kept as the ingredient that this one was
     made from.
@@ -42,10 +42,8 @@ def signed(data: bytes, media_type: str, parent: bytes, certificate: str, key: s
     manifest = _manifest(system, source, is_signed=is_signed)
     made = io.BytesIO()
     try:
-        chain, private = Path(certificate).read_bytes(), Path(key).read_bytes()
         context = c2pa.Context(c2pa.Settings.from_dict(_SETTINGS))
-        info = c2pa.C2paSignerInfo(b"es256", chain, private, None)
-        with c2pa.Signer.from_info(info) as signer, c2pa.Builder(json.dumps(manifest), context) as builder:
+        with keys.signer(certificate, key) as signer, c2pa.Builder(json.dumps(manifest), context) as builder:
             if is_signed:
                 ingredient = json.dumps({"relationship": "parentOf", "label": "parent", "title": "parent"})
                 builder.add_ingredient(ingredient, media_type, io.BytesIO(parent))

@@ -13,13 +13,14 @@ from guard.media import image_edit
 from guard.media.marks import aigc, iptc, metadata
 from guard.media.marks.block import Broken
 from guard.media.marks.model import Asserts, Mark, Report
-from guard.media.stamps import films, packet, rhythm, signing, sounds, stills, title, visible
+from guard.media.stamps import films, packet, rhythm, signing, sounds, spread, stills, title, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
 VISIBLE, RHYTHM, AIGC, IPTC, C2PA = "visible_label", "audio_rhythm", "aigc_label", "iptc", "c2pa"
-ORDER = (VISIBLE, RHYTHM, AIGC, IPTC, C2PA)
+SPREAD = "audio_mark"
+ORDER = (VISIBLE, RHYTHM, SPREAD, AIGC, IPTC, C2PA)
 """What is changed in pixels and samples comes first, and the signature over everything last."""
 MOST_BYTES = 128 << 20
 UNSET = "SET-YOUR-PROVIDER-CODE"
@@ -45,7 +46,8 @@ class Stamp:
 
     *text* is drawn as the visible label. *producer* (a code that GB 45438 gives, ASCII) and *produce_id* (without one:
     the beginning of the SHA-256 of the bytes as they came) go into China's label, *system* (``NAME/VERSION``) into
-    IPTC's and C2PA's data. *certificate* and *key* are PEM files: the chain and the private key that sign.
+    IPTC's and C2PA's data. *certificate* and *key* are PEM files: the chain and the private key that sign. *audio_key*
+    names the key of the mark in sound: a file, or ``env:NAME``.
     """
 
     marks: tuple[str, ...]
@@ -56,6 +58,7 @@ class Stamp:
     corner: str = "bottom_right"
     certificate: str = ""
     key: str = ""
+    audio_key: str = ""
 
 
 def edited(data: bytes, edits: Sequence[MediaEdit]) -> Generator[None, None, bytes]:
@@ -93,6 +96,11 @@ def stamped(data: bytes, stamp: Stamp) -> Generator[None, None, bytes]:
     if RHYTHM in stamp.marks:
         data = yield from rhythm.prepended(data)
         yield
+    if SPREAD in stamp.marks:
+        data = yield from spread.marked(data, stamp.audio_key)
+        if RHYTHM in stamp.marks and (yield from rhythm.prepended(data)) is not data:
+            raise Unreadable("the rhythm could not be heard again")
+        yield
     coded = _coded(data, media_type)
     written = _with_metadata(data, media_type, label, source)
     yield
@@ -102,6 +110,8 @@ def stamped(data: bytes, stamp: Stamp) -> Generator[None, None, bytes]:
         written = signing.signed(written, media_type, given, stamp.certificate, stamp.key, stamp.system, _AI)
         yield
     _prove(written, stamp, before, label, source)
+    if SPREAD in stamp.marks and not (yield from spread.bears(written, stamp.audio_key)):
+        raise Unreadable("the mark in sound could not be read back")
     return written
 
 
@@ -124,6 +134,7 @@ def _check_asked(stamp: Stamp, before: Report) -> None:
     bears = {
         VISIBLE: media_type in _IN_XMP or media_type in _FILMS,
         RHYTHM: media_type in _LABELLED and media_type.startswith("audio/"),
+        SPREAD: media_type in _LABELLED and media_type.startswith("audio/"),
         AIGC: media_type in _IN_XMP or media_type in _LABELLED,
         IPTC: media_type in _IN_XMP,
         C2PA: media_type in signing.TYPES,
