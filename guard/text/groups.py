@@ -140,8 +140,14 @@ def open_groups(text: str, said: Text) -> int:
         found.append((len(text) - at, group))
     while found and _WORD.fullmatch(found[-1][1]):
         found.pop()
-    line = len(found) == 1 and "\n" in text[found[0][0] :] and size >= _HELD_LINE
-    if not found or (len(found) == 1 and not line):
+    if not found or (len(found) == 1 and not _begins(text[found[0][0] :], found[0][1])):
         return len(text)
     run = "".join(group for _, group in reversed(found))
     return found[-1][0] if said(run) is not None or thirty_two(run, open_=True) is not None else len(text)
+
+
+def _begins(end: str, group: str) -> bool:
+    """Whether *group*, which *end* begins with, may be the first: a mixed one, or a long one, and a gap behind it."""
+    if len(group) == len(end):
+        return False
+    return (len(group) >= _HELD_LINE and ("\n" in end or group.isupper())) or _is_mixed(group)
