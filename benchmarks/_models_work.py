@@ -1,9 +1,9 @@
 """One model, judged by the gateway's classifier and by its library's own loops: `python -m benchmarks models`.
 
 Run as a process of its own, on one thread; answers one JSON line for each it is given, ``{"model", "way", "mix"}``: CPU
-seconds and wall seconds for the texts of that mix, or, of the way ``apart``, how far scores lie from float32's. Weights
-are drawn from a seed: what they say is nonsense, how long it takes is not. Both sides have the same weights, in the
-library's own format.
+seconds and wall seconds for the texts of that mix, or, of the way ``apart``, how far scores of ours lie from those in
+float32 and from those of texts alone. Weights are drawn from a seed: what they say is nonsense, how long it takes is
+not. Both sides have the same weights, in the library's own format.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from classifiers.toxicity import Toxicity, ToxicityOptions
 from guard.content import View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -44,10 +44,11 @@ MIXES = {
 }
 """Parts of the texts, and the least and the most words of each: one token a word."""
 WAYS = {
-    "small": ("ours", "auto", "loop", "pipeline"),
-    "base": ("ours", "auto", "detoxify"),
+    "small": ("ours", "auto", "onnx", "int8", "loop", "pipeline"),
+    "base": ("ours", "auto", "onnx", "int8", "detoxify"),
 }
-"""``ours`` is the classifier in float32 as the others are, ``auto`` the same with ``dtype: auto``."""
+"""``ours`` is the classifier in float32 as the others are, ``auto`` the same with ``dtype: auto``; ``onnx`` is the same
+weights on ONNX Runtime, ``int8`` with products of integers: both files of ``python -m classifiers.export --int8``."""
 _VOCABULARY = 30_522
 _CATEGORIES = ("toxicity", "toxicity.severe", "toxicity.obscene", "toxicity.threat", "toxicity.insult", "hate")
 
@@ -105,24 +106,35 @@ def detoxify_file(folder: Path) -> Path:
 def ways(size: str, folder: Path) -> dict[str, Callable[[Sequence[str]], Any]]:
     """What judges texts, by name. Ours as the gateway asks it: prepared one by one, judged in batches that it plans.
 
-    ``apart`` judges nothing that is timed: it compares the scores of both of ours, and of texts alone and together.
+    ``apart`` judges nothing that is timed: it compares the scores of each of ours, and of texts alone and together.
     """
     import torch
 
     torch.set_num_threads(1)
-    place = checkpoint(size, folder)
+    from classifiers.export import EXACT, INTEGERS, export
+
+    place, exported = checkpoint(size, folder), folder.with_name(f"{size}-exported")
     if size == "base":
         from detoxify import Detoxify
 
         file = detoxify_file(place)
+        export(str(place), exported, checkpoint=str(file), integers=True)
         given = {"checkpoint": str(file), "config": str(place), "device": "cpu"}
         theirs = Detoxify(checkpoint=str(file), huggingface_config_path=str(place), device="cpu")
         return {
-            **_both(Toxicity(ToxicityOptions(**given)), Toxicity(ToxicityOptions(**given, dtype="auto"))),
+            **_all(
+                {
+                    "ours": Toxicity(ToxicityOptions(**given)),
+                    "auto": Toxicity(ToxicityOptions(**given, dtype="auto")),
+                    "onnx": Toxicity(ToxicityOptions(onnx=str(exported / EXACT))),
+                    "int8": Toxicity(ToxicityOptions(onnx=str(exported / INTEGERS))),
+                }
+            ),
             "detoxify": lambda some: [theirs.predict(text) for text in some],
         }
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
+    export(str(place), exported, integers=True)
     labels = {f"LABEL_{number}": category for number, category in enumerate(_CATEGORIES)}
     options = HfOptions(model=str(place), labels=labels, device="cpu")
     model, cut = AutoModelForSequenceClassification.from_pretrained(place).eval(), AutoTokenizer.from_pretrained(place)
@@ -132,21 +144,25 @@ def ways(size: str, folder: Path) -> dict[str, Callable[[Sequence[str]], Any]]:
         with torch.inference_mode():
             return [model(**cut(text, return_tensors="pt", truncation=True)).logits.sigmoid().tolist() for text in some]
 
+    graphs = dataclasses.replace(options, model=str(exported))
     return {
-        **_both(Hf(options), Hf(dataclasses.replace(options, dtype="auto"))),
+        **_all(
+            {
+                "ours": Hf(options),
+                "auto": Hf(dataclasses.replace(options, dtype="auto")),
+                "onnx": Hf(dataclasses.replace(graphs, onnx=EXACT)),
+                "int8": Hf(dataclasses.replace(graphs, onnx=INTEGERS)),
+            }
+        ),
         "loop": loop,
         "pipeline": lambda some: piped(list(some), batch_size=32),
     }
 
 
-def _both(exact: Classifier[Any], auto: Classifier[Any]) -> dict[str, Callable[[Sequence[str]], Any]]:
-    """The ways of *exact*, in float32, and of *auto*, which are loaded here; and what sets their scores apart."""
-    import torch
-
-    from classifiers import _torch
-
-    exact.load()
-    auto.load()
+def _all(kinds: Mapping[str, Classifier[Any]]) -> dict[str, Callable[[Sequence[str]], Any]]:
+    """The ways of *kinds*, which are loaded here, ``ours`` among them; and what sets their scores apart."""
+    for one in kinds.values():
+        one.load()
 
     def scores(classifier: Classifier[Any], some: Sequence[str], at_once: int) -> NDArray[np.float64]:
         items = [classifier.prepare(View.of(text)) for text in some]
@@ -155,14 +171,17 @@ def _both(exact: Classifier[Any], auto: Classifier[Any]) -> dict[str, Callable[[
         return np.array([[of.get(category, 0.0) for category in _CATEGORIES] for of in found])
 
     def apart(some: Sequence[str]) -> dict[str, Any]:
-        together = scores(auto, some, len(some))
-        return {
-            "dtype": str(_torch.dtype_of("auto", torch.device("cpu"))).removeprefix("torch."),
-            "from_float32": float(np.abs(together - scores(exact, some, len(some))).max()),
-            "from_alone": float(np.abs(together - scores(auto, some, 1)).max()),
-        }
+        exact = scores(kinds["ours"], some, len(some))
+        found = {}
+        for way, classifier in kinds.items():
+            together = scores(classifier, some, len(some))
+            found[way] = {
+                "from_float32": float(np.abs(together - exact).max()),
+                "from_alone": float(np.abs(together - scores(classifier, some, 1)).max()),
+            }
+        return found
 
-    return {"ours": _ours(exact), "auto": _ours(auto), "apart": apart}
+    return {**{way: _ours(classifier) for way, classifier in kinds.items()}, "apart": apart}
 
 
 def _ours(classifier: Classifier[Any]) -> Callable[[Sequence[str]], object]:

@@ -3,8 +3,8 @@
 A network in the shape of MiniLM-L6 through `hf`, beside a loop over single texts and ``pipeline(batch_size=32)`` of
 transformers; one in the shape of BERT-base in detoxify's format through `toxicity`, beside ``Detoxify.predict`` text by
 text. One thread, CPU time, the same texts and weights on both sides; ways take turns in random order, and ratios are
-taken within a round. Ours runs twice: in float32 as the others do, and with ``dtype: auto``, which on a CPU that
-multiplies bfloat16 is no longer the same arithmetic; how far its scores lie apart is reported beside it.
+taken within a round. Ours runs on torch in float32 as the others do, and with ``dtype: auto``; and on ONNX Runtime in
+float32 and with products of integers. How far scores lie apart is reported beside it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 QUESTION = "what does a model of one's own cost?"
 PROFILES = {"quick": (3, 24), "full": (7, 80)}
 """Rounds, and texts of each; documents and the large model get a quarter."""
-OURS = ("ours", "auto")
+OURS = ("ours", "auto", "onnx", "int8")
 BARS = {
     ("small", "short chats", "loop"): 3.5,
     ("small", "short chats", "pipeline"): 2.8,
@@ -49,9 +49,11 @@ def measure(profile: str, *, only: frozenset[str] | None = None) -> dict[str, An
         for model, mix in cells:
             some = count // 4 if model == "base" or mix.startswith("500") else count
             found = child.ask({"model": model, "mix": mix, "way": "apart", "count": some})
-            apart.append({"model": model, "mix": mix, "texts": some, **found})
+            apart += [{"model": model, "mix": mix, "texts": some, "way": way, **of} for way, of in found.items()]
     return {
-        "machine": _harness.machine(["guard-gateway", "torch", "transformers", "tokenizers", "detoxify"]),
+        "machine": _harness.machine(
+            ["guard-gateway", "torch", "transformers", "tokenizers", "detoxify", "onnxruntime"]
+        ),
         "rounds": rounds,
         "cells": [cell(runs, *key) for key in runs],
         "apart": apart,
@@ -67,10 +69,14 @@ def cell(
     found: dict[str, Any] = {"model": model, "mix": mix, "way": way}
     found["per_cpu_s"] = _harness.spread([one["per_s"] for one in own])
     if way not in OURS:
-        for one in OURS:
+        for one in _ours(runs, model, mix):
             pairs = zip(runs[model, mix, one], own, strict=True)
             found[f"{one}_times"] = _harness.spread([a["per_s"] / b["per_s"] for a, b in pairs])
     return found
+
+
+def _ours(runs: Mapping[tuple[str, str, str], object], model: str, mix: str) -> list[str]:
+    return [one for one in OURS if (model, mix, one) in runs]
 
 
 def bars(runs: Mapping[tuple[str, str, str], Sequence[Mapping[str, float]]]) -> list[dict[str, Any]]:
@@ -79,7 +85,7 @@ def bars(runs: Mapping[tuple[str, str, str], Sequence[Mapping[str, float]]]) -> 
     for key, bar in BARS.items():
         if key in runs:
             measured = cell(runs, *key)
-            for one in OURS:
+            for one in _ours(runs, *key[:2]):
                 times = measured[f"{one}_times"]["median"]
                 found.append({"model": key[0], "mix": key[1], "way": key[2], "bar": bar, "ours": one})
                 found[-1] |= {"measured": times, "met": times >= bar}
@@ -88,15 +94,15 @@ def bars(runs: Mapping[tuple[str, str, str], Sequence[Mapping[str, float]]]) -> 
 
 def table(report: Mapping[str, Any]) -> str:
     """Markdown: a row for each way, then the bars."""
-    lines = ["| model | texts | way | texts/CPU s | ours, times as many | auto, times as many |"]
-    lines.append("| --- | --- | --- | ---: | ---: | ---: |")
+    lines = [f"| model | texts | way | texts/CPU s | {' | '.join(f'{one}, times as many' for one in OURS)} |"]
+    lines.append(f"| --- | --- | --- | ---: |{' ---: |' * len(OURS)}")
     for one in report["cells"]:
         times = (_figure(one[f"{name}_times"]) if f"{name}_times" in one else "-" for name in OURS)
         own = _figure(one["per_cpu_s"])
         lines.append(f"| {one['model']} | {one['mix']} | {one['way']} | {own} | {' | '.join(times)} |")
     lines.append("")
     for one in report["apart"]:
-        of = f"auto is {one['dtype']}: {one['model']}, {one['mix']}, {one['texts']} texts"
+        of = f"{one['way']}: {one['model']}, {one['mix']}, {one['texts']} texts"
         lines.append(f"{of}: scores {one['from_float32']:.2g} from float32, {one['from_alone']:.2g} from texts alone")
     for bar in report["bars"]:
         place, met = f"{bar['model']}, {bar['mix']}, {bar['way']}", "met" if bar["met"] else "not met"

@@ -30,6 +30,7 @@ _LINKS = {
     "spaces": re.compile(f"[{_SPACES}]"),
 }
 _ANY = re.compile(f"[\U000e0020-\U000e007e\ufe00-\ufe0e\U000e0100-\U000e01ef{_ZERO_WIDTH}{_SPACES}]")
+_WRAPPER = re.compile("\ufeff?[\ufe00-\ufe0f\U000e0100-\U000e01ef]+")
 _MANIFEST = "".join(chr(0xE0100 + byte - 16) for byte in b"C2PATXT") + "\ufe00"
 _FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,6}\U000e007f")
 _LETTER = re.compile(r"[a-z0-9]", re.IGNORECASE)
@@ -63,8 +64,11 @@ def chains(text: str) -> list[Chain]:
 
 def _named(chain: Chain, text: str) -> Chain:
     """A chain that begins as a C2PA manifest in text does, is called that: what it holds is another's to judge."""
-    begins = chain.kind == "selectors" and _MANIFEST in text[max(0, chain.start - 1) : chain.start + 8]
-    return chain._replace(kind="c2pa") if begins else chain
+    if chain.kind != "selectors":
+        return chain
+    begin = text.find(_MANIFEST, max(0, chain.start - 1), chain.start + 8)
+    whole = _WRAPPER.match(text, begin - (text[begin - 1 : begin] == "\ufeff")) if begin >= 0 else None
+    return chain._replace(kind="c2pa", start=whole.start(), end=max(whole.end(), chain.end)) if whole else chain
 
 
 def _chained(kind: str, places: list[int]) -> list[Chain]:

@@ -191,7 +191,7 @@ class GuardLlm(Classifier[str]):
         Raises:
             WeightsError: it cannot be had, or gives no verdicts.
         """
-        from classifiers import _torch
+        from classifiers import _folder
 
         options = self.options
         if options.url:
@@ -200,10 +200,10 @@ class GuardLlm(Classifier[str]):
                 raise WeightsError(msg)
             self._generator: _Server | _Here = _Server(options)
         else:
-            place = _torch.folder("guard_llm", options.model, options.revision, options.sha256)
-            with _torch.loading("guard_llm", options.model):
+            place = _folder.folder("guard_llm", options.model, options.revision, options.sha256)
+            with _folder.loading("guard_llm", options.model):
                 self._generator = _Here(str(place), options)
-        with _torch.loading("guard_llm", options.url or options.model):
+        with _folder.loading("guard_llm", options.url or options.model):
             self.classify(["What is the weather like?"])
 
     def prepare(self, part: Readable) -> str:

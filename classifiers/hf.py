@@ -5,6 +5,8 @@ text ─tokenizer→ runs of tokens that overlap ─batches of similar length→
 ``labels`` says which label of the model is which category here; labels that are not named are not looked at. A text's
 score is the highest of its runs, a picture's the highest of its frames: a longer text is never cut off. For what a
 score of somebody else's model means see its own card.
+
+The model runs on torch, or, where ``onnx`` names a file of its folder, on ONNX Runtime, without torch.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from classifiers._torch import Device, Precision, Run
+from classifiers import _folder
+from classifiers._runs import Run, Sequences
+from classifiers._torch import Device, Precision
 from guard import taxonomy
 from guard.classifier import Classifier, Readable, Reads, Unreadable
 from guard.content import ImagePart, Modality, View
@@ -42,7 +46,8 @@ class HfOptions:
     *model* is a folder or a name on the hub, *revision* a commit, tag or branch there, *sha256* the digest of each file
     of weights. *labels* gives categories by the model's own labels; of tokens without ``B-`` and ``I-``. *task* is what
     the model judges. *max_tokens* bounds what it reads at once (as many as it takes, 512 at most). *independent*: each
-    label has a probability of its own, as the model's configuration says if this is not given.
+    label has a probability of its own, as the model's configuration says if this is not given. *onnx* is a file of the
+    model's folder that is run by ONNX Runtime on the CPU, for texts and tokens; *device* and *dtype* are torch's.
     """
 
     model: str = ""
@@ -55,6 +60,7 @@ class HfOptions:
     min_score: float = 0.5
     device: Device = "auto"
     dtype: Precision = "float32"
+    onnx: str = ""
 
     def __post_init__(self) -> None:
         for label, category in self.labels.items():
@@ -66,6 +72,12 @@ class HfOptions:
             raise ValueError(msg)
         if not 0.0 <= self.min_score <= 1.0:
             msg = "min_score should be between 0 and 1"
+            raise ValueError(msg)
+        if self.onnx and self.task == "image":
+            msg = "an ONNX file is read for `task: text` and `task: tokens`; pictures take torch: leave `onnx` out"
+            raise ValueError(msg)
+        if self.onnx and (self.device not in ("auto", "cpu") or self.dtype not in ("auto", "float32")):
+            msg = "an ONNX file runs on the CPU in the numbers that it was written in; leave `device` and `dtype` out"
             raise ValueError(msg)
 
 
@@ -88,6 +100,8 @@ class Hf(Classifier[Any]):
         super().__init__(options)
         if self.options.model:
             self.version = f"transformers-1 {self.options.model}@{self.options.revision}"
+            if self.options.onnx:
+                self.version = f"onnx-1 {self.options.model}@{self.options.revision} {self.options.onnx}"
         if self.options.task == "image":
             self.modalities = frozenset({Modality.IMAGE})
             self.reads, self.window, self.pads = "whole", None, False
@@ -106,11 +120,32 @@ class Hf(Classifier[Any]):
         Raises:
             WeightsError: it cannot be had, is not what was pinned, or has no such labels.
         """
+        if self.options.onnx:
+            self._load_graph()
+        else:
+            self._load_network()
+
+    def _load_graph(self) -> None:
+        from classifiers import _onnx_hf
+
+        options = self.options
+        place, data, beside = _onnx_hf.files("hf", options.model, options.revision, options.onnx, options.sha256)
+        with _folder.loading("hf", f"{options.model}, {options.onnx},", extra="hf-onnx"):
+            config = _onnx_hf.configuration(place)
+            tokens = _onnx_hf.Tokens(place, config, most=options.max_tokens, overlap=_OVERLAP)
+            graph = _onnx_hf.Graph(data, options.onnx, beside, tokens=options.task == "tokens")
+            self._label(_onnx_hf.labels(config, graph.count), config.get("problem_type"))
+            self._sequences = _onnx_hf.sequences(graph, tokens, independent=self._independent)
+            if self._sequences.budget == 1:  # one by one, so that nobody waits for neighbours
+                self.pads, self.batch_cost, self.largest_batch = False, 1, None
+            self._sequences.scores([tokens.runs("warm up")])
+
+    def _load_network(self) -> None:
         from classifiers import _torch
 
         options = self.options
-        place = _torch.folder("hf", options.model, options.revision, options.sha256)
-        with _torch.loading("hf", options.model):
+        place = _folder.folder("hf", options.model, options.revision, options.sha256)
+        with _folder.loading("hf", options.model):
             import transformers
 
             transformers.utils.logging.disable_progress_bar()
@@ -129,8 +164,8 @@ class Hf(Classifier[Any]):
                 msg = f"its file lacks {', '.join(sorted(notes['missing_keys'])[:3])}: it is not a model for this task"
                 raise ValueError(msg)
             self._model = model.to(self._device).eval()
-            self._categories = self._labelled(model.config)
-            self._independent = self._is_independent(model.config)
+            names = [str(model.config.id2label[number]) for number in range(len(model.config.id2label))]
+            self._label(names, model.config.problem_type)
             if options.task == "image":
                 self._processor = transformers.AutoImageProcessor.from_pretrained(place, **given)
                 self._pictures([np.zeros((1, 3, *self._size()), np.float32)])
@@ -140,14 +175,15 @@ class Hf(Classifier[Any]):
                 msg = "its tokenizer does not say where tokens stand in the text; it has to be a fast one"
                 raise ValueError(msg)
             tokens = _torch.Tokens(tokenizer, model.config, most=options.max_tokens, overlap=_OVERLAP)
-            self._sequences = _torch.Sequences(
-                self._model, self._device, tokens, independent=self._independent, budget=_MOST_AT_ONCE
-            )
+            judge = _torch.network(self._model, self._device, independent=self._independent)
+            self._sequences = Sequences(judge, tokens, budget=_MOST_AT_ONCE)
             self._sequences.scores([tokens.runs("warm up")])
 
-    def _labelled(self, config: Any) -> list[str | None]:
-        """The category of each output of the model; None for those that nobody asked for."""
-        names = [str(config.id2label[number]) for number in range(len(config.id2label))]
+    def _label(self, names: Sequence[str], problem: object) -> None:
+        """Set the category of each output of the model, None for those that nobody asked for, by their *names*.
+
+        *problem* is the configuration's ``problem_type``: whether each label has a probability of its own.
+        """
         if self.options.task == "tokens":
             names = [name[2:] if name[:2] in ("B-", "I-", "E-", "S-", "L-", "U-") else name for name in names]
         unknown = [label for label in self.options.labels if label not in names]
@@ -158,12 +194,10 @@ class Hf(Classifier[Any]):
             )
             msg = f"classifier `hf`: {self.options.model} has {said}; `labels` can name {known}"
             raise WeightsError(msg)
-        return [self.options.labels.get(name) for name in names]
-
-    def _is_independent(self, config: Any) -> bool:
+        self._categories = [self.options.labels.get(name) for name in names]
+        self._independent = problem == "multi_label_classification" or len(names) == 1
         if self.options.independent is not None:
-            return self.options.independent
-        return config.problem_type == "multi_label_classification" or len(config.id2label) == 1
+            self._independent = self.options.independent
 
     def _size(self) -> tuple[int, int]:
         size = self._processor.size

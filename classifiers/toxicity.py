@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from classifiers._torch import Device, Precision, Run
+from classifiers._runs import Run, Sequences
+from classifiers._torch import Device, Precision
 from guard.classifier import Classifier, Readable, Reads, Unreadable
 from guard.content import View
-from guard.errors import WeightsError
 from guard.finding import Finding
 
 if TYPE_CHECKING:
@@ -36,12 +36,6 @@ CATEGORIES = {
     "sexual_explicit": "sexual",
 }  # fmt: skip
 """Our name of each class; the others (groups of people that a text mentions) say nothing against a text."""
-_NETWORKS = {
-    "AlbertForSequenceClassification",
-    "BertForSequenceClassification",
-    "RobertaForSequenceClassification",
-    "XLMRobertaForSequenceClassification",
-}
 _LEAST = 0.01
 _MOST_AT_ONCE = 65_536
 _OVERLAP = 32
@@ -52,7 +46,8 @@ class ToxicityOptions:
     """Which model. *sha256* pins its checkpoint.
 
     *checkpoint* is a file in detoxify's format, *config* a folder with its tokenizer and configuration; without them
-    the library's releases and the hub are asked for *model*.
+    the library's releases and the hub are asked for *model*. *onnx* is a file that ``python -m classifiers.export``
+    made of one, in its folder: it is run by ONNX Runtime, on the CPU and without torch, instead of the others.
     """
 
     model: Variant = "original"
@@ -61,6 +56,15 @@ class ToxicityOptions:
     sha256: str = ""
     device: Device = "auto"
     dtype: Precision = "float32"
+    onnx: str = ""
+
+    def __post_init__(self) -> None:
+        if self.onnx and (self.checkpoint or self.config):
+            msg = "`onnx` is a model by itself; leave `checkpoint` and `config` out"
+            raise ValueError(msg)
+        if self.onnx and (self.device not in ("auto", "cpu") or self.dtype not in ("auto", "float32")):
+            msg = "an ONNX file runs on the CPU in the numbers that it was written in; leave `device` and `dtype` out"
+            raise ValueError(msg)
 
 
 class Toxicity(Classifier[tuple[Run, ...]]):
@@ -80,14 +84,16 @@ class Toxicity(Classifier[tuple[Run, ...]]):
 
     def __init__(self, options: ToxicityOptions | None = None) -> None:
         super().__init__(options)
-        self.version = f"detoxify-1 {self.options.checkpoint or self.options.model}"
+        self.version = f"detoxify-1 {self.options.onnx or self.options.checkpoint or self.options.model}"
 
     @classmethod
     def provides(cls, options: ToxicityOptions) -> frozenset[str]:
         """All classes; ``original`` and a checkpoint of one's own may have fewer."""
         everything = frozenset(CATEGORIES.values())
         return (
-            everything - {"sexual"} if options.model.startswith("original") and not options.checkpoint else everything
+            everything - {"sexual"}
+            if options.model.startswith("original") and not (options.checkpoint or options.onnx)
+            else everything
         )
 
     def load(self) -> None:
@@ -96,64 +102,48 @@ class Toxicity(Classifier[tuple[Run, ...]]):
         Raises:
             WeightsError: it cannot be had, is not what was pinned, or is no checkpoint of this format.
         """
-        from classifiers import _torch
+        if self.options.onnx:
+            self._load_graph(Path(self.options.onnx).expanduser())
+        else:
+            self._load_network()
+
+    def _load_graph(self, file: Path) -> None:
+        from classifiers import _folder, _onnx_hf
+
+        pins = {file.name: self.options.sha256} if self.options.sha256 else {}
+        place, data, beside = _onnx_hf.files("toxicity", str(file.parent), "", file.name, pins)
+        with _folder.loading("toxicity", str(file), extra="hf-onnx"):
+            config = _onnx_hf.configuration(place)
+            tokens = _onnx_hf.Tokens(place, config, most=None, overlap=_OVERLAP)
+            graph = _onnx_hf.Graph(data, file.name, beside, tokens=False)
+            names = _onnx_hf.labels(config, graph.count)
+            self._categories = [CATEGORIES.get(name) for name in names]
+            if not any(self._categories):
+                msg = f"its labels are {', '.join(names)}, none of which is a class of detoxify"
+                raise ValueError(msg)
+            self._sequences = _onnx_hf.sequences(graph, tokens, independent=True)
+            if self._sequences.budget == 1:  # one by one, so that nobody waits for neighbours
+                self.pads, self.batch_cost, self.largest_batch = False, 1, None
+            self._sequences.scores([tokens.runs("warm up")])
+
+    def _load_network(self) -> None:
+        from classifiers import _detoxify, _folder, _torch
 
         options = self.options
-        with _torch.loading("toxicity", options.checkpoint or options.model):
+        with _folder.loading("toxicity", options.checkpoint or options.model):
             import transformers
 
-            state = self._checkpoint()
-            arch, classes = state["config"]["arch"]["args"], state["config"]["dataset"]["args"]["classes"]
-            if arch["model_name"] not in _NETWORKS:
-                msg = f"it wants the network {arch['model_name']}; those of detoxify are {', '.join(sorted(_NETWORKS))}"
-                raise WeightsError(msg)
+            state = _detoxify.checkpoint(options.checkpoint, options.model, options.sha256)
+            place = options.config or state["config"]["arch"]["args"]["model_type"]
+            model, classes = _detoxify.network(state, place, local=bool(options.config))
             given = {"local_files_only": bool(options.config), "trust_remote_code": False}
-            place = options.config or arch["model_type"]
-            network = getattr(transformers, arch["model_name"])
-            config = network.config_class.from_pretrained(place, num_labels=len(classes), **given)
-            model = network(config)
-            missing, unexpected = model.load_state_dict(state["state_dict"], strict=False)
-            others = [key for key in unexpected if not key.endswith("position_ids")]
-            if missing or others:
-                msg = f"its weights do not fit its configuration ({(missing or others)[0]})"
-                raise WeightsError(msg)
             tokenizer = transformers.AutoTokenizer.from_pretrained(place, **given)
             device = _torch.device_of("toxicity", options.device)
             self._categories = [CATEGORIES.get(name) for name in classes]
-            tokens = _torch.Tokens(tokenizer, config, most=None, overlap=_OVERLAP)
+            tokens = _torch.Tokens(tokenizer, model.config, most=None, overlap=_OVERLAP)
             model = model.to(device, _torch.dtype_of(options.dtype, device)).eval()
-            self._sequences = _torch.Sequences(model, device, tokens, independent=True, budget=_MOST_AT_ONCE)
+            self._sequences = Sequences(_torch.network(model, device, independent=True), tokens, budget=_MOST_AT_ONCE)
             self._sequences.scores([tokens.runs("warm up")])
-
-    def _checkpoint(self) -> dict[str, Any]:
-        """The checkpoint: tensors, names and numbers only, whatever else its file could hold."""
-        import torch
-
-        from classifiers._torch import pinned
-
-        options = self.options
-        if options.checkpoint:
-            file = Path(options.checkpoint).expanduser()
-            if not file.is_file():
-                msg = f"classifier `toxicity`: there is no file {options.checkpoint}"
-                raise WeightsError(msg)
-        else:
-            from detoxify.detoxify import MODEL_URLS
-
-            url = MODEL_URLS[options.model]
-            file = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
-            if not file.is_file():
-                file.parent.mkdir(parents=True, exist_ok=True)
-                torch.hub.download_url_to_file(url, str(file), file.stem.rpartition("-")[2], progress=False)
-        if options.sha256:
-            pinned("toxicity", file, options.sha256)
-        state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
-        if not {"config", "state_dict"} <= state.keys():
-            msg = (
-                f"classifier `toxicity`: {file.name} has no `config` and `state_dict`: it is no checkpoint of detoxify"
-            )
-            raise WeightsError(msg)
-        return state
 
     def prepare(self, part: Readable) -> tuple[Run, ...]:
         """The runs of the text."""

@@ -114,11 +114,11 @@ class ZeroShot(Classifier["NDArray[np.float32]"]):
         Raises:
             WeightsError: it cannot be had, or is not what was pinned.
         """
-        from classifiers import _torch
+        from classifiers import _folder
 
         options = self.options
-        place = _torch.folder("zero_shot", options.model, options.revision, options.sha256)
-        with _torch.loading("zero_shot", options.model):
+        place = _folder.folder("zero_shot", options.model, options.revision, options.sha256)
+        with _folder.loading("zero_shot", options.model):
             self._clip = _clip(place, options.device, options.dtype)
             self._neutral = self._clip.words(options.neutral, options.templates)
             self._prompts = [

@@ -38,7 +38,7 @@ class Modality(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MediaEdit:
-    """A change to a medium, asked for by an action and not made yet: actions know no pixels and no samples.
+    """A change to a medium, asked for by an action and not made yet: actions know no pixels, no samples and no keys.
 
     *kind* is what to do: ``blur``, ``pixelate`` or ``paint`` over the *box* of a picture or film (left, top, right,
     bottom as fractions of it), ``mute`` or ``beep`` for the *time* of a sound or film (seconds from, to), ``replace``
@@ -60,7 +60,8 @@ class TextPart:
     *kind* says what the text is to the protocol: ``message``, ``tool_arguments``, ``tool_result``,
     ``tool_schema``, ``reasoning``, ``refusal``, ``name``, ``logprobs``, ``url``, ``key``, ``error``, or
     ``unknown`` for a field that no contract names. *editable* is false where no action could
-    write a changed text back (a key, a list of tokens): an edit there becomes a block.
+    write a changed text back (a key, a list of tokens): an edit there becomes a block. *edits* are what actions cannot
+    do themselves (a signature takes a key); see `ImagePart`.
     """
 
     text: str
@@ -69,6 +70,7 @@ class TextPart:
     kind: str = "message"
     role: str | None = None
     editable: bool = True
+    edits: tuple[MediaEdit, ...] = ()
     modality: Modality = field(default=Modality.TEXT, init=False)
 
 

@@ -41,6 +41,8 @@ _FORM = re.compile(
     r"|(?<!\\)(?P<run>(?:\\\\)*)(?:\\u003[cC](?P<json>\w+)\\u003[eE]|\\u0026lt;(?P<both>\w+)\\u0026gt;)"
 )
 _BRACKETS = (("<", ">"), ("&lt;", "&gt;"), ("\\u003c", "\\u003e"), ("\\u0026lt;", "\\u0026gt;"))
+SIGNATURE = re.compile("\ufeff[\ufe00-\ufe0f\U000e0100-\U000e01ef]{21,}\\Z")
+"""The end of a text that is signed (C2PA), unseen. Whoever signs puts values back before (`guard.media.edits`)."""
 _WORD = re.compile(r"^(\w*)")
 _CAPITAL = re.compile(r"\\u003([CE])")
 
@@ -94,12 +96,16 @@ def restore_content(content: Content, masked: Mapping[str, str]) -> Content:
         return content
     parts: list[Part] = []
     for part in content.parts:
-        if isinstance(part, TextPart) and part.editable:
+        if isinstance(part, TextPart) and part.editable and not _is_signed(part.text):
             text = restore_text(part.text, masked, json=reads_as_json(part.kind, part.text))
             parts.append(part if text == part.text else dataclasses.replace(part, text=text))
         else:
             parts.append(part)
     return dataclasses.replace(content, parts=tuple(parts))
+
+
+def _is_signed(text: str) -> bool:
+    return "\ufeff" in text and SIGNATURE.search(text) is not None
 
 
 def restore_text(text: str, masked: Mapping[str, str], *, json: bool = False) -> str:

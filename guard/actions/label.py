@@ -17,6 +17,7 @@ from guard.actions._wording import in_english_or_chinese, in_locale, refusal
 from guard.content import RAW_SAMPLES, Direction, MediaEdit, OpaquePart, Path, TextPart
 from guard.decision import Action
 from guard.errors import did_you_mean
+from guard.placeholders import SIGNATURE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
 
 Place = Literal["end", "start"]
 _PLACES: tuple[Place, ...] = get_args(Place)
-MarkName = Literal["text_notice", "visible_label", "audio_rhythm", "audio_mark", "aigc_label", "iptc", "c2pa"]
+MarkName = Literal[
+    "text_notice", "visible_label", "audio_rhythm", "audio_mark", "aigc_label", "iptc", "text_c2pa", "c2pa"
+]
 _NOTICE: MarkName = "text_notice"
+_SIGNATURE: MarkName = "text_c2pa"
 _HEARD: frozenset[MarkName] = frozenset({"audio_rhythm", "audio_mark"})
 """Marks that are in the sound itself."""
 Corner = Literal["bottom_right", "bottom_left", "top_right", "top_left"]
@@ -53,7 +57,8 @@ class Label(Action):
     code before a sound, ``audio_mark`` writes a mark that nobody hears, with the key that *audio_key* names (a file, or
     ``env:NAME``), ``aigc_label`` is China's implicit label with the *producer*'s code, ``iptc`` the source type
     and the *system* (``NAME/VERSION``), ``c2pa`` a manifest signed with the files *certificate* and *key*. What cannot
-    be marked so is refused.
+    be marked so is refused. ``text_c2pa`` is such a manifest behind each text that people are told, its notice
+    included; JSON is left alone.
     """
 
     name = "label"
@@ -83,8 +88,10 @@ class Label(Action):
         if "audio_mark" in self.marks and not self.audio_key.removeprefix("env:"):
             msg = "`audio_mark` needs `audio_key`: a file with 16 bytes or more drawn by chance, or `env:NAME`"
             raise ValueError(msg)
-        if "c2pa" in self.marks and not (self.certificate and self.key):
-            msg = "`c2pa` needs `certificate` and `key`, PEM files of the chain and of the private key that sign"
+        signature = next((mark for mark in self.marks if mark in {"c2pa", _SIGNATURE}), None)
+        if signature and not (self.certificate and self.key):
+            keys = "a PEM file, pkcs11:… or signer:…"
+            msg = f"`{signature}` needs `certificate`, the chain's PEM file, and `key`: {keys}"
             raise ValueError(msg)
 
     @property
@@ -100,7 +107,12 @@ class Label(Action):
     @property
     def marks_media(self) -> tuple[MarkName, ...]:
         """What is to be written into media."""
-        return tuple(mark for mark in self.marks if mark != _NOTICE)
+        return tuple(mark for mark in self.marks if mark not in {_NOTICE, _SIGNATURE})
+
+    @property
+    def signs_text(self) -> bool:
+        """Whether texts are signed: not before all of one is known."""
+        return _SIGNATURE in self.marks
 
     def in_words(self, locale: str) -> str:
         """The label in the language of *locale*."""
@@ -130,6 +142,10 @@ class Label(Action):
                     added = add(part, effects, content.locale)
                     text = added + part.text if add is heading else part.text + added
                     parts[number] = replace(part, text=text) if added else part
+        signing = [effect for effect in effects if isinstance(effect.action, Label) and effect.action.signs_text]
+        if signing and any(isinstance(part, TextPart) and _is_spoken(part) and not part.editable for part in parts):
+            return refusal(content.locale, rules=rules_of(signing))
+        parts = [_signed(part, signing) for part in parts]
         return replace(content, parts=tuple(parts)) if parts != list(content.parts) else content
 
 
@@ -149,13 +165,31 @@ def closing(part: TextPart, effects: Sequence[Effect], locale: str = "en") -> st
     """What is to be put after *part*, the last text of its choice, all of which is known; of a stream, at its end."""
     if not _is_said(part) or is_document(part):
         return ""
-    return "".join(f"\n{label}" for label in _labels("end", effects, locale) if not part.text.rstrip().endswith(label))
+    text = SIGNATURE.sub("", part.text) if "\ufeff" in part.text else part.text
+    return "".join(f"\n{label}" for label in _labels("end", effects, locale) if not text.rstrip().endswith(label))
 
 
 def _is_said(part: TextPart) -> bool:
-    """Whether the assistant says *part* to people."""
+    """Whether the assistant says *part* to people, and something can be added to it."""
+    return part.editable and _is_spoken(part)
+
+
+def _is_spoken(part: TextPart) -> bool:
     said = not part.path or part.path[-1] in _SAID
-    return said and part.kind == "message" and part.role in (None, "assistant") and part.editable and bool(part.text)
+    return said and part.kind == "message" and part.role in (None, "assistant") and bool(part.text)
+
+
+def _signed(part: Part, effects: Sequence[Effect]) -> Part:
+    """*part* with the signature that *effects* ask for still to be made, if the assistant says it to people."""
+    if not isinstance(part, TextPart) or not _is_said(part) or is_document(part):
+        return part
+    edits = dict.fromkeys(
+        MediaEdit("stamp", options=(("marks", _SIGNATURE), ("system", label.system), ("certificate", label.certificate),
+                                    ("key", label.key)))
+        for effect in effects
+        if isinstance(label := effect.action, Label)
+    )  # fmt: skip
+    return replace(part, edits=part.edits + tuple(edits)) if edits else part
 
 
 def _column(part: TextPart) -> Path:

@@ -261,13 +261,13 @@ def _mark(commands: argparse._SubParsersAction[_Parser]) -> None:
         description="Write AI labels and provenance into a file, and read them back. Exit code: 0 marked, 3 error; "
         "then nothing is written.",
     )
-    mark.add_argument("file", metavar="FILE", help="picture, sound or film; - for stdin")
+    mark.add_argument("file", metavar="FILE", help="picture, sound, film, document or text; - for stdin")
     mark.add_argument(
         "--with",
         dest="marks",
         required=True,
         metavar="M,...",
-        help="visible_label, audio_rhythm, audio_mark, aigc_label, iptc, c2pa",
+        help="visible_label, audio_rhythm, audio_mark, aigc_label, iptc, text_c2pa, c2pa",
     )
     mark.add_argument("--out", required=True, metavar="F", help="file to write; - for stdout")
     mark.add_argument("--producer", default="", metavar="CODE", help="of the provider, for aigc_label")
@@ -276,9 +276,9 @@ def _mark(commands: argparse._SubParsersAction[_Parser]) -> None:
     mark.add_argument(
         "--corner", choices=("bottom_right", "bottom_left", "top_right", "top_left"), default="bottom_right"
     )
-    mark.add_argument("--system", default="", metavar="NAME", help="generator, for iptc and c2pa")
-    mark.add_argument("--certificate", default="", metavar="PEM", help="chain of certificates, for c2pa")
-    mark.add_argument("--key", default="", metavar="PEM", help="private key (ES256), for c2pa")
+    mark.add_argument("--system", default="", metavar="NAME", help="generator, for iptc, c2pa and text_c2pa")
+    mark.add_argument("--certificate", default="", metavar="PEM", help="chain of certificates, for c2pa and text_c2pa")
+    mark.add_argument("--key", default="", metavar="KEY", help="of ES256: PEM, pkcs11:URI or signer:NAME")
     mark.add_argument("--audio-key", default="", metavar="FILE", help="key of audio_mark; env:NAME for a variable")
     mark.add_argument("--locale", default="en", metavar="TAG", help="language of the visible label, such as zh")
     _log_level(mark)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from guard.actions.label import Label
 from guard.classifier import Unreadable
 from guard.errors import GuardError
-from guard.media.stamps.stamp import ORDER, Stamp, stamped
+from guard.media.stamps.stamp import ORDER, TEXT_C2PA, Stamp, stamped
 
 if TYPE_CHECKING:
     import argparse
@@ -30,8 +30,9 @@ def mark(options: argparse.Namespace) -> int:
         raise MarkError(f"no mark `{', '.join(unknown)}`; there are {', '.join(ORDER)}")
     if "aigc_label" in names and not options.producer:
         raise MarkError("aigc_label needs --producer CODE, that of whoever offers the service")
-    if "c2pa" in names and not (options.certificate and options.key):
-        raise MarkError("c2pa needs --certificate PEM and --key PEM")
+    for name in {"c2pa", TEXT_C2PA}.intersection(names):
+        if not (options.certificate and options.key):
+            raise MarkError(f"{name} needs --certificate PEM and --key KEY")
     if "audio_mark" in names and not options.audio_key:
         raise MarkError("audio_mark needs --audio-key FILE, or env:NAME")
     data = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()

@@ -276,8 +276,7 @@ class Generating:
     async def _judge_answer(self, content: Content) -> Content | Refusal:
         """What may be released of what came back, as the generator wrote it; restored after that is decided."""
         began = time.monotonic()
-        locale = self._exchange.content.locale
-        said = content if locale == "en" else replace(content, locale=locale)
+        said = replace(content, locale=self._exchange.content.locale, masked=self._draft.masked)
         judged: Judged = await self._pipeline.judge(
             said, self._policy, decision_id=self._draft.id, deadline=self._house.deadline()
         )

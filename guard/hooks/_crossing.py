@@ -87,7 +87,7 @@ class Crossing:
         except TypeError:
             await self.failed("unreadable")
             raise
-        content = self._content(document, self._way[1], role)
+        content = replace(self._content(document, self._way[1], role), masked=self.draft.masked)
         judged = await self.judge(content)
         self.draft.output = judged.decision
         self.draft.timings["output"] = since(began)

@@ -6,7 +6,8 @@ kind. Such a module has one generator::
     def edited(data: bytes, edits: Sequence[MediaEdit]) -> Generator[None, None, bytes]: ...
 
 It yields where it may pause, returns bytes of the type and size of *data*, has read them again and found the edits in
-them, and raises `Unreadable` where it cannot: nothing is released then.
+them, and raises `Unreadable` where it cannot: nothing is released then. Of a text *data* are its bytes in UTF-8, with
+what was masked in the request put back: once it is signed, it cannot be changed.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from guard.classifier import Unreadable
-from guard.content import Medium, Modality
+from guard.content import Modality, OpaquePart, TextPart
+from guard.placeholders import reads_as_json, restore_text
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from guard.content import Content, MediaEdit
+    from guard.content import Content, MediaEdit, Part
 
 MAKERS: dict[tuple[Modality, str], str] = {
     **dict.fromkeys(
@@ -33,6 +35,7 @@ MAKERS: dict[tuple[Modality, str], str] = {
         ((modality, "stamp") for modality in (Modality.IMAGE, Modality.AUDIO, Modality.VIDEO)),
         "guard.media.stamps.stamp",
     ),
+    (Modality.TEXT, "stamp"): "guard.media.stamps.texts",
     **dict.fromkeys(
         ((Modality.VIDEO, kind) for kind in ("blur", "pixelate", "paint", "mute", "beep")), "guard.media.film_edit"
     ),
@@ -42,7 +45,7 @@ MAKERS: dict[tuple[Modality, str], str] = {
 
 def pending(content: Content) -> bool:
     """Whether something in *content* is still to be changed, so that it must not be released."""
-    return any(isinstance(part, Medium) and part.edits for part in content.parts)
+    return any(not isinstance(part, OpaquePart) and part.edits for part in content.parts)
 
 
 def made(content: Content) -> Generator[None, None, Content]:
@@ -51,17 +54,28 @@ def made(content: Content) -> Generator[None, None, Content]:
     Raises:
         Unreadable: an edit cannot be made; the message names no content.
     """
-    parts = []
+    parts: list[Part] = []
     for part in content.parts:
-        if not (isinstance(part, Medium) and part.edits):
+        if isinstance(part, OpaquePart) or not part.edits:
             parts.append(part)
             continue
-        data = part.data
+        data = part.data if not isinstance(part, TextPart) else _written(part, content)
         for module, edits in groupby(part.edits, key=lambda edit: _maker(part.modality, edit)):
             yield
             data = yield from importlib.import_module(module).edited(data, list(edits))
-        parts.append(replace(part, data=data, edits=()))
+        if isinstance(part, TextPart):
+            parts.append(replace(part, text=data.decode(), edits=()))
+        else:
+            parts.append(replace(part, data=data, edits=()))
     return replace(content, parts=tuple(parts))
+
+
+def _written(part: TextPart, content: Content) -> bytes:
+    text = restore_text(part.text, content.masked, json=reads_as_json(part.kind, part.text))
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise Unreadable("the text holds half a character") from error
 
 
 def _maker(modality: Modality, edit: MediaEdit) -> str:

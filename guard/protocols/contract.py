@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from guard.content import Content, Direction, Medium, OpaquePart, Part, Path, TextPart
+from guard.content import Content, Direction, OpaquePart, Part, Path, TextPart
 from guard.errors import RequestError
 from guard.protocols.embedded import (
     decode_data_url,
@@ -419,11 +419,11 @@ def apply_parts(document: Any, before: Sequence[Part], after: Sequence[Part], *,
     Token lists are dropped rather than rewritten: their numbers would no longer belong to the text.
 
     Raises:
-        ValueError: a medium has edits that nobody made. A defect, and nothing is released.
+        ValueError: a part has edits that nobody made. A defect, and nothing is released.
     """
     for old, new in zip(before, after, strict=True):
-        if isinstance(new, Medium) and new.edits:
-            msg = "a medium is to be released before it was changed"
+        if not isinstance(new, OpaquePart) and new.edits:
+            msg = "a part is to be released before it was changed"
             raise ValueError(msg)
         if new is old or isinstance(new, OpaquePart):
             continue

@@ -52,7 +52,7 @@ def needs_of(policy: Policy) -> Needs:
     rules = list(_changing(policy))
     labels = [rule for rule in _enforced(policy) if isinstance(rule.then, Label) and rule.then.labels_text]
     return Needs(
-        whole=_why_held(policy) or _why_whole(rules, labels),
+        whole=_why_held(policy) or _why_whole(rules, labels) or _why_signed(policy),
         joint=tuple(rule for rule in rules if _is_joint(rule)),
         replaces=any(isinstance(rule.then, Replace) for rule in rules),
         changes=any(rule.then.strength < Replace.strength for rule in rules),
@@ -75,6 +75,14 @@ def _why_whole(rules: Iterable[Rule], labels: Iterable[Rule]) -> str:
     for rule in labels:
         if isinstance(rule.then, Label) and rule.then.place == "start":
             return f"rule `{rule.id}` labels the beginning"
+    return ""
+
+
+def _why_signed(policy: Policy) -> str:
+    """A signature is over all of a text, and where it cannot be made nothing may have been sent."""
+    for rule in policy.rules:
+        if isinstance(rule.then, Label) and rule.then.signs_text and policy.mode is not Mode.SHADOW:
+            return f"rule `{rule.id}` signs texts"
     return ""
 
 

@@ -109,6 +109,26 @@ def sequences() -> Path:
 
 
 @functools.cache
+def exported() -> Path:
+    """A folder of `sequence_model` as ONNX: ``model.onnx``, and ``model_int8.onnx``."""
+    from classifiers.export import export
+
+    place = root() / "exported"
+    export(str(sequences()), place, integers=True)
+    return place
+
+
+@functools.cache
+def exported_tokens() -> Path:
+    """A folder of the network of `token_folder` as ONNX, likewise."""
+    from classifiers.export import export
+
+    place = root() / "exported-tokens"
+    export(str(token_folder()), place, task="tokens", integers=True)
+    return place
+
+
+@functools.cache
 def token_folder() -> Path:
     """A folder of a BERT that marks *zorblax* as ``B-NAME``."""
     import torch
@@ -176,6 +196,16 @@ def detoxify_checkpoint() -> tuple[Path, Path]:
     config = {"arch": {"args": arch}, "dataset": {"args": {"classes": ["toxicity", "identity_attack"]}}}
     torch.save({"config": config, "state_dict": sequence_model().state_dict()}, file)
     return file, place
+
+
+@functools.cache
+def exported_detoxify() -> Path:
+    """A folder of `detoxify_checkpoint` as ONNX, likewise."""
+    from classifiers.export import export
+
+    (checkpoint, config), place = detoxify_checkpoint(), root() / "exported-detoxify"
+    export(str(config), place, checkpoint=str(checkpoint), integers=True)
+    return place
 
 
 @functools.cache

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from hypothesis import given, strategies as st
 
-from classifiers._torch import Sequences, Tokens, in_batches
+from classifiers._runs import Sequences, in_batches
+from classifiers._torch import Tokens, network
 from tests.classifiers import models
 
 
@@ -47,8 +48,8 @@ def test_a_text_of_fewer_tokens_than_there_are_labels_has_a_score_of_each():
     cut = models.tokenizer()
     config = BertConfig(vocab_size=len(cut), max_position_embeddings=64, pad_token_id=0, num_labels=7, **sizes)
     tokens = Tokens(cut, config, most=None, overlap=2)
-    network = BertForSequenceClassification(config).eval()
-    sequences = Sequences(network, torch.device("cpu"), tokens, independent=True, budget=1_000)
+    model = BertForSequenceClassification(config).eval()
+    sequences = Sequences(network(model, torch.device("cpu"), independent=True), tokens, budget=1_000)
 
     [[short], [long]] = sequences.scores([tokens.runs("sea"), tokens.runs("the sea came slowly over the flat sand")])
 

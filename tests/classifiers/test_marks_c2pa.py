@@ -222,4 +222,10 @@ def test_a_damaged_wrapper_is_inconclusive_and_two_are_a_conflict():
 def test_a_manifest_in_text_is_no_hidden_payload_but_goes_by_its_name():
     (found,) = TextMarks().classify([TEXT])
 
-    assert [f.category for f in found] == ["mark.text.invisible.c2pa"]
+    assert [(f.category, f.span) for f in found] == [("mark.text.invisible.c2pa", of_text(TEXT)[0].location)]
+
+
+def test_a_manifest_in_text_that_ends_in_any_byte_is_seen_to_its_end():
+    (found,) = TextMarks().classify(["said" + c2pa_text.wrapped(b"a manifest\x0f") + " more"])
+
+    assert [(f.category, f.span) for f in found] == [("mark.text.invisible.c2pa", (4, 29))]

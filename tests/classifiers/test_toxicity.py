@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import torch
 from guard import registry
 from guard.classifier import Classifier
 from guard.content import View
-from guard.errors import WeightsError
+from guard.errors import RegistryError, WeightsError
 from guard.finding import Finding
 from tests.classifiers import models
 
@@ -87,3 +90,43 @@ def test_a_file_that_is_no_such_checkpoint_says_so(tmp_path: Path) -> None:
             loaded(checkpoint=str(tmp_path / file))
     with pytest.raises(WeightsError, match=r"has sha256 .*pins it to 00"):
         loaded(sha256="00" * 32)
+
+
+@pytest.mark.parametrize(("file", "apart"), [("model.onnx", 1e-5), ("model_int8.onnx", 0.02)])
+def test_an_exported_checkpoint_has_its_scores_without_torch(
+    classifier: Classifier[Any], file: str, apart: float
+) -> None:
+    exported = registry.create("toxicity", {"onnx": str(models.exported_detoxify() / file)})
+    exported.load()
+    some = ["you zorblax", "hello world of sand", "", "the tide came slowly " * 60 + "zorblax"]
+
+    together = judged(exported, *some)
+
+    for text, found, own in zip(some, together, judged(classifier, *some), strict=True):
+        assert {f.category: f.score for f in found} == pytest.approx({f.category: f.score for f in own}, abs=apart)
+        assert judged(exported, text) == [found]
+    code = f"""
+import sys
+from guard import registry
+registry.create("toxicity", {{"onnx": {str(models.exported_detoxify() / file)!r}}}).load()
+print(sorted({{"torch", "transformers", "detoxify", "onnx"}} & sys.modules.keys()))
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.split("\n")[-2] == "[]"
+
+
+def test_an_exported_checkpoint_is_pinned_and_has_to_have_classes_of_detoxify(tmp_path: Path) -> None:
+    file = models.exported_detoxify() / "model.onnx"
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+
+    registry.create("toxicity", {"onnx": str(file), "sha256": digest}).load()
+    for options, message in [
+        ({"onnx": str(file), "sha256": "00" * 32}, f"has sha256 {digest}; .*pinned to 00"),
+        ({"onnx": str(tmp_path / "no.onnx")}, r"has no file no\.onnx; of ONNX files it has: none"),
+        ({"onnx": str(models.exported() / "model.onnx")}, "its labels are LABEL_0, LABEL_1, none of which is a class"),
+    ]:
+        with pytest.raises(WeightsError, match=message):
+            registry.create("toxicity", options).load()
+    for options, message in [({"device": "cuda"}, "runs on the CPU"), ({"checkpoint": "x"}, "leave `checkpoint`")]:
+        with pytest.raises(RegistryError, match=message):
+            registry.create("toxicity", {"onnx": str(file), **options})

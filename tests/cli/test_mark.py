@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from guard.cli import main
 from tests.classifiers import marked
@@ -41,6 +42,21 @@ def test_a_file_is_marked_and_inspect_finds_it(picture: Path, capsys: pytest.Cap
     assert found["marks"][1]["detail"]["ProduceID"] == "n-1"
 
 
+def test_a_document_is_marked_and_inspect_finds_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = tmp_path / "in.pdf", tmp_path / "out.pdf"
+    Image.new("RGB", (40, 30)).save(path)
+
+    code = main(["mark", str(path), "--with", "aigc_label", "--producer", PRODUCER, "--out", str(out)])
+    capsys.readouterr()
+    main(["inspect", "--json", str(out)])
+    found = json.loads(capsys.readouterr().out)
+
+    assert code == 0
+    assert (found["media_type"], found["state"]) == ("application/pdf", "present")
+    assert [(one["family"], one["issuer"]) for one in found["marks"]] == [("aigc_label", PRODUCER)]
+    assert out.read_bytes().startswith(path.read_bytes())
+
+
 def test_with_made_keys_a_file_is_signed_and_trusted(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
     keys, out = picture.parent / "keys", picture.with_name("out.png")
 
@@ -54,6 +70,32 @@ def test_with_made_keys_a_file_is_signed_and_trusted(picture: Path, capsys: pyte
     (mark,) = json.loads(capsys.readouterr().out)["marks"]
 
     assert (mark["kind"], mark["asserts"], mark["issuer"]) == ("trusted", "generated", "某公司")
+
+
+def test_a_text_is_signed_and_inspect_trusts_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keys, path, out = tmp_path / "keys", tmp_path / "in.md", tmp_path / "out.md"
+    path.write_bytes("# 一页\r\n\r\nwords\r\n".encode())
+    main(["keygen", "--c2pa", "--out", str(keys)])
+    signing = ["--certificate", str(keys / "c2pa-chain.pem"), "--key", str(keys / "c2pa-key.pem")]
+
+    assert main(["mark", str(path), "--with", "text_c2pa", *signing, "--out", str(out)]) == 0
+    assert capsys.readouterr().out.endswith(f"{out}: text_c2pa; read back\n")
+    assert main(["inspect", str(out), "--json", "--trust", str(keys / "c2pa-root.pem")]) == 0
+    marks = json.loads(capsys.readouterr().out)["marks"]
+
+    assert out.read_bytes().startswith(path.read_bytes())
+    (mark,) = [one for one in marks if one["family"] == "c2pa"]
+    assert (mark["kind"], mark["asserts"]) == ("trusted", "generated")
+
+
+def test_json_is_not_signed_for_it_would_be_none_any_more(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, keys = tmp_path / "in.json", tmp_path / "keys"
+    path.write_text('{"answer": 1}')
+    main(["keygen", "--c2pa", "--out", str(keys)])
+    signing = ["--certificate", str(keys / "c2pa-chain.pem"), "--key", str(keys / "c2pa-key.pem")]
+
+    assert main(["mark", str(path), "--with", "text_c2pa", *signing, "--out", str(tmp_path / "out.json")]) == 3
+    assert "not marked: it is JSON" in capsys.readouterr().err
 
 
 def test_a_sound_is_marked_and_inspect_finds_it_with_the_keys_of_a_policy(
@@ -88,12 +130,14 @@ def test_a_sound_is_marked_and_inspect_finds_it_with_the_keys_of_a_policy(
         (
             "in.png",
             ["--with", "aigc_lable"],
-            "no mark `aigc_lable`; there are visible_label, audio_rhythm, audio_mark, aigc_label, iptc, c2pa",
+            "no mark `aigc_lable`; there are visible_label, audio_rhythm, audio_mark, aigc_label, iptc, text_c2pa",
         ),
         ("in.png", ["--with", ","], "no mark"),
         ("in.png", ["--with", "audio_mark"], "audio_mark needs --audio-key FILE"),
         ("in.png", ["--with", "audio_mark", "--audio-key", "none"], "image/png bears no audio_mark"),
-        ("in.png", ["--with", "c2pa"], "c2pa needs --certificate PEM and --key PEM"),
+        ("in.png", ["--with", "c2pa"], "c2pa needs --certificate PEM and --key KEY"),
+        ("text.txt", ["--with", "text_c2pa"], "text_c2pa needs --certificate PEM and --key KEY"),
+        ("text.txt", ["--with", "text_c2pa", "--certificate", "no.pem", "--key", "no.pem"], "it cannot be signed"),
         ("in.png", ["--with", "aigc_label", "--producer", "某公司"], "not marked: the label would be no good"),
         ("none.png", ["--with", "iptc"], "No such file"),
         ("signed.jpg", ["--with", "iptc"], "not marked: the file is signed (C2PA)"),

@@ -17,9 +17,11 @@ from PIL import Image
 
 from guard.classifier import Unreadable
 from guard.cli.keygen import certificates
-from guard.media.marks import c2pa as reader
+from guard.media.marks import c2pa as reader, c2pa_text
 from guard.media.marks.model import Status
 from guard.media.stamps import signing
+from guard.media.stamps.stamp import Stamp
+from tests.provenance.test_stamps import mark
 
 PIN = "4711"
 
@@ -79,6 +81,18 @@ def test_a_key_in_a_token_signs(token: Token, naming: str) -> None:
     assert is_signed(sign(token, token.uri(naming)))
 
 
+def is_text_signed(token: Token, key: str) -> bool:
+    made = mark("一段文字".encode(), Stamp(("text_c2pa",), certificate=str(token.chain), key=key)).decode()
+    (found,) = c2pa_text.read(made)
+    return (found.status, found.issuer) == (Status.INTACT, "Example Studio")
+
+
+def test_a_key_in_a_token_signs_texts(token: Token) -> None:
+    assert is_text_signed(token, token.uri())
+    with pytest.raises(Unreadable, match="NoSuchKey"):
+        is_text_signed(token, token.uri("token=guard;object=other"))
+
+
 def test_a_key_in_a_token_signs_for_many_at_once(token: Token) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(lambda _: is_signed(sign(token, token.uri())), range(24)))
@@ -134,6 +148,11 @@ def sign(data):
     r, s = utils.decode_dss_signature(key.sign(data, ec.ECDSA(hashes.SHA256())))
     return r.to_bytes(32) + s.to_bytes(32)
 
+def same(data):
+    key = serialization.load_pem_private_key(Path({key!r}).read_bytes(), None)
+    r, s = utils.decode_dss_signature(key.sign(data, ec.ECDSA(hashes.SHA256(), deterministic_signing=True)))
+    return r.to_bytes(32) + s.to_bytes(32)
+
 def wrong(data):
     return b"short"
 
@@ -144,12 +163,12 @@ def broken(data):
 
 @pytest.fixture
 def package(token: Token, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package with three signers, as an operator would install it."""
+    """A package with four signers, as an operator would install it."""
     (tmp_path / "studio_signers.py").write_text(SIGNER.format(key=str(token.key)))
     info = tmp_path / "studio_signers-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: studio-signers\nVersion: 1.0\n")
-    names = "".join(f"{name} = studio_signers:{name}\n" for name in ("sign", "wrong", "broken"))
+    names = "".join(f"{name} = studio_signers:{name}\n" for name in ("sign", "same", "wrong", "broken"))
     (info / "entry_points.txt").write_text(f"[guard.signers]\n{names}")
     monkeypatch.syspath_prepend(str(tmp_path))
     importlib.invalidate_caches()
@@ -159,6 +178,8 @@ def package(token: Token, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.usefixtures("package")
 def test_code_of_the_operator_signs(token: Token) -> None:
     assert is_signed(sign(token, "signer:sign"))
+    assert is_text_signed(token, "signer:sign")
+    assert is_text_signed(token, "signer:same"), "which draws no number"
 
 
 @pytest.mark.usefixtures("package")
@@ -168,4 +189,6 @@ def test_code_of_the_operator_signs(token: Token) -> None:
 def test_code_of_the_operator_that_fails_signs_nothing(token: Token, name: str, said: str) -> None:
     with pytest.raises(Unreadable, match=said) as refused:
         sign(token, f"signer:{name}")
+    with pytest.raises(Unreadable, match=said):
+        is_text_signed(token, f"signer:{name}")
     assert "secret" not in str(refused.value)

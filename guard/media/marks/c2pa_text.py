@@ -22,6 +22,8 @@ _MAGIC = b"C2PATXT\0"
 _HEAD = 13
 _MOST = 8 << 20
 _RUN = re.compile("\ufeff([\ufe00-\ufe0f\U000e0100-\U000e01ef]{8,})")
+_SELECTORS = {byte: 0xFE00 + byte if byte < 16 else 0xE0100 + byte - 16 for byte in range(256)}
+_BYTES = {selector: byte for byte, selector in _SELECTORS.items()}
 _CARRIER = "text selectors"
 _HASHES = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
 
@@ -38,7 +40,7 @@ def wrappers(text: str) -> list[Wrapper]:
     """Every run of selectors in *text* that begins as a wrapper does."""
     found = []
     for run in _RUN.finditer(text):
-        raw = bytes(_byte(ord(character)) for character in run[1][: _MOST + _HEAD])
+        raw = run[1][: _MOST + _HEAD].translate(_BYTES).encode("latin-1")
         if not raw.startswith(_MAGIC):
             continue
         size = int.from_bytes(raw[9:_HEAD])
@@ -47,8 +49,19 @@ def wrappers(text: str) -> list[Wrapper]:
     return found
 
 
-def _byte(code: int) -> int:
-    return code - 0xFE00 if code < 0xE0100 else code - 0xE0100 + 16
+def wrapped(manifest: bytes) -> str:
+    """The wrapper that holds *manifest*."""
+    return "\ufeff" + _framed(manifest).decode("latin-1").translate(_SELECTORS)
+
+
+def size_of(manifest: bytes) -> int:
+    """Bytes of UTF-8 that the wrapper of *manifest* takes."""
+    raw = _framed(manifest)
+    return 3 + 3 * len(raw) + len(raw.translate(None, bytes(range(16))))
+
+
+def _framed(manifest: bytes) -> bytes:
+    return _MAGIC + b"\1" + len(manifest).to_bytes(4) + manifest
 
 
 def read(text: str, anchors: tuple[str, ...] = ()) -> list[Mark]:

@@ -6,13 +6,22 @@ Sources: ISO 32000-1 (Info dictionary, strings); ECMA-376 part 2 and 4 (custom p
 from __future__ import annotations
 
 import io
+import lzma
 import re
+import struct
 import zipfile
 import zlib
 
+from guard.media.marks import pdf as skeleton, pdf_objects
 from guard.media.marks.block import MOST_BYTES, Broken, Kind, Walk
 from guard.media.marks.xml import XmlError, elements
 
+ZIP_ERRORS = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError, EOFError, ValueError, NotImplementedError,
+    RuntimeError,
+)  # fmt: skip
+"""What `zipfile` raises on damaged packages, and on those it cannot read."""
+PDF_TOO_MUCH = "pdf: more than is read"
 _PACKET_END = b"</x:xmpmeta>"
 _MOST_LABEL = 64 << 10
 _INFO = re.compile(rb"/AIGC\s*([(<])")
@@ -22,7 +31,7 @@ _FRONT = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.{0,65536}?)\r?\n---[ \t]*(\r?\n|\
 
 
 def pdf(data: bytes, walk: Walk) -> None:
-    """XMP packets, and ``/AIGC`` of the Info dictionary. What is encrypted or in object streams is not looked into."""
+    """XMP packets and ``/AIGC`` of the Info dictionary, packed ones too; what is encrypted is not looked into."""
     at = 0
     for _ in range(64):
         at = data.find(b"<x:xmpmeta", at)
@@ -33,18 +42,55 @@ def pdf(data: bytes, walk: Walk) -> None:
         at = end
     if at >= 0:
         walk.tell("pdf XMP: more than is read, or cut short")
+    seen = set()
     for number, found in enumerate(_INFO.finditer(data)):
         if number >= 16:
             walk.tell("pdf Info: more than is read")
             break
-        text = _literal(data, found.end()) if found[1] == b"(" else _hexadecimal(data, found.end())
-        walk.add(Kind.TEXT, text, "pdf Info", key="AIGC", offset=found.start())
+        seen.add(found.end() - 1)
+        walk.add(Kind.TEXT, _string(data, found.end() - 1), "pdf Info", key="AIGC", offset=found.start())
     if b"/C2PA_Manifest" in data:
         walk.add(Kind.C2PA, b"", "pdf embedded file")
     if b"/Encrypt" in data:
         walk.tell("pdf: encrypted")
-    if b"/ObjStm" in data:
-        walk.tell("pdf: object streams")
+        return
+    try:
+        _pdf_objects(skeleton.Pdf.of(data), seen, walk)
+    except skeleton.TooMuch:
+        walk.tell(PDF_TOO_MUCH)
+    except Broken as error:
+        if b"/ObjStm" in data:
+            walk.tell(f"pdf: object streams: {error}")
+
+
+def _pdf_objects(file: skeleton.Pdf, seen: set[int], walk: Walk) -> None:
+    """What a look at the bytes does not see: a label that is packed or points at its string, and packed XMP."""
+    label = info(file).get("AIGC")
+    text = file.resolve(label) if label is not None else None
+    if text is not None and text.raw[:1] not in {b"(", b"<"}:
+        walk.tell("pdf Info: no string")
+    elif text is not None and (text.offset < 0 or text.offset not in seen):
+        walk.add(Kind.TEXT, _string(text.raw, 0), "pdf Info", key="AIGC", offset=max(0, text.offset))
+    given = file.catalog.get("Metadata")
+    about = file.resolve(given) if given is not None else None
+    if about is not None and about.raw[:2] == b"<<" and "Filter" in pdf_objects.dictionary(about)[0]:
+        walk.add(Kind.XMP, file.stream(about), "pdf XMP", offset=max(0, about.offset))
+
+
+def info(file: skeleton.Pdf) -> pdf_objects.Dictionary:
+    """The entries of the Info dictionary, none if there is none.
+
+    Raises:
+        Broken: it is something else.
+    """
+    given = file.trailer.get("Info")
+    found = file.resolve(given) if given is not None else None
+    return pdf_objects.dictionary(found)[0] if found is not None and found.raw != b"null" else {}
+
+
+def _string(data: bytes, at: int) -> bytes:
+    """The string whose bracket stands at *at*, as UTF-8 or what it is."""
+    return _literal(data, at + 1) if data[at] == 0x28 else _hexadecimal(data, at + 1)
 
 
 def _literal(data: bytes, at: int) -> bytes:
@@ -86,7 +132,7 @@ def office(data: bytes, walk: Walk) -> None:
                 return
             with package.open("docProps/custom.xml") as file:
                 properties = file.read(MOST_BYTES + 1)
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+    except ZIP_ERRORS as error:
         raise Broken("the package is damaged") from error
     if len(properties) > MOST_BYTES:
         walk.tell("office properties: more than is read")

@@ -51,6 +51,8 @@ def sniff(data: bytes) -> str | None:
         kind = "audio/mp4" if brand in _SOUND_BRANDS else "video/quicktime" if brand == b"qt  " else "video/mp4"
     elif data[:4] == b"PK\3\4":
         kind = "application/zip"
+    elif data[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
+        kind = "application/x-cfb"
     return kind
 
 
@@ -109,6 +111,8 @@ def _walk(data: bytes, media_type: str, found: Walk) -> None:
         documents.pdf(data, found)
     elif media_type == "application/zip":
         documents.office(data, found)
+    elif media_type == "application/x-cfb":
+        raise Broken("an Office document that is encrypted, or of the kind before 2007")
     elif media_type == "image/svg+xml":
         documents.svg(data, found)
 
@@ -140,6 +144,8 @@ def read_text(text: str) -> list[Mark]:
 
 def _c2pa(data: bytes, media_type: str, found: Walk, anchors: tuple[str, ...]) -> list[Mark]:
     carrier = next((block.place for block in found.blocks if block.kind is Kind.C2PA), "")
+    if documents.PDF_TOO_MUCH in found.trouble:  # its library knows no bounds
+        return [Mark(c2pa.FAMILY, Status.INCONCLUSIVE, carrier=carrier, code="more than is read")]
     if c2pa.is_installed() and media_type in _SIGNED:
         marks = c2pa.read(data, _NAMES.get(media_type, media_type), anchors, carrier=carrier)
         manifest = b"".join(block.data for block in found.blocks if block.kind is Kind.C2PA)

@@ -46,9 +46,43 @@ def signer(certificate: str, key: str) -> Any:
     chain = Path(certificate).read_bytes()
     if not key.startswith((_TOKEN, _SIGNER)):
         return c2pa.Signer.from_info(c2pa.C2paSignerInfo(b"es256", chain, Path(key).read_bytes(), None))
-    sign = partial(_in_token, key) if key.startswith(_TOKEN) else _called(key.removeprefix(_SIGNER))
+    sign = es256(key)
     sign(b"Is there a key that signs?")  # the library tells nobody why a callback failed
     return c2pa.Signer.from_callback(sign, c2pa.C2paSigningAlg.ES256, chain.decode())
+
+
+def es256(key: str) -> Callable[[bytes], bytes]:
+    """What gives the signature of bytes by *key*: r and s of ES256, 32 bytes each. It raises what `signer` does.
+
+    Raises:
+        Unreadable: there is no such key.
+        OSError: a file cannot be read.
+        ValueError: the file holds no such key, or one that is locked.
+    """
+    if key.startswith(_TOKEN):
+        return partial(_in_token, key)
+    return _called(key.removeprefix(_SIGNER)) if key.startswith(_SIGNER) else _in_file(Path(key).read_bytes())
+
+
+def _in_file(pem: bytes) -> Callable[[bytes], bytes]:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec, utils
+
+    try:
+        private = serialization.load_pem_private_key(pem, None)
+    except (UnsupportedAlgorithm, TypeError) as error:  # of a kind that is not known, or locked
+        msg = "no key that can be used"
+        raise ValueError(msg) from error
+    if not isinstance(private, ec.EllipticCurvePrivateKey) or private.key_size != 256:
+        msg = "no key for ES256"
+        raise ValueError(msg)
+
+    def sign(data: bytes) -> bytes:
+        one, other = utils.decode_dss_signature(private.sign(data, ec.ECDSA(hashes.SHA256())))
+        return one.to_bytes(32) + other.to_bytes(32)
+
+    return sign
 
 
 def _called(name: str) -> Callable[[bytes], bytes]:

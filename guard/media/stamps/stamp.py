@@ -12,15 +12,29 @@ from guard.content import MediaEdit
 from guard.media import image_edit
 from guard.media.marks import aigc, iptc, metadata
 from guard.media.marks.block import Broken
-from guard.media.marks.model import Asserts, Mark, Report
-from guard.media.stamps import films, packet, rhythm, signing, sounds, spread, stills, title, visible
+from guard.media.marks.model import Asserts, Mark, Report, Status
+from guard.media.stamps import (
+    films,
+    office,
+    packet,
+    pdf,
+    rhythm,
+    signing,
+    sounds,
+    spread,
+    stills,
+    texts,
+    title,
+    visible,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
 VISIBLE, RHYTHM, AIGC, IPTC, C2PA = "visible_label", "audio_rhythm", "aigc_label", "iptc", "c2pa"
 SPREAD = "audio_mark"
-ORDER = (VISIBLE, RHYTHM, SPREAD, AIGC, IPTC, C2PA)
+TEXT_C2PA = "text_c2pa"
+ORDER = (VISIBLE, RHYTHM, SPREAD, AIGC, IPTC, TEXT_C2PA, C2PA)
 """What is changed in pixels and samples comes first, and the signature over everything last."""
 MOST_BYTES = 128 << 20
 UNSET = "SET-YOUR-PROVIDER-CODE"
@@ -36,6 +50,8 @@ _LABELLED: dict[str, Callable[[bytes, str], bytes]] = {
     "audio/mp4": films.mp4,
     "video/mp4": films.mp4,
     "video/quicktime": films.mp4,
+    "application/pdf": pdf.labelled,
+    "application/zip": office.labelled,
 }
 """How China's label is written into each type that has no XMP for it."""
 
@@ -80,6 +96,10 @@ def stamped(data: bytes, stamp: Stamp) -> Generator[None, None, bytes]:
     Raises:
         Unreadable: it cannot be done, or is not found when the bytes are read again. The message names no content.
     """
+    if stamp.marks == (TEXT_C2PA,) and data and metadata.sniff(data) is None:
+        if texts.is_json(data):
+            raise Unreadable("it is JSON, and would be none with something behind it")
+        return (yield from texts.signed(data, stamp.certificate, stamp.key, stamp.system))
     given, before = data, _read(data)
     media_type = before.media_type or ""
     _check_asked(stamp, before)
@@ -101,10 +121,10 @@ def stamped(data: bytes, stamp: Stamp) -> Generator[None, None, bytes]:
         if RHYTHM in stamp.marks and (yield from rhythm.prepended(data)) is not data:
             raise Unreadable("the rhythm could not be heard again")
         yield
-    coded = _coded(data, media_type)
-    written = _with_metadata(data, media_type, label, source)
+    now = before if data is given else _read(data)
+    written = _with_metadata(data, now, label, source)
     yield
-    if _coded(written, media_type) != coded:
+    if not _is_same(data, written, media_type):
         raise Unreadable("writing metadata changed what is shown or heard")
     if C2PA in stamp.marks:
         written = signing.signed(written, media_type, given, stamp.certificate, stamp.key, stamp.system, _AI)
@@ -137,14 +157,19 @@ def _check_asked(stamp: Stamp, before: Report) -> None:
         SPREAD: media_type in _LABELLED and media_type.startswith("audio/"),
         AIGC: media_type in _IN_XMP or media_type in _LABELLED,
         IPTC: media_type in _IN_XMP,
+        TEXT_C2PA: False,
         C2PA: media_type in signing.TYPES,
     }
     for name in stamp.marks:
         if not bears[name]:
             msg = f"{media_type} bears no {name} that is written here"
             raise Unreadable(msg)
-    if any(mark.family.startswith("c2pa") and not mark.is_sound for mark in before.marks):
+    unsound = [mark for mark in before.marks if mark.family.startswith("c2pa") and not mark.is_sound]
+    if any(mark.status is not Status.INCONCLUSIVE for mark in unsound):
         raise Unreadable("the file is signed (C2PA), and that does not hold: a new signature would hide it")
+    if unsound:
+        msg = f"whether the file is signed (C2PA) cannot be made out: {unsound[0].code}"
+        raise Unreadable(msg)
     if C2PA not in stamp.marks and any(mark.family == "c2pa" for mark in before.marks):
         raise Unreadable("the file is signed (C2PA), and any other mark would break that: sign it anew")
 
@@ -186,8 +211,8 @@ def _source(stamp: Stamp, before: Report) -> packet.Source | None:
     return packet.Source(_AI, stamp.system) if IPTC in stamp.marks else None
 
 
-def _with_metadata(data: bytes, media_type: str, label: dict[str, str] | None, source: packet.Source | None) -> bytes:
-    now = _read(data)
+def _with_metadata(data: bytes, now: Report, label: dict[str, str] | None, source: packet.Source | None) -> bytes:
+    media_type = now.media_type or ""
     text = _spelled(label) if label is not None and not _family(now, "aigc_label") else None
     new = source if source is not None and not _family(now, "iptc") else None
     if text is None and new is None:
@@ -197,7 +222,17 @@ def _with_metadata(data: bytes, media_type: str, label: dict[str, str] | None, s
             return stills.with_xmp(data, media_type, lambda old: packet.with_marks(old, text, new))
         return _LABELLED[media_type](data, text) if text is not None else data
     except (Broken, IndexError, OverflowError) as error:
-        raise Unreadable("the file is damaged") from error
+        why = f": {error}" if isinstance(error, Broken) else ""
+        msg = f"the file is damaged{why}"
+        raise Unreadable(msg) from error
+
+
+def _is_same(before: bytes, after: bytes, media_type: str) -> bool:
+    """Whether all but the places where marks are written is the same to the byte."""
+    documents = {"application/pdf": pdf.is_same, "application/zip": office.is_same}
+    if media_type in documents:
+        return before == after or documents[media_type](before, after)
+    return _coded(before, media_type) == _coded(after, media_type)
 
 
 def _coded(data: bytes, media_type: str) -> bytes:
