@@ -120,8 +120,9 @@ def decode(
 
     A preview in its metadata that shows something else comes last.
 
-    One frame is held at a time. With *target* a frame is shrunk, by averaging, to about twice that many pixels on its
-    shorter side, which also lets a JPEG be decoded at a fraction of its size.
+    One frame is held at a time. With *target* a frame is shrunk, by averaging, to at least twice that many pixels on
+    its shorter side, and less than four times as many. A JPEG is decoded whole even then: at a fraction of its size it
+    is made of its low frequencies alone, which a writer may set to show another picture than viewers do.
 
     Raises:
         Unreadable: empty, of no type in `MEDIA_TYPES`, damaged or cut short, or over a limit.
@@ -186,8 +187,6 @@ def _frames(picture: Image.Image, data: bytes, limits: tuple[int, int, int], tar
     if count > max_frames:
         msg = f"the picture has {count} frames; at most {max_frames} are read"
         raise Unreadable(msg)
-    if target is not None and count == 1 and picture.format == "JPEG":
-        picture.draft(None, (2 * target, 2 * target))
     total = 0
     for number in range(count):
         if count > 1:
@@ -263,13 +262,16 @@ def _plain(frame: Image.Image, target: int | None) -> Image.Image:
     factor = max(1, min(frame.size) // (2 * target)) if target else 1
     white = _white(frame)
     if factor == 1 and frame.width * frame.height <= _STRIP_PIXELS:
-        return _eight_bit(frame, white)
+        plain = _eight_bit(frame, white)
+        return plain.copy() if plain is frame else plain  # *frame* is read on, and closed
     size = (-(-frame.width // factor), -(-frame.height // factor))
     whole: Image.Image | None = None
     rows = max(1, _STRIP_PIXELS // frame.width // factor) * factor
     for top in range(0, frame.height, rows):
-        strip = frame.crop((0, top, frame.width, min(top + rows, frame.height)))
-        strip.info = frame.info
+        strip = frame
+        if rows < frame.height:
+            strip = frame.crop((0, top, frame.width, min(top + rows, frame.height)))
+            strip.info = frame.info
         strip = _eight_bit(strip, white)
         whole = whole or Image.new(strip.mode, size)
         whole.paste(strip.reduce(factor) if factor > 1 else strip, (0, top // factor))
@@ -298,8 +300,8 @@ def _eight_bit(image: Image.Image, white: float) -> Image.Image:
         # Pillow's own conversion clips at 255: a mid-grey of 16 bits would turn white.
         samples = np.nan_to_num(np.asarray(image, dtype=np.float32)) * (255.0 / white)
         return Image.fromarray(np.clip(samples + 0.5, 0, 255).astype(np.uint8)).convert("RGB")
-    transparent = image.mode in _ALPHA_MODES or "transparency" in image.info
-    return image.convert("RGBA" if transparent else "RGB")
+    mode = "RGBA" if image.mode in _ALPHA_MODES or "transparency" in image.info else "RGB"
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _upright(frame: Image.Image, picture: Image.Image) -> Image.Image:

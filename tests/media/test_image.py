@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 
 from guard.classifier import Unreadable
 from guard.media.image import decode, sniff
+from tests.jpegs import jpeg
 
 RED, BLUE, GREEN = (255, 0, 0), (0, 0, 255), (0, 160, 0)
 
@@ -156,6 +157,23 @@ def test_a_target_shrinks_by_averaging(kind: str) -> None:
 
     assert 512 <= min(frame.size) < 1024
     assert near(frame.getpixel((300, 300)), (127, 127, 127))
+
+
+def test_a_jpeg_shows_a_classifier_what_it_shows_a_viewer() -> None:
+    shown = np.where(np.indices((1024, 1024)).sum(axis=0) // 256 % 2, 188.0, 68.0)
+    blocks = shown.copy().reshape(128, 8, 128, 8)
+    beyond = (128 - blocks.mean(axis=(1, 3))) * 16  # four samples of each block take the other sixty's mean to 128,
+    for row, column in ((1, 1), (1, 5), (5, 1), (5, 5)):  # and so what is left of them at a fraction of the size
+        blocks[:, row, :, column] += beyond
+    data = jpeg(blocks.reshape(shown.shape))
+    with Image.open(io.BytesIO(data)) as picture:
+        whole = np.asarray(picture).astype(float)
+
+    (frame,) = decode(data, target=64)
+
+    assert (np.abs(whole - shown) < 12).mean() > 0.9
+    expected = whole.reshape(128, 8, 128, 8).mean(axis=(1, 3))
+    assert np.abs(np.asarray(frame.convert("L")) - expected).max() < 3
 
 
 def test_a_large_picture_converted_in_strips_is_whole() -> None:
