@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from guard import watermark
 from guard.classifier import Classifier, Readable, Reads, Unreadable
 from guard.content import ImagePart, Modality
 from guard.media.marks.model import Asserts, Mark, Report, Status, categories_of, findings
@@ -26,12 +27,11 @@ if TYPE_CHECKING:
 _FAMILY = "pixel.dwtdct"
 _KINDS = ("sd1", "sd2", "sd1_inpainting", "sdxl", "flux", "invokeai")
 _WEAKER = 0.75
-_SHORTEST, _LONGEST = 24, 512
 
 
 @dataclass(frozen=True)
 class WatermarkOptions:
-    """*messages*: more words to look for, by name: bits, or text. *effort*: ``high`` looks in cut pictures, too."""
+    """*messages*: more words to look for, by name: bits, ``0x…`` or text. *effort*: ``high`` looks in cut pictures."""
 
     effort: Literal["normal", "high"] = "normal"
     messages: Mapping[str, str] = field(default_factory=dict)
@@ -43,16 +43,14 @@ class WatermarkOptions:
             if not name.replace("_", "").isalnum() or name != name.lower():
                 msg = f"message `{name}` should have a name of lower-case letters, digits and _"
                 raise ValueError(msg)
-            if not _SHORTEST <= len(_bits(word)) <= _LONGEST or len(set(_bits(word))) < 2:
-                msg = f"message `{name}` should have {_SHORTEST} to {_LONGEST} bits, not all alike"
-                raise ValueError(msg)
+            try:
+                watermark.bits_of(word)
+            except ValueError as error:
+                msg = f"message `{name}` {error}"
+                raise ValueError(msg) from error
         if self.max_pixels < 1 or self.max_frames < 1:
             msg = "max_pixels and max_frames should be at least 1"
             raise ValueError(msg)
-
-
-def _bits(word: str) -> str:
-    return word if set(word) <= {"0", "1"} else "".join(f"{byte:08b}" for byte in word.encode())
 
 
 class Watermark(Classifier[Report]):
@@ -75,7 +73,8 @@ class Watermark(Classifier[Report]):
 
         from guard.media.marks import dwtdct
 
-        self._messages = {**dwtdct.MESSAGES, **{name: _bits(word) for name, word in self.options.messages.items()}}
+        ours = {name: watermark.bits_of(word) for name, word in self.options.messages.items()}
+        self._messages = {**dwtdct.MESSAGES, **ours}
         dwtdct.read(np.zeros((256, 256, 3), dtype=np.uint8), self._messages)
 
     def prepare(self, part: Readable) -> Report:
@@ -121,15 +120,17 @@ class Watermark(Classifier[Report]):
             if all(sighting.z < dwtdct.ALIGNED for sighting in found):
                 moved = dwtdct.anywhere(rgb, self._messages)
                 found = [moved] if moved is not None else found
-        for kind, z, order, shift in found:
-            if shift is not None:
-                yield _mark(kind, z, "cut picture", min(1.0, 1e5 * dwtdct.chance(z, tries)), _WEAKER)
-            elif z >= dwtdct.ALIGNED:
-                yield _mark(kind, z, f"channels {order}", dwtdct.chance(z, tries), 1.0)
-            elif z >= dwtdct.DOUBTFUL:
+        for one in found:
+            if one.is_certain and one.shift is not None:
+                yield _mark(one.kind, one.z, "cut picture", min(1.0, 1e5 * dwtdct.chance(one.z, tries)), _WEAKER)
+            elif one.is_certain:
+                yield _mark(one.kind, one.z, f"channels {one.order}", dwtdct.chance(one.z, tries), 1.0)
+            elif one.z >= dwtdct.DOUBTFUL:
+                weak = one.shift is None and one.z < dwtdct.ALIGNED
                 yield Mark(
-                    _FAMILY, Status.INCONCLUSIVE, kind=kind, carrier="pixels", code="too weak to tell", score=0.5,
-                    statistic=z, p_value=dwtdct.chance(z, tries),
+                    _FAMILY, Status.INCONCLUSIVE, kind=one.kind, carrier="pixels",
+                    code="too weak to tell" if weak else "like a message that is not known", score=0.5,
+                    statistic=one.z, p_value=dwtdct.chance(one.z, tries),
                 )  # fmt: skip
 
 

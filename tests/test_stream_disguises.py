@@ -11,6 +11,7 @@ from guard.content import TextPart
 from guard.decision import Refusal
 from guard.pipeline import Engine, Pipeline
 from guard.stream.items import Delta, End
+from guard.text.sentences import LONGEST
 from tests.benign import lines
 from tests.disguises import ENCODINGS, FRAMES, OTHERS, TRANSFORMS, base64_of
 from tests.fakes import CANARY, HARMLESS, CanaryClassifier, FakeCatalog
@@ -140,6 +141,18 @@ def test_spelt_words_with_nothing_more_between_them_are_told_apart(pipeline: Pip
 
         assert (got.decision.action, got.text) == ("block", "Go on, "[: len(got.text)])
     assert whole(pipeline, policy, part(text)).decision.action == "block"
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_sentence_that_is_cut_in_a_disguise_is_held_from_where_it_begins(pipeline: Pipeline, name: str) -> None:
+    policy = policy_of(pipeline, RULES)
+    made = OTHERS[name](CANARY).lstrip("> ")
+    for size in range(120, LONGEST, 10):
+        before = f"{'some more of the same and so on it goes ' * 5}"[:size].rsplit(" ", 1)[0] + " "
+        got = stream(pipeline, policy, cut(f"{before}{made} and then some more until it is over", range(0, 999, 5)))
+
+        assert got.decision.action == "block"
+        assert before.startswith(got.text)
 
 
 @pytest.mark.parametrize("made", ["自鲨", "自sha", "zi杀", "自 鲨", "弓虽女干", "强女干", "弓 虽 女 干"])

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
+from guard import watermark
 from guard.actions._document import is_document
 from guard.actions._editing import rules_of
 from guard.actions._wording import in_english_or_chinese, in_locale, refusal
@@ -28,7 +29,15 @@ if TYPE_CHECKING:
 Place = Literal["end", "start"]
 _PLACES: tuple[Place, ...] = get_args(Place)
 MarkName = Literal[
-    "text_notice", "visible_label", "audio_rhythm", "audio_mark", "aigc_label", "iptc", "text_c2pa", "c2pa"
+    "text_notice",
+    "visible_label",
+    "audio_rhythm",
+    "pixel_mark",
+    "audio_mark",
+    "aigc_label",
+    "iptc",
+    "text_c2pa",
+    "c2pa",
 ]
 _NOTICE: MarkName = "text_notice"
 _SIGNATURE: MarkName = "text_c2pa"
@@ -54,11 +63,11 @@ class Label(Action):
 
     With *marks*, the label goes into the text only if ``text_notice`` is among them; the others are written into every
     medium that the rule looks at: ``visible_label`` draws the text into a *corner*, ``audio_rhythm`` puts "AI" in Morse
-    code before a sound, ``audio_mark`` writes a mark that nobody hears, with the key that *audio_key* names (a file, or
-    ``env:NAME``), ``aigc_label`` is China's implicit label with the *producer*'s code, ``iptc`` the source type
-    and the *system* (``NAME/VERSION``), ``c2pa`` a manifest signed with the files *certificate* and *key*. What cannot
-    be marked so is refused. ``text_c2pa`` is such a manifest behind each text that people are told, its notice
-    included; JSON is left alone.
+    code before a sound, ``pixel_mark`` hides the *message* (text, ``0x…`` or bits) in pixels, ``audio_mark`` writes a
+    mark that nobody hears, with the key that *audio_key* names (a file, or ``env:NAME``), ``aigc_label`` is China's
+    implicit label with the *producer*'s code, ``iptc`` the source type and the *system* (``NAME/VERSION``), ``c2pa`` a
+    manifest signed with the files *certificate* and *key*. What cannot be marked so is refused. ``text_c2pa`` is such a
+    manifest behind each text that people are told, its notice included; JSON is left alone.
     """
 
     name = "label"
@@ -74,6 +83,7 @@ class Label(Action):
     certificate: str = ""
     key: str = ""
     audio_key: str = ""
+    message: str = ""
 
     def __post_init__(self) -> None:
         if self.place not in _PLACES:
@@ -85,6 +95,12 @@ class Label(Action):
         if "aigc_label" in self.marks and not (self.producer and all("!" <= c <= "~" for c in self.producer)):
             msg = "`aigc_label` needs `producer`, the code of whoever offers the service: ASCII, no spaces"
             raise ValueError(msg)
+        if "pixel_mark" in self.marks:
+            try:
+                watermark.own(self.message)
+            except ValueError as error:
+                msg = f"`message`, what `pixel_mark` says, {error}"
+                raise ValueError(msg) from error
         if "audio_mark" in self.marks and not self.audio_key.removeprefix("env:"):
             msg = "`audio_mark` needs `audio_key`: a file with 16 bytes or more drawn by chance, or `env:NAME`"
             raise ValueError(msg)
@@ -223,6 +239,6 @@ def _edit(label: Label, locale: str) -> MediaEdit:
     options = {
         "marks": ",".join(label.marks_media), "producer": label.producer, "system": label.system,
         "corner": label.corner, "certificate": label.certificate, "key": label.key,
-        "audio_key": label.audio_key,
+        "audio_key": label.audio_key, "message": label.message,
     }  # fmt: skip
     return MediaEdit("stamp", text=label.in_words(locale), options=tuple(options.items()))

@@ -267,7 +267,7 @@ def _mark(commands: argparse._SubParsersAction[_Parser]) -> None:
         dest="marks",
         required=True,
         metavar="M,...",
-        help="visible_label, audio_rhythm, audio_mark, aigc_label, iptc, text_c2pa, c2pa",
+        help="visible_label, audio_rhythm, pixel_mark, audio_mark, aigc_label, iptc, text_c2pa, c2pa",
     )
     mark.add_argument("--out", required=True, metavar="F", help="file to write; - for stdout")
     mark.add_argument("--producer", default="", metavar="CODE", help="of the provider, for aigc_label")
@@ -277,6 +277,7 @@ def _mark(commands: argparse._SubParsersAction[_Parser]) -> None:
         "--corner", choices=("bottom_right", "bottom_left", "top_right", "top_left"), default="bottom_right"
     )
     mark.add_argument("--system", default="", metavar="NAME", help="generator, for iptc, c2pa and text_c2pa")
+    mark.add_argument("--message", default="", metavar="M", help="what pixel_mark says: text, 0x… or bits")
     mark.add_argument("--certificate", default="", metavar="PEM", help="chain of certificates, for c2pa and text_c2pa")
     mark.add_argument("--key", default="", metavar="KEY", help="of ES256: PEM, pkcs11:URI or signer:NAME")
     mark.add_argument("--audio-key", default="", metavar="FILE", help="key of audio_mark; env:NAME for a variable")

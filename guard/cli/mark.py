@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from guard import watermark
 from guard.actions.label import Label
 from guard.classifier import Unreadable
 from guard.errors import GuardError
@@ -33,12 +34,14 @@ def mark(options: argparse.Namespace) -> int:
     for name in {"c2pa", TEXT_C2PA}.intersection(names):
         if not (options.certificate and options.key):
             raise MarkError(f"{name} needs --certificate PEM and --key KEY")
+    if "pixel_mark" in names:
+        _check_message(options.message)
     if "audio_mark" in names and not options.audio_key:
         raise MarkError("audio_mark needs --audio-key FILE, or env:NAME")
     data = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
     stamp = Stamp(
         names, options.text or Label().in_words(options.locale), options.producer, options.produce_id, options.system,
-        options.corner, options.certificate, options.key, options.audio_key,
+        options.corner, options.certificate, options.key, options.audio_key, options.message,
     )  # fmt: skip
     try:
         made = _done(stamped(data, stamp))
@@ -50,6 +53,15 @@ def mark(options: argparse.Namespace) -> int:
         _write(Path(options.out), made)
         print(f"{options.out}: {', '.join(name for name in ORDER if name in names)}; read back")
     return 0
+
+
+def _check_message(message: str) -> None:
+    if not message:
+        raise MarkError("pixel_mark needs --message M, what it is to say: text, 0x… or bits")
+    try:
+        watermark.own(message)
+    except ValueError as error:
+        raise MarkError(f"--message {error}") from error
 
 
 def _done(steps: Generator[None, None, bytes]) -> bytes:

@@ -72,10 +72,9 @@ def edited(data: bytes, edits: Sequence[MediaEdit]) -> Generator[None, None, byt
             image = changed_frame(image, edit)
         changed.append(image)
     yield
-    kind = "MPO" if media_type == "image/jpeg" and len(changed) > 1 else _FORMATS[media_type]
-    written = _written(changed, [frame.info for frame in firsts], firsts[0].mode, kind)
+    written = coded(changed, [frame.info for frame in firsts], firsts[0].mode, media_type)
     yield
-    yield from _check(written, changed, media_type)
+    yield from check(written, changed, media_type)
     return written
 
 
@@ -120,7 +119,13 @@ def _pixels(box: tuple[float, float, float, float] | None, size: tuple[int, int]
     return left, top, max(right, left + 1), max(bottom, top + 1)
 
 
-def _written(images: Sequence[Image.Image], infos: Sequence[dict[Any, Any]], mode: str, kind: str) -> bytes:
+def coded(images: Sequence[Image.Image], infos: Sequence[dict[Any, Any]], mode: str, media_type: str) -> bytes:
+    """*images* as one picture of *media_type*; *infos* and *mode* are those of the `Frame`s that they were made from.
+
+    Raises:
+        Unreadable: they cannot be written so.
+    """
+    kind = "MPO" if media_type == "image/jpeg" and len(images) > 1 else _FORMATS[media_type]
     images = [_flat(image) if kind in _OPAQUE else image.copy() for image in images]
     for image in images:
         image.info = {}  # writers take comments and more from it
@@ -163,7 +168,7 @@ def _timing(infos: Sequence[dict[Any, Any]], kind: str) -> dict[str, Any]:
     return found
 
 
-def _check(written: bytes, wanted: Sequence[Image.Image], media_type: str) -> Generator[None, None, None]:
+def check(written: bytes, wanted: Sequence[Image.Image], media_type: str) -> Generator[None, None, None]:
     """Whether *written* shows what was *wanted*, frame by frame. Writers of GIFs leave out frames that change nothing.
 
     Raises:

@@ -105,7 +105,7 @@ def _lines(text: str) -> Iterator[tuple[int, int]]:
     if "\n" in text:
         for match in _CUT.finditer(text):
             start = match.start()
-            if _is_piece(text[max(0, start - _BEFORE) : start]):
+            if _is_piece(text[start - _BEFORE if start > _BEFORE else 0 : start]):
                 yield start, start + 1
 
 

@@ -244,22 +244,32 @@ _LEET_WORD = re.compile(
 )
 
 
-def unleeted(text: str, *, other: bool = False) -> View | None:
-    """*text* with digits and signs inside of words as the letters they stand for; *other*: 1 for l rather than i."""
-    edits = list(_leet(text, other=other))
-    return edited(text, edits) if edits else None
+def unleeted(text: str) -> list[View]:
+    """*text* with digits and signs inside of words as the letters they stand for: 1 for i, and once more for l."""
+    words = list(_leet(text))
+    if not words:
+        return []
+    other = (
+        [(start, end, _unleeted(text[start:end], True)) for start, end, _ in words]  # noqa: FBT003  a cache
+        if _EITHER.search(text)
+        else []
+    )
+    return [edited(text, edits) for edits in (words, other) if edits]
 
 
 def is_leet(text: str) -> bool:
     """Whether *text* has such words."""
-    return any(True for _ in _leet(text))
+    return next(_leet(text), None) is not None
 
 
-def _leet(text: str, *, other: bool = False) -> Iterator[Edit]:
+def _leet(text: str) -> Iterator[Edit]:
     for match in _LEET_WORD.finditer(text):
         word = match[0]
-        if len(word) <= _LONGEST_LEET and (new := _unleeted(word, other)) != word:
+        if len(word) <= _LONGEST_LEET and (new := _unleeted(word, False)) != word:  # noqa: FBT003  a cache
             yield (*match.span(), new)
+
+
+_EITHER = re.compile("[1!|]")
 
 
 @functools.lru_cache(maxsize=4096)

@@ -45,42 +45,42 @@ def grouped(text: str, said: Text) -> Iterator[Edit]:
     """Groups in *text* of one length that together are base64 or base32, each row with what it says by *said*."""
     for match in _ROW.finditer(text):
         if _is_mixed(match[0]) or match[0].isupper():
-            for groups in _alike([*_GROUP.finditer(text, *match.span())]):
-                found = _read(groups, said)
+            for groups in _alike(text, [group.span() for group in _GROUP.finditer(text, *match.span())]):
+                found = _read([text[start:end] for start, end in groups], said)
                 if found is not None:
                     first, last, new = found
-                    yield groups[first].start(), groups[last].end(), new
+                    yield groups[first][0], groups[last][1], new
 
 
-def _alike(groups: list[re.Match[str]]) -> Iterator[list[re.Match[str]]]:
-    """The rows of at least three *groups* that are of one length, each with the shorter one behind it."""
+def _alike(text: str, groups: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+    """The rows of at least three *groups* that are of one length, each with the shorter one behind it.
+
+    Of long ones two are enough, on lines of their own.
+    """
+    sizes = [end - start for start, end in groups]
     start = 0
     while start < len(groups):
-        size, end = len(groups[start][0]), start + 1
-        while end < len(groups) and len(groups[end][0]) == size and groups[end - 1][0][-1] != "=":
+        size, end = sizes[start], start + 1
+        while end < len(groups) and sizes[end] == size:
             end += 1
-        more = end < len(groups) and len(groups[end][0]) < size and groups[end - 1][0][-1] != "="
+        more = end < len(groups) and sizes[end] < size and text[groups[end - 1][1] - 1] != "="
         row = groups[start : end + more]
-        if len(row) >= _FEWEST or (len(row) > 1 and size >= _SHORTEST and "\n" in _gap_of(row)):
+        if len(row) >= _FEWEST or (len(row) > 1 and size >= _SHORTEST and "\n" in text[row[0][1] : row[1][0]]):
             yield row
         start = end
 
 
-def _gap_of(row: list[re.Match[str]]) -> str:
-    """What stands between the first two groups of *row*."""
-    return row[0].string[row[0].end() : row[1].start()]
-
-
-def _read(groups: list[re.Match[str]], said: Text) -> tuple[int, int, str] | None:
+def _read(groups: list[str], said: Text) -> tuple[int, int, str] | None:
     """The first and last of *groups* that say something, and what; without words beside them if they do not with."""
-    inner = [number for number, group in enumerate(groups) if not _WORD.fullmatch(group[0])]
-    if not inner:
-        return None
     high = len(groups)
-    uneven = len(groups[-1][0]) < len(groups[0][0])
-    ends = [high - 1, high] if uneven and inner[-1] < high - 1 else [high, high - uneven]
-    for first, last in dict.fromkeys([(low, end) for low in (0, inner[0]) for end in (*ends, inner[-1] + 1)]):
-        run = "".join([group[0] for group in groups[first:last]])
+    low = next((at for at in range(high) if not _WORD.fullmatch(groups[at])), None)
+    if low is None:
+        return None
+    top = next(at for at in range(high, low, -1) if not _WORD.fullmatch(groups[at - 1]))
+    uneven = len(groups[-1]) < len(groups[0])
+    ends = [high - 1, high] if uneven and top < high else [high, high - uneven]
+    for first, last in dict.fromkeys((start, end) for start in (0, low) for end in (*ends, top)):
+        run = "".join(groups[first:last])
         if len(run) >= _SHORTEST - 4 and (new := said(run) or thirty_two(run)) is not None:
             return first, last - 1, new
     return None
@@ -140,8 +140,14 @@ def open_groups(text: str, said: Text) -> int:
         found.append((len(text) - at, group))
     while found and _WORD.fullmatch(found[-1][1]):
         found.pop()
-    line = len(found) == 1 and "\n" in text[found[0][0] :] and size >= _HELD_LINE
-    if not found or (len(found) == 1 and not line):
+    if not found or (len(found) == 1 and not _begins(text[found[0][0] :], found[0][1])):
         return len(text)
     run = "".join(group for _, group in reversed(found))
     return found[-1][0] if said(run) is not None or thirty_two(run, open_=True) is not None else len(text)
+
+
+def _begins(end: str, group: str) -> bool:
+    """Whether *group*, which *end* begins with, may be the first: a mixed one, or a long one, and a gap behind it."""
+    if len(group) == len(end):
+        return False
+    return (len(group) >= _HELD_LINE and ("\n" in end or group.isupper())) or _is_mixed(group)

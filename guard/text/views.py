@@ -130,16 +130,12 @@ def disguises(text: str, longest: int = MOST_DECODED) -> Disguises:
     if joined is not current and (parted := spell.parted(joined)) is not None:
         found.append(parted)
     for base in (current,) if joined is current else (current, joined):
-        for step in (chinese.meant, fold.unleeted, _unleeted):
-            _after(base, step, found)
+        _after(base, chinese.meant, found)
+        found += [through(view, base) for view in fold.unleeted(base.text)]
     return Disguises(tuple(_unlike(text, found)), complete)
 
 
 _SHAPES = (fold.folded, fold.unmixed, breaks.unpictured, breaks.unaccented)
-
-
-def _unleeted(text: str) -> View | None:
-    return fold.unleeted(text, other=True)
 
 
 def _after(current: View, step: Callable[[str], View | None], found: list[View]) -> View:

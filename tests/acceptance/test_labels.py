@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -155,3 +156,29 @@ def test_the_library_labels_the_same(guard: Guard, kind: str) -> None:
         assert isinstance(checked.released, bytes)
         assert marks(checked.released) == ["mark.aigc_label"]
     assert guard.check(image=marked.picture(), direction=Direction.INPUT).released == marked.picture()
+
+
+def test_a_message_of_ones_own_is_hidden_in_pictures_and_found_again(tmp_path: Path) -> None:
+    path = tmp_path / "hidden.yaml"
+    path.write_text(
+        """
+policy: hidden
+classifiers: {watermark: {messages: {ours: a-studio}}}
+rules:
+  - id: hide
+    message: {en: "The picture could not be marked."}
+    directions: [output]
+    modalities: [image]
+    when: {any: [{category: mark.pixel}, {not: {category: mark.pixel}}]}
+    then: {label: {marks: [pixel_mark, iptc], message: a-studio}}
+  - {id: flag-ours, directions: [input], modalities: [image], when: {category: mark.pixel.dwtdct.ours}, then: flag}
+"""
+    )
+    with contextlib.closing(Guard(path)) as guard:
+        made = guard.check(image=marked.picture("JPEG", (512, 512)), direction=Direction.OUTPUT)
+        assert isinstance(made.released, bytes)
+        assert (made.action, made.changed, marks(made.released)) == ("label", True, ["mark.iptc"])
+        again = guard.check(image=made.released, direction=Direction.INPUT)
+        assert (again.action, again.rules) == ("flag", ("flag-ours",))
+        refused = guard.check(image=marked.picture("JPEG", (100, 100)), direction=Direction.OUTPUT)
+        assert (refused.allowed, refused.released) == (False, None)

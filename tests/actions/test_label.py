@@ -118,6 +118,8 @@ def test_a_stream_is_told_what_to_put_around_a_text():
 @pytest.mark.parametrize(
     ("options", "error"),
     [
+        ({"marks": ("pixel_mark",)}, "`message`, what `pixel_mark` says, should have 24 to 512 bits"),
+        ({"marks": ("pixel_mark",), "message": "InvokeAI"}, "would be read as the mark of a generator, invokeai"),
         ({"place": "middle"}, "a label cannot stand at the `middle`; "),
         ({"text": " "}, "`text` is empty"),
         ({"text": {"en": "AI", "zh": ""}}, "`text` is empty"),

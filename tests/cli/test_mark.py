@@ -98,6 +98,24 @@ def test_json_is_not_signed_for_it_would_be_none_any_more(tmp_path: Path, capsys
     assert "not marked: it is JSON" in capsys.readouterr().err
 
 
+def test_a_message_is_hidden_and_inspect_finds_it_by_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given, out, policy = tmp_path / "in.png", tmp_path / "out.png", tmp_path / "ours.yaml"
+    given.write_bytes(marked.picture("PNG", (512, 512)))
+    policy.write_text(
+        "policy: ours\nclassifiers: {watermark: {messages: {ours: '0x1f3a5c7e9b2d4f'}}}\n"
+        "rules: [{id: flag-ours, when: {category: mark.pixel.dwtdct.ours}, then: flag}]\n"
+    )
+
+    assert main(["mark", str(given), "--with", "pixel_mark", "--message", "0x1f3a5c7e9b2d4f", "--out", str(out)]) == 0
+    assert capsys.readouterr().out == f"{out}: pixel_mark; read back\n"
+    assert main(["inspect", "--json", "--policy", str(policy), str(out)]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["marks"]
+
+    assert (found["family"], found["kind"], found["asserts"]) == ("pixel.dwtdct", "ours", "generated")
+
+
 def test_a_sound_is_marked_and_inspect_finds_it_with_the_keys_of_a_policy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,7 +148,7 @@ def test_a_sound_is_marked_and_inspect_finds_it_with_the_keys_of_a_policy(
         (
             "in.png",
             ["--with", "aigc_lable"],
-            "no mark `aigc_lable`; there are visible_label, audio_rhythm, audio_mark, aigc_label, iptc, text_c2pa",
+            "no mark `aigc_lable`; there are visible_label, audio_rhythm, pixel_mark, audio_mark, aigc_label, iptc,",
         ),
         ("in.png", ["--with", ","], "no mark"),
         ("in.png", ["--with", "audio_mark"], "audio_mark needs --audio-key FILE"),
@@ -139,6 +157,10 @@ def test_a_sound_is_marked_and_inspect_finds_it_with_the_keys_of_a_policy(
         ("text.txt", ["--with", "text_c2pa"], "text_c2pa needs --certificate PEM and --key KEY"),
         ("text.txt", ["--with", "text_c2pa", "--certificate", "no.pem", "--key", "no.pem"], "it cannot be signed"),
         ("in.png", ["--with", "aigc_label", "--producer", "某公司"], "not marked: the label would be no good"),
+        ("in.png", ["--with", "pixel_mark"], "pixel_mark needs --message M"),
+        ("in.png", ["--with", "pixel_mark", "--message", "ab"], "--message should have 24 to 512 bits"),
+        ("in.png", ["--with", "pixel_mark", "--message", "SDV2"], "--message would be read as the mark of a generator"),
+        ("in.png", ["--with", "pixel_mark", "--message", "a-studio"], "not marked: the picture is too small"),
         ("none.png", ["--with", "iptc"], "No such file"),
         ("signed.jpg", ["--with", "iptc"], "not marked: the file is signed (C2PA)"),
         ("text.txt", ["--with", "iptc"], "not marked: the file is of no type that is known"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from guard.classifier import Unreadable
@@ -18,6 +19,7 @@ from guard.media.stamps import (
     office,
     packet,
     pdf,
+    pixels,
     rhythm,
     signing,
     sounds,
@@ -31,11 +33,12 @@ from guard.media.stamps import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
-VISIBLE, RHYTHM, AIGC, IPTC, C2PA = "visible_label", "audio_rhythm", "aigc_label", "iptc", "c2pa"
-SPREAD = "audio_mark"
-TEXT_C2PA = "text_c2pa"
-ORDER = (VISIBLE, RHYTHM, SPREAD, AIGC, IPTC, TEXT_C2PA, C2PA)
+VISIBLE, RHYTHM, PIXEL, SPREAD = "visible_label", "audio_rhythm", "pixel_mark", "audio_mark"
+AIGC, IPTC, TEXT_C2PA, C2PA = "aigc_label", "iptc", "text_c2pa", "c2pa"
+ORDER = (VISIBLE, RHYTHM, PIXEL, SPREAD, AIGC, IPTC, TEXT_C2PA, C2PA)
 """What is changed in pixels and samples comes first, and the signature over everything last."""
+_REWRITTEN = frozenset({VISIBLE, PIXEL, IPTC})
+"""Marks with which a source type that was there is written again, or could be."""
 MOST_BYTES = 128 << 20
 UNSET = "SET-YOUR-PROVIDER-CODE"
 """What stands for a producer in the policy that comes with the gateway: nobody, so it is never written."""
@@ -63,7 +66,8 @@ class Stamp:
     *text* is drawn as the visible label. *producer* (a code that GB 45438 gives, ASCII) and *produce_id* (without one:
     the beginning of the SHA-256 of the bytes as they came) go into China's label, *system* (``NAME/VERSION``) into
     IPTC's and C2PA's data. *certificate* and *key* are PEM files: the chain and the private key that sign. *audio_key*
-    names the key of the mark in sound: a file, or ``env:NAME``.
+    names the key of the mark in sound: a file, or ``env:NAME``. *message* is what the pixel mark says
+    (`guard.watermark.own`).
     """
 
     marks: tuple[str, ...]
@@ -75,6 +79,7 @@ class Stamp:
     certificate: str = ""
     key: str = ""
     audio_key: str = ""
+    message: str = ""
 
 
 def edited(data: bytes, edits: Sequence[MediaEdit]) -> Generator[None, None, bytes]:
@@ -83,10 +88,16 @@ def edited(data: bytes, edits: Sequence[MediaEdit]) -> Generator[None, None, byt
     Raises:
         Unreadable: a mark cannot be written or is not found when the bytes are read again.
     """
+    stamps = []
     for edit in edits:
         options = dict(edit.options)
         marks = tuple(options.pop("marks", "").split(","))
-        data = yield from stamped(data, Stamp(marks, edit.text, **options))
+        stamps.append(Stamp(marks, edit.text, **options))
+    for stamp in sorted(stamps, key=lambda one: (C2PA in one.marks, PIXEL in one.marks)):  # as if it were one
+        data = yield from stamped(data, stamp)
+    for stamp in stamps if len(stamps) > 1 else ():
+        if PIXEL in stamp.marks and not pixels.plan(data, stamp.message).stand:
+            raise Unreadable("a pixel mark was lost to another")
     return data
 
 
@@ -105,13 +116,13 @@ def stamped(data: bytes, stamp: Stamp) -> Generator[None, None, bytes]:
     _check_asked(stamp, before)
     label = _label(stamp, before, data)
     source = _source(stamp, before)
+    plan = pixels.plan(data, stamp.message) if PIXEL in stamp.marks else None
+    yield
     if VISIBLE in stamp.marks and media_type in _FILMS:
         data = yield from title.titled(data, stamp.text, stamp.corner)
         yield
-    elif VISIBLE in stamp.marks:
-        drawn = MediaEdit("visible_label", text=stamp.text, options=(("corner", stamp.corner),))
-        data = yield from image_edit.edited(data, [drawn])
-        visible.check(data, stamp.text, stamp.corner)
+    elif VISIBLE in stamp.marks or (plan is not None and not plan.stand):
+        data = yield from _drawn(data, stamp, plan)
         yield
     if RHYTHM in stamp.marks:
         data = yield from rhythm.prepended(data)
@@ -130,9 +141,24 @@ def stamped(data: bytes, stamp: Stamp) -> Generator[None, None, bytes]:
         written = signing.signed(written, media_type, given, stamp.certificate, stamp.key, stamp.system, _AI)
         yield
     _prove(written, stamp, before, label, source)
+    if plan is not None:
+        pixels.check(written, plan)
     if SPREAD in stamp.marks and not (yield from spread.bears(written, stamp.audio_key)):
         raise Unreadable("the mark in sound could not be read back")
     return written
+
+
+def _drawn(data: bytes, stamp: Stamp, plan: pixels.Plan | None) -> Generator[None, None, bytes]:
+    """The picture *data* with what is to be seen and, by *plan*, with what is not; coded once."""
+    if plan is None:
+        drawn = MediaEdit("visible_label", text=stamp.text, options=(("corner", stamp.corner),))
+        data = yield from image_edit.edited(data, [drawn])
+    else:
+        draw = partial(visible.drawn, text=stamp.text, corner=stamp.corner) if VISIBLE in stamp.marks else None
+        data = yield from pixels.marked(data, plan, draw)
+    if VISIBLE in stamp.marks:
+        visible.check(data, stamp.text, stamp.corner)
+    return data
 
 
 def _read(data: bytes) -> Report:
@@ -154,6 +180,7 @@ def _check_asked(stamp: Stamp, before: Report) -> None:
     bears = {
         VISIBLE: media_type in _IN_XMP or media_type in _FILMS,
         RHYTHM: media_type in _LABELLED and media_type.startswith("audio/"),
+        PIXEL: media_type in pixels.TYPES,
         SPREAD: media_type in _LABELLED and media_type.startswith("audio/"),
         AIGC: media_type in _IN_XMP or media_type in _LABELLED,
         IPTC: media_type in _IN_XMP,
@@ -204,7 +231,7 @@ def _spelled(fields: dict[str, str]) -> str:
 def _source(stamp: Stamp, before: Report) -> packet.Source | None:
     """IPTC's source type that has to be there in the end; None for none."""
     found = _family(before, "iptc")
-    if found and (IPTC in stamp.marks or VISIBLE in stamp.marks):
+    if found and not _REWRITTEN.isdisjoint(stamp.marks):
         if any(not mark.is_sound or mark.asserts not in _OF_AI for mark in found):
             raise Unreadable("the file says itself that it has another origin")
         return packet.Source(found[0].code, found[0].issuer)
