@@ -261,17 +261,17 @@ def _plain(frame: Image.Image, target: int | None) -> Image.Image:
     """*frame* in 8-bit RGB or RGBA, shrunk for *target*; a large one is converted in strips, to bound memory."""
     factor = max(1, min(frame.size) // (2 * target)) if target else 1
     white = _white(frame)
-    if factor == 1 and frame.width * frame.height <= _STRIP_PIXELS:
+    if frame.width * frame.height <= _STRIP_PIXELS:
         plain = _eight_bit(frame, white)
+        if factor > 1:
+            return plain.reduce(factor)
         return plain.copy() if plain is frame else plain  # *frame* is read on, and closed
     size = (-(-frame.width // factor), -(-frame.height // factor))
     whole: Image.Image | None = None
     rows = max(1, _STRIP_PIXELS // frame.width // factor) * factor
     for top in range(0, frame.height, rows):
-        strip = frame
-        if rows < frame.height:
-            strip = frame.crop((0, top, frame.width, min(top + rows, frame.height)))
-            strip.info = frame.info
+        strip = frame.crop((0, top, frame.width, min(top + rows, frame.height)))
+        strip.info = frame.info
         strip = _eight_bit(strip, white)
         whole = whole or Image.new(strip.mode, size)
         whole.paste(strip.reduce(factor) if factor > 1 else strip, (0, top // factor))
