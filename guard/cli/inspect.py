@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from guard.media.marks.model import Inspector
 
 NAMES = (
-    "provenance", "watermark", "pixel_decoder", "sound_watermark", "sound_decoder", "text_marks", "text_provenance",
-    "text_watermark", "match", "text_match",
+    "provenance", "watermark", "rivagan", "pixel_decoder", "sound_watermark", "sound_decoder", "text_marks",
+    "text_provenance", "text_watermark", "match", "text_match",
 )  # fmt: skip
 """The classifiers that are asked, as far as they are installed."""
-_OF_THE_POLICY = frozenset({"pixel_decoder", "sound_decoder"})
-"""Those that need a model of the operator's."""
+_OF_THE_POLICY = frozenset({"pixel_decoder", "rivagan", "sound_decoder"})
+"""Those that need a model or messages of the operator's."""
 EXIT = {"absent": 0, "present": 0, "bad": 1, "inconclusive": 2}
 _WORDS = {
     "en": {
@@ -66,6 +66,7 @@ _TITLES = {
         "c2pa": "C2PA manifest", "c2pa_ingredient": "C2PA ingredient", "aigc_label": "China AIGC label (GB 45438)",
         "iptc": "IPTC digital source type", "generator": "Trace of a generator", "metadata": "Metadata",
         "pixel.dwtdct": "Watermark in pixels", "audio.spread": "Watermark in sound",
+        "pixel.rivagan": "Watermark in pixels (rivaGan)",
         "pixel.decoder": "Watermark in pixels (your decoder)", "audio.decoder": "Watermark in sound (your decoder)",
         "text.invisible": "Invisible characters",
         "text.kgw": "Watermark in words (green list)", "text.synthid": "Watermark in words (SynthID-Text)",
@@ -75,6 +76,7 @@ _TITLES = {
         "c2pa": "C2PA 内容凭证", "c2pa_ingredient": "C2PA 素材", "aigc_label": "AIGC 隐式标识（GB 45438）",
         "iptc": "IPTC 数字来源类型", "generator": "生成工具痕迹", "metadata": "元数据",
         "pixel.dwtdct": "像素水印", "audio.spread": "声音水印",
+        "pixel.rivagan": "像素水印（rivaGan）",
         "pixel.decoder": "像素水印（自备解码器）", "audio.decoder": "声音水印（自备解码器）",
         "text.invisible": "不可见字符", "text.kgw": "文本水印（绿名单）",
         "text.synthid": "文本水印（SynthID-Text）", "match": "已知内容",

@@ -433,6 +433,9 @@ def options(name: str) -> dict[str, Any]:
         shape = {"side": 64} if name == "pixel_decoder" else {"rate": 16_000, "seconds": 0.5}
         pin = hashlib.sha256(model.read_bytes()).hexdigest()
         return {"model": str(model), "sha256": pin, "messages": {"ours": message}, **shape}
+    if name == "rivagan":
+        model = Path(__file__).parent.parent / "data" / "marks" / "rivagan_decoder.onnx"
+        return {"model": str(model), "messages": {"ours": "0x1f3a5c7e"}}
     if name == "ocr":
         return {"max_pixels": 20_000}  # quick; what it reads is for its own tests
     return {}
