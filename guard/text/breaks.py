@@ -127,7 +127,8 @@ def _is_piece(before: str) -> bool:
 _STROKED = dict(zip("ØøĐđĦħŁłŦŧıȻȼɆɇɈɉɊɋɌɍɎɏƀƗƙƘƶƵ", "OoDdHhLlTtiCcEeJjQqRrYybIkKzZ", strict=True))
 _LATIN = "\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff"
 _ACCENTED = re.compile(f"[{_LATIN}]{{2}}")
-_WORD = re.compile(f"[A-Za-z{_LATIN}]*[{_LATIN}]{{2}}[A-Za-z{_LATIN}]*")
+_WORD = re.compile(f"(?<![A-Za-z{_LATIN}])[A-Za-z]*+(?:[{_LATIN}][A-Za-z]++)*+[{_LATIN}]{{2}}[A-Za-z{_LATIN}]*+")
+"""A word with two of them side by side; it begins where letters do, so a long run of letters is gone through once."""
 _FEWEST_ACCENTED = 4
 
 

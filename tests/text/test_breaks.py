@@ -98,3 +98,11 @@ def test_many_take_time_in_proportion(text: str) -> None:
     unfinished(text)
 
     assert time.thread_time() - begin < 10.0
+
+
+@pytest.mark.parametrize("letters", ["a", "a\u00e9", "\u00e9a"])
+def test_one_long_run_of_letters_takes_time_in_proportion(letters: str) -> None:
+    begin = time.thread_time()
+    breaks.unaccented("\u00e9\u00e9 " + letters * 500_000)
+
+    assert time.thread_time() - begin < 5.0

@@ -80,7 +80,7 @@ def test_few_ordinary_lines_are_lists() -> None:
 
 def test_long_lists_take_time_in_proportion() -> None:
     begin = time.thread_time()
-    for text in ("107 " * 250_000, "01" * 500_000, "99 1 " * 200_000):
+    for text in ("107 " * 250_000, "01" * 500_000, "99 1 " * 200_000, "0110101 " * 125_000 + "0110101x"):
         list(numbers(text))
         open_numbers(text)
 
