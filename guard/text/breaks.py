@@ -88,6 +88,39 @@ def mended(text: str) -> View | None:
     return edited(text, edits) if edits else None
 
 
+def mended_apart(text: str) -> View | None:
+    r"""*text* mended, but for line breaks behind what is a word by then: ``ki\nll\nyourself``; None without any."""
+    cuts = list(_cut(text))
+    kept: list[Edit] = []
+    number = 0
+    while number < len(cuts):
+        word, last = _chain(text, cuts, number)
+        kept += cuts[number:word]
+        if word < last and text[cuts[word][0]] != "\n":  # a hyphen says that it goes on
+            kept.append(cuts[word])
+        number = min(word + 1, last)
+    return edited(text, kept) if len(kept) < len(cuts) else None
+
+
+def _chain(text: str, cuts: list[Edit], first: int) -> tuple[int, int]:
+    """The cut behind the longest word of pieces that begins at cut *first*, and the one that no piece goes on to.
+
+    Where that word is at the end of them, or there is none, both are the same.
+    """
+    start = cuts[first][0]
+    match = _BEHIND.search(text[max(0, start - LONGEST) : start])
+    letters = match[0] if match is not None else ""
+    word, number = -1, first
+    while True:
+        ahead = _AHEAD.match(text, cuts[number][1], cuts[number][1] + LONGEST)
+        letters += ahead[0] if ahead is not None else ""
+        number += 1
+        word = number if is_word(letters) else word
+        goes_on = number < len(cuts) and ahead is not None and ahead.end() == cuts[number][0]
+        if not goes_on or len(letters) > LONGEST:
+            return (number if word < 0 else word), number
+
+
 def is_cut(text: str) -> bool:
     """Whether there are such words in *text*."""
     return any(True for _ in _lines(text)) or (_is_hyphened(text) and _HYPHEN.search(text) is not None)

@@ -124,7 +124,7 @@ def disguises(text: str, longest: int = MOST_DECODED) -> Disguises:
         found.append(current)
         for step in _SHAPES:
             current = _after(current, step, found)
-    for step in (fold.rejoined, breaks.mended, fold.upside, decode.rot13):
+    for step in (fold.rejoined, breaks.mended, breaks.mended_apart, fold.upside, decode.rot13):
         _after(current, step, found)
     joined = _after(current, spell.spelt, found)
     if joined is not current and (parted := spell.parted(joined)) is not None:

@@ -90,10 +90,28 @@ def test_a_word_that_may_go_on_is_held(text: str, held: str) -> None:
     assert text[unfinished(text) :] == held
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("ki\nll\nyourself", "kill\nyourself"),
+        ("kill y\nou\nrs\nelf\nAnd left", "kill yourself\nAnd left"),
+        ("ki-\nll\nyour-\nself\nand", "kill\nyourself\nand"),
+        ("ki\nll\ner", None),
+        ("ki\nll", None),
+        ("zo\nrb\nlax", None),
+        ("the cat\nsat", None),
+    ],
+)
+def test_a_word_of_pieces_ends_at_a_line_too(text: str, said: str | None) -> None:
+    view = breaks.mended_apart(text)
+
+    assert (view and view.text) == said
+
+
 @pytest.mark.parametrize("text", ["k\U0001f600" * 300_000, "ki\n" * 300_000, "ḱíĺĺ " * 200_000, "\U0001f600" * 500_000])
 def test_many_take_time_in_proportion(text: str) -> None:
     begin = time.thread_time()
-    for step in (breaks.unpictured, breaks.mended, breaks.unaccented):
+    for step in (breaks.unpictured, breaks.mended, breaks.mended_apart, breaks.unaccented):
         step(text)
     unfinished(text)
 
