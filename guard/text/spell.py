@@ -22,7 +22,7 @@ _GAPS = "[ \u3000*·._|/~-]"
 GAP = re.compile(f"{_GAPS}(?<=[{CJK}]{_GAPS}){_GAPS}{{0,2}}+(?=[{CJK}])")  # begins with what is rare
 """A gap between two of them."""
 _WORD = r"A-Za-z0-9\u00c0-\u024f"
-_SEPARATOR = r"\r?\n|[ .\-_*·•|/,~+:]|[.,;\-|*] | [\-.|*] |  "
+_SEPARATOR = r"\r?\n| [\-.|*] |[ .\-_*·•|/,~+:]|[.,;\-|*] |  "
 _SIGN = rf"[!-~\u00c0-\u024f](?![{_WORD}])"
 _WIDE = r"(?P=sep)? {1,3}+(?P=sep)?"
 SPELT = re.compile(
