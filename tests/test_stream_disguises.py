@@ -85,6 +85,7 @@ def test_s22_a_disguised_phrase_is_stopped_before_its_first_character(
                     "NNUWY3BA",
                     "01101011 01101001 ",
                     "ki\nll yours-\nelf",
+                    "ki\nll\nyo\nurse\nlf",
                     "k\U0001f600ill",
                     "kill\U0001f600yourself",
                     "自\U0001f600",
@@ -164,6 +165,34 @@ def test_chinese_by_sound_or_in_parts_is_stopped_before_its_first_character(pipe
 
         assert (got.decision.action, got.text) == ("block", "他说，"[: len(got.text)])
     assert whole(pipeline, policy, part(text)).decision.action == "block"
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "自鲨",
+        "zi杀",
+        "强女干",
+        "kill yo\nurse\nlf",
+        "kill y\nou\nrs\nelf",
+        "k i l l y o u r s e l f",
+        "k  i  l  l   y  o  u  r  s  e  l  f",
+        "弓 虽 女 干",
+        "傻 瓜 蛋",
+    ],
+)
+@pytest.mark.parametrize(
+    "frame", ["{}", "He said so. {}\nAnd left. ", "aaaa bbbb {} cccc dddd", "你好，{}，然后走了。"]
+)
+def test_a_stream_masks_all_of_what_is_masked_whole(pipeline: Pipeline, made: str, frame: str) -> None:
+    policy = policy_of(pipeline, MASK)
+    text = frame.format(made)
+    judged = whole(pipeline, policy, part(text))
+    released = judged.released.parts[0].text  # type: ignore[union-attr]
+
+    assert (judged.decision.action, released) == ("redact", frame.format("<CRUEL_1>"))
+    for size in (1, 3, len(text)):
+        assert stream(pipeline, policy, cut(text, range(0, len(text), size))).text == released
 
 
 def test_a_disguised_phrase_is_masked_exactly(pipeline: Pipeline) -> None:

@@ -156,6 +156,8 @@ def _pending(content: Content, classifier: Classifier[Any], read: Sequence[Readi
     """
     texts = [part.text for part in content.parts if isinstance(part, TextPart)]
     least = min(length, _growing(classifier, "".join(texts)))
+    if closed < length:  # a disguise that goes on may show what what stands before it grows by
+        least = min(least, _growing(classifier, "".join(texts)[:closed]))
     for view in {reading.source for reading in read if isinstance(reading.source, View)}:
         if not view.segments:
             continue

@@ -84,12 +84,18 @@ def open_form(text: str) -> int:
     """Where a form may begin that *text* ends in the middle of; its length if none does."""
     if text.isascii():
         return len(text)
-    _, _, _, begun, longest = _tables()
+    known, _, _, begun, longest = _tables()
     for length in range(longest - 1, 0, -1):
         at = len(text) - length
         if at < 0 or text[at:] not in begun:
             continue
         before = text[at - 1 : at] if at else ""
         if not text[at].isascii() or not before.isascii() or before in ("", " ", "\n"):
-            return at
+            starts = range(max(0, at - longest + 1), at)  # it may stand inside of one that is whole: 鲨 in 自鲨
+            return next((start for start in starts if _goes_over(text[start : start + longest], at - start, known)), at)
     return len(text)
+
+
+def _goes_over(text: str, at: int, known: dict[str, str]) -> bool:
+    """Whether *text* begins with a form that is longer than *at*."""
+    return any(text[:end] in known for end in range(at + 1, len(text) + 1))

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 CJK = "\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 """Characters of scripts without spaces between words, as a class's inside."""
-_GAPS = "[ \u3000*·._|/~-]"
-GAP = re.compile(f"{_GAPS}(?<=[{CJK}]{_GAPS}){_GAPS}{{0,2}}+(?=[{CJK}])")  # begins with what is rare
+GAPS = "[ \u3000*·._|/~-]"
+GAP = re.compile(f"{GAPS}(?<=[{CJK}]{GAPS}){GAPS}{{0,2}}+(?=[{CJK}])")  # begins with what is rare
 """A gap between two of them."""
 _WORD = r"A-Za-z0-9\u00c0-\u024f"
 _SEPARATOR = r"\r?\n| [\-.|*] |[ .\-_*·•|/,~+:]|[.,;\-|*] |  "

@@ -171,17 +171,39 @@ def unfinished(text: str, *, plain: bool = False) -> int:
     >>> unfinished("it says k i "), unfinished("All is well, é 中 😀. ")
     (8, 20)
     """
-    at = _begun(text)
+    at = _first(text, _begun(text))
     if at and not plain and not is_plain(text[:at]):
+        inside = at
         for view in disguises(text[:at]).views:
             inner = _begun(view.text)
             if inner < len(view.text):
-                at = min(at, view.origins(inner, len(view.text))[0][1])
+                inside = min(inside, view.origins(inner, len(view.text))[0][1])
+        at = _first(text, inside) if inside < at else at
     return at if len(text) - at <= decode.LONGEST_RUN else len(text)
 
 
-def _begun(text: str) -> int:
-    """The same for what is not inside of another disguise."""
+def _first(text: str, at: int) -> int:
+    """Where the first of those begins that end *text* up to *at*, each of which the next begins in or right behind."""
+    if at < len(text):
+        for _ in range(_MOST_BEGUN):
+            low = max(0, at - _TAIL)
+            gap = _OPEN_GAP.search(text, low, at) if _DENSE.match(text, at) is not None else None
+            before = gap.start() if gap is not None else low + _begun(text[low:at], more=False)
+            if before == at or len(text) - before > decode.LONGEST_RUN:
+                return at
+            at = before
+    return at
+
+
+_DENSE = re.compile(f"[{spell.CJK}]")
+_OPEN_GAP = re.compile(f"[{spell.CJK}]{spell.GAPS}{{1,3}}\\Z")
+"""A gap in Chinese behind which something begins."""
+_MOST_BEGUN = 64
+"""How many disguises that one another begin in are gone back over: lines of a piece each, say."""
+
+
+def _begun(text: str, *, more: bool = True) -> int:
+    """The same for what is not inside of another disguise; without *more*, but for single characters."""
     at = min(decode.unfinished(text), breaks.open_break(text))
     for spelled in spell.SPELT.finditer(text, max(0, len(text) - _TAIL)):
         sep, behind = spelled["sep"], text[spelled.end() :]
@@ -196,7 +218,7 @@ def _begun(text: str) -> int:
         tail = text.rfind("\u202e", max(0, len(text) - fold.MOST_REVERSED))
         if tail >= 0 and not set("\u202c\u2069\n").intersection(text[tail:]):
             at = min(at, tail)
-        at = min(at, fold.open_upside(text), fold.open_word(text), chinese.open_form(text))
+        at = min(at, fold.open_upside(text), fold.open_word(text), chinese.open_form(text) if more else at)
     return at
 
 
