@@ -12,6 +12,7 @@ import codecs
 import functools
 import html
 import re
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from guard.text.align import edited
@@ -50,6 +51,9 @@ _HEX = re.compile(
     r"|(?<![0-9A-Za-z])(?:0x|\\x)?[0-9a-fA-F]{2}(?:(?:, |[ :,;-])(?:0x|\\x)?[0-9a-fA-F]{2}(?![0-9A-Za-z])){5,}+"
 )
 _DIGITS = re.compile(r"(?:0x|\\x)|[^0-9a-fA-F]")
+_PAIR = re.compile(r"(?:0x|\\x)?([0-9a-fA-F]{2})(?![0-9A-Za-z])")
+_FEWEST_PAIRS = 6
+_SIGNS = frozenset({9, 10, 13, *range(32, 127)})
 _SIXTY_FOUR = r"[A-Za-z0-9+/_-]"
 _BASE64 = re.compile(
     rf"(?P<media>data:(?:image|audio|video|font)/[^,\s]{{0,80}}+,)?+(?<!{_SIXTY_FOUR})(?P<run>{_SIXTY_FOUR}{{8,}}+"
@@ -175,6 +179,19 @@ def _hex(text: str) -> Iterator[Edit]:
             new = _text_of(bytes.fromhex(digits))
             if new is not None and _is_wordy(new):
                 yield (*match.span(), new)
+                continue
+        if len(digits) < len(match[0]) - 2:
+            yield from _pairs(list(_PAIR.finditer(text, *match.span())))
+
+
+def _pairs(found: list[re.Match[str]]) -> Iterator[Edit]:
+    """What pairs in a row amid others say: one that is no sign, or only looks like a pair, does not hide the rest."""
+    for plain, run in groupby(found, lambda match: int(match[1], 16) in _SIGNS):
+        row = list(run)
+        if plain and len(row) >= _FEWEST_PAIRS:
+            said = "".join(chr(int(one[1], 16)) for one in row)
+            if _is_wordy(said):
+                yield row[0].start(), row[-1].end(), said
 
 
 def _in_groups(text: str) -> Iterator[Edit]:
@@ -301,7 +318,14 @@ def _open_pairs(text: str) -> int:
     start += len(text[start:]) - len(text[start:].lstrip(" :,;-"))
     digits = _DIGITS.sub("", text[start:])
     said = _text_of(bytes.fromhex(digits[: len(digits) // 2 * 2]))
-    return start if said is not None and not text[start - 1 : start].isalnum() else len(text)
+    if said is not None and not text[start - 1 : start].isalnum():
+        return start
+    begin, count = len(text), 0
+    for pair in reversed(list(_PAIR.finditer(text, start))):
+        if int(pair[1], 16) not in _SIGNS or text[pair.start() - 1 : pair.start()].isalnum():
+            break
+        begin, count = pair.start(), count + 1
+    return begin if count > 1 else len(text)
 
 
 def _open_run(text: str) -> int:

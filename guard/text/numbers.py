@@ -7,6 +7,7 @@ numbers and more, letters and digits. A row of marks, years or measures seldom i
 from __future__ import annotations
 
 import re
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _FEWEST_DIGITS = 8
 _NO_DIGITS = bytes(code for code in range(256) if not 48 <= code < 58)
 _SMALL = frozenset(b" abcdefghijklmnopqrstuvwxyz")
 _MANY = 8
+_FEWEST = 4
 _LONGEST = 16_384
 _TAIL = "0123456789b ,;|/-\r\n"
 _ESCAPES = frozenset(".%&#=+\\")
@@ -44,6 +46,26 @@ def numbers(text: str) -> Iterator[Edit]:
         said = _row(match["row"]) if match["row"] else _listed(match[0], bits=match["bits"] is not None)
         if said is not None:
             yield (*match.span(), said)
+        elif match["bytes"]:
+            yield from _stretches(list(_NUMBER.finditer(text, *match.span())))
+
+
+def _stretches(found: list[re.Match[str]]) -> list[Edit]:
+    """What numbers in a row amid others say: one that is no sign does not hide those beside it."""
+    for base in (10, 8):
+        edits: list[Edit] = []
+        values = [_value(match[0], base) for match in found]
+        for plain, run in groupby(range(len(values)), [value in _HELD for value in values].__getitem__):
+            row = list(run)
+            if plain and len(row) >= _FEWEST and (said := _text(values[row[0] : row[-1] + 1])) is not None:
+                edits.append((found[row[0]].start(), found[row[-1]].end(), said))
+        if edits:
+            return edits
+    return []
+
+
+def _value(number: str, base: int) -> int:
+    return -1 if base == 8 and {"8", "9"} & set(number) else int(number, base)
 
 
 def _row(bits: str) -> str | None:

@@ -76,6 +76,8 @@ def is_plain(text: str) -> bool:
     leet = data.translate(_LEET)
     if (b"a1" in leet or b"1a" in leet) and fold.is_leet(text):
         return False
+    if b"0x" in data and _PREFIXED.search(text) is not None:
+        return False
     if b" hh hh hh hh" in b" " + data.translate(_HEXED) or not numbers.is_plain(text):
         return False
     if b"aA" in data.translate(_CASES) and not groups.is_plain(text):
@@ -89,6 +91,7 @@ _PRINTED = bytes([9, 10, 13, *range(32, 127)])
 _ESCAPES = re.compile(
     r"%[0-9A-Fa-f]{2}|%u[0-9A-Fa-f]{4}|&(?:#|[A-Za-z][A-Za-z0-9]{1,30};)|\\[xuU0-3]|=[0-9A-F]{2}|=\r?\n|[A-Za-z]\r\n?|\bU\+[0-9A-F]{4}"
 )
+_PREFIXED = re.compile(r"\b0x[0-9A-Fa-f]{2}(?:, |[ :,;-])(?:0x[0-9A-Fa-f]{2}(?:, |[ :,;-])){3}")
 _PADDED = re.compile(r"[A-Za-z0-9+/_-]{3}=")
 
 

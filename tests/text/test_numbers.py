@@ -74,13 +74,32 @@ def test_signs_in_numbers_are_held(text: str, held: str) -> None:
     assert text[unfinished(text) :] == held
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("in 300 107 105 108 108 32 121 111 117", "in 300 kill you"),
+        ("500, 107, 105, 108, 108, 999, 8", "500, kill, 999, 8"),
+        ("200 107 105 108 108 32 121 111 117 300", "200 kill you 300"),
+        ("so 153 151 154 154 999", "so kill 999"),
+    ],
+)
+def test_a_number_beside_them_hides_no_signs(text: str, said: str) -> None:
+    assert said in [view.text for view in disguises(text).views]
+
+
 def test_few_ordinary_lines_are_lists() -> None:
     assert [line for line in lines() if list(numbers(line))] == []
 
 
 def test_long_lists_take_time_in_proportion() -> None:
     begin = time.thread_time()
-    for text in ("107 " * 250_000, "01" * 500_000, "99 1 " * 200_000, "0110101 " * 125_000 + "0110101x"):
+    for text in (
+        "107 " * 250_000,
+        "01" * 500_000,
+        "99 1 " * 200_000,
+        "300 107 105 108 108 " * 50_000,
+        "0110101 " * 125_000 + "0110101x",
+    ):
         list(numbers(text))
         open_numbers(text)
 

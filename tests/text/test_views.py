@@ -214,3 +214,22 @@ def test_a_view_of_a_view_keeps_the_part_that_it_speaks_of():
     (view,) = (through(one, raw) for one in disguises(raw.text).views)
 
     assert view.origins(8, 12) == [(3, 15, 16), (3, 17, 18), (3, 19, 20), (3, 21, 22)]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("to be 6b 69 6c 6c 20 79 6f 75", "to be kill you"),
+        ("6b 69 6c 6c 20 79 6f 75 ad", "kill you ad"),
+        ("80:6b:69:6c:6c:20:79:6f:75:9f", "80:kill you:9f"),
+        ("0x6b 0x69 0x6c 0x6c 0x20 0x79 0x6f 0x75", "kill you"),
+        ("0x80, 0x6b, 0x69, 0x6c, 0x6c, 0x20, 0x79", "0x80, kill y"),
+    ],
+)
+def test_a_pair_beside_them_hides_no_signs_in_hex(text: str, said: str) -> None:
+    assert said in shown(text)
+
+
+@pytest.mark.parametrize("text", ["to be 6b 69 6c 6c 20", "made 6b 69 6c 6c 20 7", "80:6b:69:6c:6c:20:"])
+def test_pairs_of_hex_behind_others_are_held(text: str) -> None:
+    assert text[unfinished(text) :].startswith("6b")
