@@ -165,6 +165,10 @@ def test_a_key_is_found_whole_wherever_it_stands(form: str, around: str):
         ("服务密钥：" + made_up(30), made_up(30)),
         ("secret = aB38Q~" + made_up(33), "aB38Q~" + made_up(33)),
         ("SLACK_TOKEN=" + made_up(40), made_up(40)),
+        ("transaction token: " + made_up(40), made_up(40)),
+        ("TRANSACTION_TOKEN=" + made_up(40), made_up(40)),
+        ("AZURE_STORAGE_KEY=" + made_up(86) + "==", made_up(86) + "=="),
+        ("storage_account_storage_key: " + made_up(86) + "==", made_up(86) + "=="),
         ("export MY_SERVICE_SECRET='" + made_up(32) + "'", made_up(32)),
         ('"sessionToken": "' + made_up(24) + '"', made_up(24)),
         ("GITEA_PAT=" + made_up(40), made_up(40)),
@@ -198,6 +202,7 @@ def test_a_private_key_is_found_whole_and_by_either_end():
     "text",
     [
         "next_page_token = " + made_up(32), '"nextPageToken": "' + made_up(32) + '"', "CACHE_KEY=" + made_up(32),
+        "userActionToken: " + made_up(32), "STORAGE_KEY=" + made_up(32),
         "shared_tokens = M2M100ScaledWordEmbedding(3)", "tls_key: ed25519.Ed25519PrivateKey4096,",
         "continuation-token: " + made_up(40), "BYPASS=Zz9!kkkqX", "compass: Zz9!kkkqX",
         "sha256_key: " + made_up(64, HEX),
