@@ -39,6 +39,7 @@ _FEW = 24
 _FEWEST = 2
 _LONGEST_EXACT = 4 * MOST_EXACT
 _SHORTEST_PARTED = 6
+_PLAIN = re.compile(f"[A-Za-z]{{{_SHORTEST_PARTED},}}+")
 
 
 def spelt(text: str) -> View | None:
@@ -94,16 +95,29 @@ def _unboxed(text: str) -> Iterator[Edit]:
 def parted(joined: View) -> View | None:
     """*joined*, a view that `spelt` made, with spaces between the words of long ones: ``killyourself``.
 
-    None where there are none. Of spelt letters more than `LONGEST_PARTED` are not parted.
+    None where there are none. Of spelt letters more than `LONGEST_PARTED` are not parted: see `is_beyond`.
     """
     edits: list[Edit] = []
     budget = LONGEST_PARTED
     for start, end in _letters(joined):
-        if end - start <= budget and joined.text[start:end].isascii():
-            budget -= end - start
-            cuts = parts(joined.text[start:end])
-            edits += [(start + at, start + at + 1, f" {joined.text[start + at]}") for at in cuts]
+        if end - start > budget:
+            break
+        budget -= end - start
+        for run in _PLAIN.finditer(joined.text, start, end):
+            edits += [(at, at + 1, f" {joined.text[at]}") for at in (run.start() + cut for cut in parts(run[0]))]
     return through(edited(joined.text, edits), joined) if edits else None
+
+
+def is_beyond(text: str) -> bool:
+    """Whether *text* has words that are spelt out behind, or of, more gaps than `parted` can see the letters of."""
+    if len(text) <= 2 * LONGEST_PARTED:
+        return False
+    gaps = 0 if text.isascii() else sum(1 for _ in GAP.finditer(text))
+    long = False
+    for match in SPELT.finditer(text):
+        gaps += len(match[0]) // 2
+        long = long or sum(map(str.isalpha, match[0][: 8 * _SHORTEST_PARTED])) >= _SHORTEST_PARTED
+    return long and gaps > LONGEST_PARTED
 
 
 def _letters(joined: View) -> Iterator[tuple[int, int]]:

@@ -130,8 +130,10 @@ def disguises(text: str, longest: int = MOST_DECODED) -> Disguises:
     for step in (fold.rejoined, breaks.mended, breaks.mended_apart, fold.upside, decode.rot13):
         _after(current, step, found)
     joined = _after(current, spell.spelt, found)
-    if joined is not current and (parted := spell.parted(joined)) is not None:
-        found.append(parted)
+    if joined is not current:
+        complete = complete and not spell.is_beyond(current.text)
+        if (parted := spell.parted(joined)) is not None:
+            found.append(parted)
     for base in (current,) if joined is current else (current, joined):
         _after(base, chinese.meant, found)
         found += [through(view, base) for view in fold.unleeted(base.text)]

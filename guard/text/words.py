@@ -8,8 +8,8 @@ from __future__ import annotations
 import functools
 from importlib import resources
 
-LONGEST_PARTED = 4_000
-"""Letters of one text that are parted into words."""
+LONGEST_PARTED = 8_000
+"""Letters of one text that are parted into words: fewer than are mapped one by one."""
 _LONGEST = 16
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, strategies as st
 
 from guard.content import View
 from guard.text.spell import parted, spelt
+from guard.text.views import disguises
 from guard.text.words import parts
 
 
@@ -85,3 +86,18 @@ def test_parting_takes_no_more_time_for_more_letters() -> None:
     parted(view)
 
     assert time.thread_time() - begin < 2.0
+
+
+@pytest.mark.parametrize("before", ["x ", "自 ", "p,q,r,s,t,u,v\n"])
+def test_a_word_behind_more_than_is_parted_is_read_or_said_to_be_unread(before: str) -> None:
+    for count in (10, 1_000, 4_000, 7_000, 9_000, 12_000, 30_000):
+        found = disguises(before * count + "k i l l y o u r s e l f")
+
+        assert not found.complete or any("kill yourself" in view.text for view in found.views), count
+    assert disguises(before * 900 + "k i l l y o u r s e l f").complete
+
+
+def test_a_letter_with_an_accent_leaves_the_others_of_a_word_parted() -> None:
+    assert "é kill yourself" in [
+        view.text.replace("ék", "é k") for view in disguises("é k i l l y o u r s e l f").views
+    ]
