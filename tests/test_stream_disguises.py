@@ -264,3 +264,13 @@ def test_a_picture_in_an_answer_is_neither_held_nor_unscannable(pipeline: Pipeli
         got = stream(pipeline, policy, [[Delta(LANE, text)]])
 
         assert got.text == text
+
+
+def test_a_stream_masks_the_first_of_two_that_a_gap_parts(pipeline: Pipeline) -> None:
+    policy = policy_of(pipeline, MASK)
+    for text in ("强女干 强女干", "自鲨 自鲨 强女干"):
+        released = whole(pipeline, policy, part(text)).released.parts[0].text  # type: ignore[union-attr]
+
+        assert "女" not in released
+        for size in (1, len(text)):
+            assert not {*"自鲨强女干"}.intersection(stream(pipeline, policy, cut(text, range(0, len(text), size))).text)

@@ -84,16 +84,22 @@ def open_form(text: str) -> int:
     """Where a form may begin that *text* ends in the middle of; its length if none does."""
     if text.isascii():
         return len(text)
-    known, _, _, begun, longest = _tables()
+    _, _, _, begun, longest = _tables()
     for length in range(longest - 1, 0, -1):
         at = len(text) - length
         if at < 0 or text[at:] not in begun:
             continue
         before = text[at - 1 : at] if at else ""
         if not text[at].isascii() or not before.isascii() or before in ("", " ", "\n"):
-            starts = range(max(0, at - longest + 1), at)  # it may stand inside of one that is whole: 鲨 in 自鲨
-            return next((start for start in starts if _goes_over(text[start : start + longest], at - start, known)), at)
+            return form_at(text, at)
     return len(text)
+
+
+def form_at(text: str, at: int) -> int:
+    """Where the form begins that *at* is inside of, as 鲨 is of 自鲨; *at* if it is in none."""
+    known, _, _, _, longest = _tables()
+    starts = range(max(0, at - longest + 1), at)
+    return next((start for start in starts if _goes_over(text[start : start + longest], at - start, known)), at)
 
 
 def _goes_over(text: str, at: int, known: dict[str, str]) -> bool:

@@ -193,7 +193,7 @@ def _first(text: str, at: int) -> int:
         for _ in range(_MOST_BEGUN):
             low = max(0, at - _TAIL)
             gap = _OPEN_GAP.search(text, low, at) if _DENSE.match(text, at) is not None else None
-            before = gap.start() if gap is not None else low + _begun(text[low:at], more=False)
+            before = chinese.form_at(text, gap.start()) if gap is not None else low + _begun(text[low:at], more=False)
             if before == at or len(text) - before > decode.LONGEST_RUN:
                 return at
             at = before
