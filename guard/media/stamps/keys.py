@@ -179,11 +179,19 @@ def _needed(asked: dict[str, str], name: str) -> str:
 
 
 def _pin(source: str) -> str:
-    """The PIN in the file or variable *source*: in the URI itself it would stand in the policy."""
+    """The PIN in the file or variable *source*: in the URI itself it would stand in the policy.
+
+    What goes wrong is said without *source* and what it holds: one is the PIN where somebody took it for its place.
+    """
+    pin = ""
     if source.startswith("env:"):
         pin = os.environ.get(source.removeprefix("env:"), "")
-    else:
-        pin = Path(source.removeprefix("file:")).read_text("utf-8").strip()
+    elif source.startswith("file:"):
+        try:
+            pin = Path(source.removeprefix("file:")).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            msg = f"pin-source cannot be read ({type(error).__name__})"
+            raise ValueError(msg) from None
     if not pin:
         msg = "pin-source holds no PIN; it should be file:PATH or env:NAME"
         raise ValueError(msg)
