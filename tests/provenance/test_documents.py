@@ -373,6 +373,20 @@ def test_a_name_that_stands_twice_in_a_package_is_refused() -> None:
         mark(file.getvalue(), AIGC)
 
 
+@pytest.mark.parametrize("place", ["docProps/Custom.xml", "docProps/custom2.xml", "properties.xml"])
+def test_a_label_is_read_where_the_package_says_that_its_properties_are(place: str) -> None:
+    moved = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(mark(OFFICE["docx"](), AIGC))) as package,
+        zipfile.ZipFile(moved, "w") as other,
+    ):
+        for name in package.namelist():
+            body = package.read(name).replace(b"docProps/custom.xml", place.encode())
+            other.writestr(place if name == "docProps/custom.xml" else name, body)
+
+    assert families(metadata.read(moved.getvalue())) == ["mark.aigc_label"]
+
+
 def test_a_package_that_is_packed_in_a_damaged_way_is_read_as_damaged() -> None:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_LZMA) as package:
