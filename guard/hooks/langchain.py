@@ -35,6 +35,8 @@ _values = framework("langchain_core.prompt_values", "langchain-core", "0.3", "2"
 
 _NUMBERS = frozenset(("id", "type", "tool_call_id", "usage_metadata", "example", "status", "chunk_position", "index"))
 """What frameworks and providers number messages with; nobody is shown it."""
+_SPELT = "logprobs"
+"""Where a provider's metadata spells the text a second time, in tokens and bytes: of no use once that was changed."""
 _TELLING = tuple(
     getattr(_streaming, name)
     for name in ("_StreamingCallbackHandler", "_V2StreamingCallbackHandler")
@@ -155,9 +157,10 @@ class GuardCallback(_callbacks.BaseCallbackHandler):  # type: ignore[name-define
         """Judge the prompts."""
         self._pass(prompts, asked=True)
 
-    def on_llm_new_token(self, token: str, **_: Any) -> None:
-        """Refuse: it would be seen before anyone knows how it goes on."""
-        if token:
+    def on_llm_new_token(self, token: str, *, chunk: Any = None, **_: Any) -> None:
+        """Refuse: it would be seen before anyone knows how it goes on. So would calls of tools, and reasoning."""
+        message = getattr(chunk, "message", None)
+        if token or (message is not None and _text(message) != ""):
             raise TypeError("a callback cannot hold back a stream; put `guarded` around the model instead")
 
     def on_llm_end(self, response: Any, **_: Any) -> None:
@@ -209,9 +212,10 @@ def _like(chunk: Any, text: str) -> Any:
 
 def _beside(chunk: Any) -> Any:
     """What a model says of its answer with *chunk*, without the text; None if that is nothing."""
-    if isinstance(chunk, str) or not (chunk.usage_metadata or chunk.response_metadata):
+    said = {} if isinstance(chunk, str) else {k: v for k, v in chunk.response_metadata.items() if k != _SPELT}
+    if isinstance(chunk, str) or not (chunk.usage_metadata or said):
         return None
-    return chunk.model_copy(update={"content": ""})
+    return chunk.model_copy(update={"content": "", "response_metadata": said})
 
 
 def _special(value: Any) -> tuple[Any, Back] | None:
@@ -240,7 +244,9 @@ def _back(message: Any) -> Back:
     def made(new: dict[str, Any]) -> Any:
         fields = message.model_dump()
         for name, item in new.items():
-            if name in ("tool_calls", "invalid_tool_calls", "tool_call_chunks"):
+            if name == "response_metadata":
+                fields[name] = {key: one for key, one in item.items() if key != _SPELT}
+            elif name in ("tool_calls", "invalid_tool_calls", "tool_call_chunks"):
                 fields[name] = [{**old, **one} for old, one in zip(fields[name], item, strict=True)]
             else:
                 fields[name] = item

@@ -9,6 +9,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models.fake_chat_models import FakeMessagesListChatModel, GenericFakeChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.output_parsers import StrOutputParser
+from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableGenerator, RunnableLambda
 from langchain_core.tools import tool
@@ -211,3 +212,41 @@ def test_a_callback_refuses_what_it_cannot_change_and_what_it_cannot_hold_back(g
             model(text).invoke(question, config=watched)
     with pytest.raises(TypeError, match="put `guarded` around"):
         list(model("all is well").stream("hello", config=watched))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        AIMessageChunk("", additional_kwargs={"reasoning_content": "zorblax"}),
+        AIMessageChunk("", tool_call_chunks=[{"name": "look_up", "args": '{"a": "zorblax"}', "id": "1", "index": 0}]),
+        AIMessageChunk([{"type": "text", "text": "zorblax"}]),
+    ],
+    ids=["reasoning", "call of a tool", "blocks"],
+)
+def test_a_callback_lets_nothing_of_a_stream_be_told_before_it_is_judged(guard: Guard, said: AIMessageChunk) -> None:
+    class Streaming(GenericFakeChatModel):
+        def _stream(self, *_: Any, **__: Any) -> Iterator[ChatGenerationChunk]:
+            yield ChatGenerationChunk(message=said)
+
+    watched: Any = {"callbacks": [GuardCallback(guard)]}
+    with pytest.raises(TypeError, match="put `guarded` around"):
+        next(Streaming(messages=iter(())).stream("hello", config=watched))
+
+
+def test_a_text_that_was_changed_is_not_spelt_out_in_what_a_provider_says_of_it(guard: Guard) -> None:
+    def spelt(*tokens: str) -> dict[str, Any]:
+        return {"model_name": "m-1", "logprobs": {"content": [{"token": t, "bytes": [*t.encode()]} for t in tokens]}}
+
+    def pieces(_: Any) -> Iterator[AIMessageChunk]:
+        for word in ("See ", "ticket-", "1234", "."):
+            yield AIMessageChunk(word, response_metadata=spelt(word))
+
+    def whole(text: str) -> Any:
+        message = AIMessage(text, response_metadata=spelt(text))
+        return guarded(RunnableLambda(lambda _: message), guard).invoke("hello")
+
+    assert whole("See ticket-1234.").response_metadata == {"model_name": "m-1"}
+    assert whole("All is well.").response_metadata == spelt("All is well.")
+    chunks = list(guarded(RunnableGenerator(pieces), guard).stream("hello"))
+    assert "".join(chunk.content for chunk in chunks) == "See <MASK_1>."
+    assert not any("logprobs" in chunk.response_metadata for chunk in chunks)
