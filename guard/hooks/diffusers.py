@@ -8,6 +8,7 @@ judges prompts, and the pictures that it is given, too. Neither imports diffuser
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Mapping, Sequence, Set as AbstractSet, ValuesView
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,6 +28,7 @@ Style = Literal["blur", "replace"]
 _LEFT = 8
 """Dots along the longer side that are left of a picture that is blurred: its colours, and nothing one could name."""
 _GREY = (128, 128, 128)
+_GROUPS = (Sequence, AbstractSet, ValuesView)
 _PNG_MODES = frozenset(("1", "L", "LA", "P", "RGB", "RGBA"))
 
 
@@ -38,6 +40,7 @@ def guarded(pipeline: Any, guard: Guard | str | Path = "default", *, style: Styl
 
     Raises, when it is called:
         BlockedError: the policy refuses a prompt or a picture that goes in, or would have to change the picture.
+        TypeError: it is told where a picture is, or the pipeline gives text, or pictures elsewhere than in `images`.
     """
     return GuardedPipeline(pipeline, guard if isinstance(guard, Guard) else Guard(guard), style, locale)
 
@@ -60,6 +63,7 @@ class GuardedPipeline:
         given, named = waited(crossing.enter((given, named), media=asked))
         try:
             answer = self._inner(*given, **named)
+            _check_nothing_else(answer)
             pictures = list(answer.images)
             parts = _parts(pictures)
         except BaseException as error:
@@ -107,7 +111,10 @@ def _given(value: Any, path: tuple[str | int, ...]) -> Iterator[ImagePart]:
     if isinstance(value, Mapping):
         for key, one in value.items():
             yield from _given(one, (*path, key))
-    elif isinstance(value, Sequence | AbstractSet | ValuesView) and not isinstance(value, str | bytes | range):
+    elif isinstance(value, str | os.PathLike):
+        if str(path[1]).endswith(("image", "images")):
+            raise TypeError("a guarded pipeline is given pictures, not where they are: load them first")
+    elif isinstance(value, _GROUPS) and not isinstance(value, bytes | range):
         for number, one in enumerate(value):
             yield from _given(one, (*path, number))
     elif hasattr(value, "getbands"):
@@ -115,6 +122,21 @@ def _given(value: Any, path: tuple[str | int, ...]) -> Iterator[ImagePart]:
     elif (frames := _frames(value, named=any(word in str(path[1]) for word in ("image", "mask")))) is not None:
         for number, frame in enumerate(_brightness(frames)):
             yield from _looks(_drawn(frame), (*path, number))
+
+
+def _check_nothing_else(answer: Any) -> None:
+    """Raise `TypeError` if *answer* has text or pictures beside its `images`: those nobody would judge."""
+    fields = dict(answer) if isinstance(answer, Mapping) else vars(answer)
+    for name, value in fields.items():
+        if name != "images" and (_says(value) or any(_given(value, ("answer", name)))):
+            msg = f"a guarded pipeline gives `images` alone; this one gives `{name}` too, which is not judged"
+            raise TypeError(msg)
+
+
+def _says(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        value = value.values()
+    return isinstance(value, str) or (isinstance(value, _GROUPS) and any(_says(one) for one in value))
 
 
 def _frames(value: Any, *, named: bool) -> Any:

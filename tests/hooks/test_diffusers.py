@@ -311,3 +311,24 @@ def test_a_picture_is_judged_as_bright_as_it_is_in_whatever_numbers_it_comes(tmp
         guarded(draw, mild)(prompt="a house", image=picture)
         strict.close()
         mild.close()
+
+
+def test_no_path_stands_for_a_picture_and_nothing_is_given_but_images(tmp_path: Path) -> None:
+    (tmp_path / "pictures.yaml").write_text(RULES % "0.5")
+    guard = Guard(tmp_path / "pictures.yaml", catalog=FakeCatalog(Brightness()))
+    plain, bright = Image.new("RGB", (8, 8)), Image.new("RGB", (8, 8), (250, 250, 250))
+
+    def drawing(**more: Any) -> Any:
+        return guarded(lambda **_: SimpleNamespace(images=[plain], nsfw_content_detected=None, **more), guard)
+
+    for place in ("http://127.0.0.1:9/zebra.png", tmp_path / "zebra.png", [plain, "zebra.png"]):
+        with pytest.raises(TypeError, match="load them first"):
+            drawing()(prompt="a house", control_image=place)
+    for more in ({"text": ["zorblax"]}, {"unsafe_images": [bright]}, {"about": {"said": "zorblax"}}):
+        with pytest.raises(TypeError, match="is not judged"):
+            drawing(**more)(prompt="a house")
+    assert drawing(seed=3)(prompt="a house").images == [plain]
+    both = diffusers.ImageTextPipelineOutput(images=[plain], text=["zorblax"])
+    with pytest.raises(TypeError, match="`text`"):
+        guarded(lambda **_: both, guard)(prompt="a house")
+    guard.close()
