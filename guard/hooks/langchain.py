@@ -15,6 +15,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from guard.hooks._absent import absent
 from guard.hooks._crossing import Crossing
 from guard.hooks._telling import Flow
 from guard.hooks._versions import framework
@@ -71,7 +72,7 @@ class GuardedRunnable(_runnables.Runnable):  # type: ignore[name-defined,misc]  
 
         def run(asked: Any, config: Any) -> Any:
             crossing = self._crossing()
-            given = waited(crossing.enter(asked))
+            given = waited(crossing.enter(asked, media=absent(asked)))
             try:
                 answer = self.inner.invoke(given, _unheard(config), **named)
             except BaseException as error:
@@ -86,7 +87,7 @@ class GuardedRunnable(_runnables.Runnable):  # type: ignore[name-defined,misc]  
 
         async def run(asked: Any, config: Any) -> Any:
             crossing = self._crossing()
-            given = await crossing.enter(asked)
+            given = await crossing.enter(asked, media=absent(asked))
             try:
                 answer = await self.inner.ainvoke(given, _unheard(config), **named)
             except BaseException as error:
@@ -99,9 +100,10 @@ class GuardedRunnable(_runnables.Runnable):  # type: ignore[name-defined,misc]  
     def stream(self, input: Any, config: Any = None, **named: Any) -> Iterator[Any]:  # noqa: A002  LangChain's name
         """See `Runnable`."""
 
-        def run(asked: Iterator[Any], config: Any) -> Iterator[Any]:
+        def run(given: Iterator[Any], config: Any) -> Iterator[Any]:
             crossing = self._crossing()
-            given = waited(crossing.enter(next(asked)))
+            asked = next(given)
+            given = waited(crossing.enter(asked, media=absent(asked)))
             flow = Flow(crossing, _text, _like, beside=_beside)
             try:
                 yield from flow.through(self.inner.stream(given, _unheard(config), **named))
@@ -114,9 +116,10 @@ class GuardedRunnable(_runnables.Runnable):  # type: ignore[name-defined,misc]  
     async def astream(self, input: Any, config: Any = None, **named: Any) -> AsyncIterator[Any]:  # noqa: A002
         """See `Runnable`."""
 
-        async def run(asked: AsyncIterator[Any], config: Any) -> AsyncIterator[Any]:
+        async def run(given: AsyncIterator[Any], config: Any) -> AsyncIterator[Any]:
             crossing = self._crossing()
-            given = await crossing.enter(await anext(asked))
+            asked = await anext(given)
+            given = await crossing.enter(asked, media=absent(asked))
             flow = Flow(crossing, _text, _like, beside=_beside)
             try:
                 async with (
@@ -178,7 +181,7 @@ class GuardCallback(_callbacks.BaseCallbackHandler):  # type: ignore[name-define
 
     def _pass(self, value: Any, *, asked: bool) -> None:
         crossing = Crossing(self.guard, "langchain", _special, locale=self.locale)
-        waited(crossing.enter_unchanged(value) if asked else crossing.leave_unchanged(value))
+        waited(crossing.enter_unchanged(value, media=absent(value)) if asked else crossing.leave_unchanged(value))
         waited(crossing.record(crossing.draft.answered()))
 
 

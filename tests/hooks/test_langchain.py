@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Iterator
 from typing import Any
 
@@ -250,3 +251,46 @@ def test_a_text_that_was_changed_is_not_spelt_out_in_what_a_provider_says_of_it(
     chunks = list(guarded(RunnableGenerator(pieces), guard).stream("hello"))
     assert "".join(chunk.content for chunk in chunks) == "See <MASK_1>."
     assert not any("logprobs" in chunk.response_metadata for chunk in chunks)
+
+
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(60)).decode()
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "image_url", "image_url": {"url": "https://pictures.example/zebra.png"}},
+        {"type": "image", "url": "https://pictures.example/zebra.png"},
+        {"type": "image", "file_id": "file-1"},
+        {"type": "image", "base64": "AAAA" * 20, "mime_type": "image/x-own"},
+        {"type": "media", "file_uri": "gs://films/zebra.mp4", "mime_type": "video/mp4"},
+        {"type": "image", "source": {"type": "url", "url": "https://pictures.example/zebra.png"}},
+        {"type": "image", "url": "https://pictures.example/zebra.png", "beside": {"type": "text"}},
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}},
+        {"type": "image", "base64": PNG, "mime_type": "image/png"},
+    ],
+)
+def test_pictures_that_nobody_here_can_see_are_left_to_the_policy(guard: Guard, block: Any) -> None:
+    asked: list[Any] = [{"type": "text", "text": "what is it?"}, block]
+    reached: list[Any] = []
+    runnable = guarded(RunnableLambda(reached.append), guard)
+    for value in ([HumanMessage(asked)], [("human", asked)], {"messages": [{"role": "user", "content": asked}]}):
+        with pytest.raises(BlockedError, match="could not be"):
+            runnable.invoke(value)
+        with pytest.raises(BlockedError):
+            asyncio.run(runnable.ainvoke(value))
+        with pytest.raises(BlockedError):
+            list(runnable.stream(value))
+    with pytest.raises(BlockedError):
+        model("fine").invoke([HumanMessage(asked)], config={"callbacks": [GuardCallback(guard)]})
+    assert reached == []
+
+
+def test_text_in_a_file_is_read_as_text(guard: Guard) -> None:
+    for file in (
+        {"type": "text-plain", "text": "all is well", "mime_type": "text/plain"},
+        {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "all is well"}},
+    ):
+        assert guarded(RunnableLambda(lambda _: "fine"), guard).invoke([HumanMessage([file])]) == "fine"
+    listing = {"files": [{"type": "file", "url": "https://files.example/a.txt"}]}  # what no message says
+    assert guarded(RunnableLambda(lambda _: "fine"), guard).invoke(listing) == "fine"
