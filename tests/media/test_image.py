@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 
 from guard.classifier import Unreadable
 from guard.media.image import decode, sniff
+from guard.media.jpeg_scans import too_many_scans
 from tests.jpegs import jpeg
 
 RED, BLUE, GREEN = (255, 0, 0), (0, 0, 255), (0, 160, 0)
@@ -294,3 +295,35 @@ def test_a_gif_without_a_colour_table_of_its_own_is_known() -> None:
 def test_a_document_is_known_and_refused_as_such() -> None:
     with pytest.raises(Unreadable, match="application/pdf is not a picture"):
         list(decode(b"%PDF-1.7\n"))
+
+
+def of_many_scans(count: int, side: int = 64) -> bytes:
+    """A progressive JPEG whose last scan, and the table before it, come *count* times more."""
+    written = io.BytesIO()
+    Image.new("RGB", (side, side), (120, 90, 80)).save(written, "JPEG", progressive=True)
+    data = written.getvalue()
+    table = data.rindex(b"\xff\xc4")
+    return data[:-2] + data[table:-2] * count + data[-2:]
+
+
+def test_a_jpeg_that_would_keep_a_decoder_busy_is_unreadable():
+    assert [frame.size for frame in decode(of_many_scans(80))] == [(64, 64)]
+    for count in (100, 5_000):
+        with pytest.raises(Unreadable, match="more than 100 scans"):
+            list(decode(of_many_scans(count)))
+
+    preview = of_many_scans(100, side=16)
+    entries = struct.pack("<HHHIIHHIII", 2, 0x0201, 4, 1, 44, 0x0202, 4, 1, len(preview), 0)
+    exif = b"Exif\0\0II*\0" + struct.pack("<IHI", 8, 0, 14) + entries + preview
+    written = io.BytesIO()
+    Image.new("RGB", (64, 64), "white").save(written, "PNG", exif=exif)
+    with pytest.raises(Unreadable, match="more than 100 scans"):
+        list(decode(written.getvalue()))
+
+
+def test_bytes_that_only_look_like_scans_are_no_reason_to_refuse_a_picture():
+    written = io.BytesIO()
+    comment = b"\xff\xda" * 1_000
+    Image.new("RGB", (64, 64)).save(written, "JPEG", comment=comment)
+    assert len(list(decode(written.getvalue()))) == 1
+    assert not too_many_scans(b"\xff" * 10_000_000)
