@@ -32,6 +32,7 @@ _FORMATS = {
     "image/tiff": ("TIFF",),
     "image/avif": ("AVIF",),
 }
+_ALL_FORMATS = tuple(name for names in _FORMATS.values() for name in names)
 MEDIA_TYPES = tuple(_FORMATS)
 """What `decode` can read."""
 
@@ -215,7 +216,7 @@ def _thumbnail(exif: Any) -> Image.Image | None:
         preview = body[start : start + size]
         if sniff(preview) == "image/jpeg":
             _check_scans(preview)
-        with Image.open(io.BytesIO(preview)) as small:
+        with Image.open(io.BytesIO(preview), formats=_ALL_FORMATS) as small:  # EPS would start a program
             _check_size(small, _LARGEST_THUMBNAIL)
             return small.convert("RGB")
     except _Busy:
