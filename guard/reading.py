@@ -152,7 +152,7 @@ def readings(content: Content, classifier: Classifier[Any], views: Views | None 
             found.append(Reading(part, number))  # type: ignore[arg-type]  # OpaquePart is the only unreadable kind
     if small:
         found += _form(content, small, size, horizon)
-        found += _copies(content, views, join(small, "\n"), size, horizon)
+        found += _copies(content, views, join(small, "\n"), size, horizon, seam=1 < len(small) <= _FEW)
     for texts in (*_neighbours(content, prose), *_named(content, small, prose)):
         found += [Reading(view, seam=True) for view in seams(texts, horizon, size)]
         found += [Reading(view, seam=True) for view in unescaped_seams(texts, horizon, size)]
