@@ -10,7 +10,11 @@ Sources: Unicode 16.0, chapters 9.2, 12, 23.2 to 23.4; UTS 51 (emoji); UAX 9 (bi
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from bisect import bisect_right
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 KINDS = ("tags", "selectors", "zero_width", "spaces", "c2pa")
 _GAP = 24
@@ -30,8 +34,8 @@ _LINKS = {
     "spaces": re.compile(f"[{_SPACES}]"),
 }
 _ANY = re.compile(f"[\U000e0020-\U000e007e\ufe00-\ufe0e\U000e0100-\U000e01ef{_ZERO_WIDTH}{_SPACES}]")
-_WRAPPER = re.compile("\ufeff?[\ufe00-\ufe0f\U000e0100-\U000e01ef]+")
 _MANIFEST = "".join(chr(0xE0100 + byte - 16) for byte in b"C2PATXT") + "\ufe00"
+_WRAPPER = re.compile(f"\ufeff?{_MANIFEST}[\ufe00-\ufe0f\U000e0100-\U000e01ef]*+")
 _FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,6}\U000e007f")
 _LETTER = re.compile(r"[a-z0-9]", re.IGNORECASE)
 # Scripts in whose words joiners, wrapping marks and bidirectional marks are spelling.
@@ -51,24 +55,34 @@ class Chain(NamedTuple):
 
 
 def chains(text: str) -> list[Chain]:
-    """The payloads in *text*, by kind and place."""
+    """The payloads in *text*, by kind and place.
+
+    A run of selectors that begins as a C2PA manifest in text does goes by that name, and by itself, for rules take it
+    off: what it holds is another's to judge, and nothing that can be seen is in its span.
+    """
     if _ANY.search(text) is None:
         return []
-    flags = [match.span() for match in _FLAG.finditer(text)]
-    found: list[Chain] = []
+    flags = _Spans(match.span() for match in _FLAG.finditer(text))
+    found = [Chain("c2pa", *match.span(), match.end() - match.start()) for match in _WRAPPER.finditer(text)]
+    wrapped = _Spans((chain.start, chain.end) for chain in found)
     for kind, pattern in _LINKS.items():
-        places = [m.start() for m in pattern.finditer(text) if not _is_written(kind, text, m.start(), flags)]
-        found += [_named(chain, text) for chain in _chained(kind, places) if chain.links >= _LEAST[kind]]
+        own = flags if kind == "tags" else wrapped
+        places = [m.start() for m in pattern.finditer(text) if not _is_written(kind, text, m.start(), own)]
+        found += [chain for chain in _chained(kind, places) if chain.links >= _LEAST[kind]]
     return sorted(found, key=lambda chain: (chain.start, chain.kind))
 
 
-def _named(chain: Chain, text: str) -> Chain:
-    """A chain that begins as a C2PA manifest in text does, is called that: what it holds is another's to judge."""
-    if chain.kind != "selectors":
-        return chain
-    begin = text.find(_MANIFEST, max(0, chain.start - 1), chain.start + 8)
-    whole = _WRAPPER.match(text, begin - (text[begin - 1 : begin] == "\ufeff")) if begin >= 0 else None
-    return chain._replace(kind="c2pa", start=whole.start(), end=max(whole.end(), chain.end)) if whole else chain
+class _Spans:
+    """Spans in their order, apart from each other."""
+
+    def __init__(self, spans: Iterable[tuple[int, int]]) -> None:
+        self._spans = list(spans)
+        self._starts = [start for start, _ in self._spans]
+
+    def hold(self, at: int) -> bool:
+        """Whether one of them holds the character at *at*."""
+        number = bisect_right(self._starts, at) - 1
+        return number >= 0 and at < self._spans[number][1]
 
 
 def _chained(kind: str, places: list[int]) -> list[Chain]:
@@ -82,11 +96,13 @@ def _chained(kind: str, places: list[int]) -> list[Chain]:
     return found
 
 
-def _is_written(kind: str, text: str, at: int, flags: list[tuple[int, int]]) -> bool:
-    """Whether the character at *at* is one that people's own writing puts there."""
+def _is_written(kind: str, text: str, at: int, own: _Spans) -> bool:
+    """Whether the character at *at* is one that people's own writing puts there, or one in *own*: flags, manifests."""
     before, after = text[at - 1 : at], text[at + 1 : at + 2]
+    if own.hold(at):
+        return True
     if kind == "tags":
-        return any(start <= at < end for start, end in flags)
+        return False
     if kind == "selectors":
         # One after a character that has variants is an emoji's or an ideograph's; two in a row are nobody's.
         return bool(before) and not _LINKS["selectors"].match(before) and not before.isspace() and (

@@ -75,6 +75,8 @@ def _fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:
     at = 0
     while at < len(data):
         tag, at = _varint(data, at)
+        if tag >> 32:  # readers cut it off, so that it would be another field's to them
+            break
         match tag & 7:
             case 0:
                 _, at = _varint(data, at)

@@ -16,7 +16,7 @@ import numpy as np
 
 from classifiers import _folder, _onnx
 from classifiers._onnx_file import outline
-from classifiers._runs import Run, Sequences, longest
+from classifiers._runs import Run, Sequences, longest, read
 from guard.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -76,12 +76,15 @@ def files(
 
 def _inside(name: str, file: str, said_by: str) -> None:
     path = PurePosixPath(file)
-    if not file or path.is_absolute() or ".." in path.parts or "\\" in file or ":" in file:
+    if not file or path.is_absolute() or ".." in path.parts or any(sign in file for sign in "\\:\0"):
         msg = f"classifier `{name}`: {said_by} names `{file}`, which does not lie in the model's folder"
         raise WeightsError(msg)
 
 
 def _read(name: str, place: Path, file: str, pins: Mapping[str, str]) -> bytes:
+    if (place / file).exists() and not (place / file).is_file():  # a device may have no end
+        msg = f"classifier `{name}`: {file} is no file"
+        raise WeightsError(msg)
     try:
         return _onnx.pinned(place / file, pins.get(file, "").lower())
     except WeightsError as error:
@@ -139,11 +142,11 @@ class Tokens:
         self._cut = cut
 
     def runs(self, text: str) -> tuple[Run, ...]:
-        """The runs of *text*; none if it shows nothing. May be called from several threads."""
+        """The runs of *text*, as `Cutter` has it."""
         if not text.strip():
             return ()
         first = self._cut.encode(text.encode("utf-8", "replace").decode("utf-8"))
-        return tuple(Run(tuple(one.ids), tuple(one.offsets)) for one in (first, *first.overflowing))
+        return read([Run(tuple(one.ids), tuple(one.offsets)) for one in (first, *first.overflowing)])
 
 
 class Graph:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
+from guard.classifier import Unreadable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
@@ -37,7 +39,23 @@ class Cutter(Protocol):
     padding: int
 
     def runs(self, text: str) -> tuple[Run, ...]:
-        """The runs of *text*; none if it shows nothing. May be called from several threads."""
+        """The runs of *text*; none if it is blank. May be called from several threads.
+
+        Raises:
+            Unreadable: it is not blank, and the model has no token for any of it.
+        """
+
+
+def read(runs: Sequence[Run]) -> tuple[Run, ...]:
+    """*runs* of a text that is not blank.
+
+    Raises:
+        Unreadable: there is no token in one of them: a model would be asked about nothing.
+    """
+    if not all(run.tokens for run in runs):
+        msg = "the model has no token for any of the text"
+        raise Unreadable(msg)
+    return tuple(runs)
 
 
 def longest(most: int | None, limit: int, config: Mapping[str, Any]) -> int:

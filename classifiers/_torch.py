@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from classifiers._runs import Run, longest
+from classifiers._runs import Run, longest, read
 from guard.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Tokens:
         self._overlap = min(overlap, (self.most - 2) // 2)
 
     def runs(self, text: str) -> tuple[Run, ...]:
-        """The runs of *text*; none if it shows nothing. May be called from several threads."""
+        """The runs of *text*, as `Cutter` has it."""
         if not text.strip():
             return ()
         cut = self._tokenizer(
@@ -80,9 +80,11 @@ class Tokens:
             return_overflowing_tokens=True,
             return_offsets_mapping=True,
         )
-        return tuple(
-            Run(tuple(tokens), tuple((int(start), int(end)) for start, end in places))
-            for tokens, places in zip(cut["input_ids"], cut["offset_mapping"], strict=True)
+        return read(
+            [
+                Run(tuple(tokens), tuple((int(start), int(end)) for start, end in places))
+                for tokens, places in zip(cut["input_ids"], cut["offset_mapping"], strict=True)
+            ]
         )
 
 

@@ -132,9 +132,10 @@ class Rivagan(Classifier["Tiles"]):
             return
         read = [self._leanings(tile) for tile in tiles]
         for name, message in self._messages.items():
-            lean, same = max((float(np.mean(one * message)), int((one * message > 0).sum())) for one in read)
-            if lean < DOUBTFUL or same < AGREE:
+            found = closest(read, message)
+            if found is None:
                 continue
+            lean, same = found
             said = f"{same} of {_BITS} bits"
             chance = min(1.0, len(read) * len(self._messages) * _bits.chance(same, _BITS))
             if lean >= SEEN:
@@ -156,6 +157,15 @@ class Rivagan(Classifier["Tiles"]):
             msg = "the network gave no numbers"
             raise ArithmeticError(msg)
         return values
+
+
+def closest(read: Sequence[NDArray[np.float64]], message: NDArray[np.float64]) -> tuple[float, int] | None:
+    """How far the numbers of one frame lean to *message* (1 and -1), and how many agree, in the best frame.
+
+    None if none may. A frame that leans further and agrees less hides no other.
+    """
+    leaning = [(float(np.mean(one * message)), int((one * message > 0).sum())) for one in read]
+    return max(((lean, same) for lean, same in leaning if lean >= DOUBTFUL and same >= AGREE), default=None)
 
 
 def model_path() -> Path:

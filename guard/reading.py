@@ -8,6 +8,7 @@ overlapping windows, once more with its escapes undone where it has some, and th
 from __future__ import annotations
 
 import threading
+import unicodedata
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,8 @@ _WIDE = 8
 """A window of that many horizons is a pattern search's; models read hardly more at once than one finding needs."""
 _NEAR = 160
 """Characters on each side of a seam in which a disguise may go across it."""
+_UNSEEN = frozenset({"Mn", "Me", "Cf"})
+"""What an unseen sign is to Unicode; some count as letters to whoever looks for the ends of words."""
 _FEW = 64
 """Up to so many small fields a model reads one by one as well, so that its score can be put down to one of them."""
 
@@ -152,7 +155,7 @@ def readings(content: Content, classifier: Classifier[Any], views: Views | None 
             found.append(Reading(part, number))  # type: ignore[arg-type]  # OpaquePart is the only unreadable kind
     if small:
         found += _form(content, small, size, horizon)
-        found += _copies(content, views, join(small, "\n"), size, horizon)
+        found += _copies(content, views, join(small, "\n"), size, horizon, seam=1 < len(small) <= _FEW)
     for texts in (*_neighbours(content, prose), *_named(content, small, prose)):
         found += [Reading(view, seam=True) for view in seams(texts, horizon, size)]
         found += [Reading(view, seam=True) for view in unescaped_seams(texts, horizon, size)]
@@ -174,12 +177,14 @@ def _copies(
 
 
 def _is_original(content: Content, view: View) -> bool:
-    """Whether *view* is a stretch of one part as it stands, and does not leave out its end."""
+    """Whether *view* is a stretch of one part as it stands, and leaves out neither its end nor a sign before."""
     if len(view.segments) != 1:
         return not view.segments
     start, end, number, low, high = view.segments[0]
     text = _text(content, number)
     if high - low != end - start or text[low:high] != view.text[start:end]:
+        return False
+    if low and unicodedata.category(text[low - 1]) in _UNSEEN:
         return False
     return high == len(text) or text[high - 1 : high + 1].isalnum()
 

@@ -44,6 +44,14 @@ def seen(given_content: Content, category: str = "custom.canary") -> list[tuple[
     return sorted((f.part, f.span) for f in found if f.category == category and f.score > 0.5)
 
 
+def test_a_text_without_the_unseen_sign_that_it_begins_with_is_read_as_well():
+    read = readings(content("\ufe0fkill them"), CanaryClassifier())
+
+    assert {reading.source.text for reading in read if isinstance(reading.source, View)} == {
+        "\ufe0fkill them", "kill them",
+    }  # fmt: skip
+
+
 @given(before=st.integers(0, 120), after=st.integers(0, 120))
 def test_a_phrase_is_found_at_any_offset_exactly_once(before: int, after: int):
     assert seen(content("x" * before + CANARY + "y" * after)) == [("/0", (before, before + len(CANARY)))]

@@ -97,13 +97,13 @@ class Crossing:
         await self.record(self.draft.answered())
         return changed(value, document, back, content, left)
 
-    async def enter_unchanged(self, value: Any) -> None:
+    async def enter_unchanged(self, value: Any, *, media: Sequence[Part] = ()) -> None:
         """`enter`, where nothing can be changed.
 
         Raises:
             BlockedError: it may not go in, or not as it is; that is recorded.
         """
-        await self._unchanged(value, 0)
+        await self._unchanged(value, 0, media)
 
     async def leave_unchanged(self, value: Any) -> None:
         """`leave`, where nothing can be changed; not recorded yet.
@@ -113,9 +113,10 @@ class Crossing:
         """
         await self._unchanged(value, 1)
 
-    async def _unchanged(self, value: Any, side: int) -> None:
+    async def _unchanged(self, value: Any, side: int, media: Sequence[Part] = ()) -> None:
         document, _ = opened(value, self.special)
         content = self._content(document, self._way[side], "assistant" if side else "user")
+        content = replace(content, parts=(*content.parts, *media))
         judged = await self.judge(content)
         if side:
             self.draft.output = judged.decision

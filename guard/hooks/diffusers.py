@@ -8,7 +8,8 @@ judges prompts, and the pictures that it is given, too. Neither imports diffuser
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence, Set as AbstractSet, ValuesView
 from typing import TYPE_CHECKING, Any, Literal
 
 from guard.content import Content, Direction, ImagePart
@@ -17,7 +18,7 @@ from guard.hooks._crossing import Crossing
 from guard.library import Guard, waited
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from guard.decision import Judged
@@ -27,6 +28,7 @@ Style = Literal["blur", "replace"]
 _LEFT = 8
 """Dots along the longer side that are left of a picture that is blurred: its colours, and nothing one could name."""
 _GREY = (128, 128, 128)
+_GROUPS = (Sequence, AbstractSet, ValuesView)
 _PNG_MODES = frozenset(("1", "L", "LA", "P", "RGB", "RGBA"))
 
 
@@ -38,6 +40,7 @@ def guarded(pipeline: Any, guard: Guard | str | Path = "default", *, style: Styl
 
     Raises, when it is called:
         BlockedError: the policy refuses a prompt or a picture that goes in, or would have to change the picture.
+        TypeError: it is told where a picture is, or the pipeline gives text, or pictures elsewhere than in `images`.
     """
     return GuardedPipeline(pipeline, guard if isinstance(guard, Guard) else Guard(guard), style, locale)
 
@@ -60,6 +63,7 @@ class GuardedPipeline:
         given, named = waited(crossing.enter((given, named), media=asked))
         try:
             answer = self._inner(*given, **named)
+            _check_nothing_else(answer)
             pictures = list(answer.images)
             parts = _parts(pictures)
         except BaseException as error:
@@ -102,28 +106,89 @@ class SafetyChecker:
 
 def _given(value: Any, path: tuple[str | int, ...]) -> Iterator[ImagePart]:
     """The pictures in what a pipeline is given: PIL's wherever they stand, arrays and tensors that have their shape."""
-    if isinstance(value, Mapping | list | tuple):
-        for key, one in value.items() if isinstance(value, Mapping) else enumerate(value):
+    if getattr(getattr(value, "dtype", None), "hasobject", False):  # an array of whatever it may be
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        for key, one in value.items():
             yield from _given(one, (*path, key))
+    elif isinstance(value, str | os.PathLike):
+        if str(path[1]).endswith(("image", "images")):
+            raise TypeError("a guarded pipeline is given pictures, not where they are: load them first")
+    elif isinstance(value, _GROUPS) and not isinstance(value, bytes | range):
+        for number, one in enumerate(value):
+            yield from _given(one, (*path, number))
     elif hasattr(value, "getbands"):
-        yield _part(value, path)
-    elif (frames := _frames(value, named="image" in str(path[1]))) is not None:
-        for number, frame in enumerate(frames):
-            yield _part(_picture(frame), (*path, number))
+        yield from _looks(value, path)
+    elif (frames := _frames(value, named=any(word in str(path[1]) for word in ("image", "mask")))) is not None:
+        for number, frame in enumerate(_brightness(frames)):
+            yield from _looks(_drawn(frame), (*path, number))
+
+
+def _check_nothing_else(answer: Any) -> None:
+    """Raise `TypeError` if *answer* has text or pictures beside its `images`: those nobody would judge."""
+    fields = dict(answer) if isinstance(answer, Mapping) else vars(answer)
+    for name, value in fields.items():
+        if name != "images" and (_says(value) or any(_given(value, ("answer", name)))):
+            msg = f"a guarded pipeline gives `images` alone; this one gives `{name}` too, which is not judged"
+            raise TypeError(msg)
+
+
+def _says(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        value = value.values()
+    return isinstance(value, str) or (isinstance(value, _GROUPS) and any(_says(one) for one in value))
 
 
 def _frames(value: Any, *, named: bool) -> Any:
-    """The pictures that *value*, an array or a tensor, is; None where it is none: latents, embeddings, generators.
+    """The pictures that *value*, an array or a tensor, is, as an array (pictures, height, width, channels).
 
-    One that is *named* as an image may have transparency; else four channels are latents.
+    None where it is none: latents, embeddings, generators. One that is *named* as an image may be without channels or
+    have transparency; else four channels are latents. Channels are looked for where they are by habit, first in
+    tensors and last in arrays; then at the other end.
     """
-    channels = (1, 3, 4) if named else (1, 3)
-    if not hasattr(value, "shape") or len(value.shape) not in (3, 4) or 0 in value.shape:
+    shape = getattr(value, "shape", ())
+    if len(shape) not in ((2, 3, 4) if named else (3, 4)) or 0 in shape:
         return None
-    at = -3 if hasattr(value, "detach") else -1
-    if value.shape[at] not in channels:
+    tensor = hasattr(value, "detach")
+    if len(shape) == 2:
+        return _array(value)[None, :, :, None]
+    usual, other = (-3, -1) if tensor else (-1, -3)
+    if shape[usual] in ((1, 3, 4) if named else (1, 3)):
+        at = usual
+    elif shape[other] in ((1, 3, 4) if named else (3,)):
+        at = other
+    else:
         return None
-    return value if len(value.shape) == 4 else value[None]
+    array = _array(value)
+    array = array if len(shape) == 4 else array[None]
+    return array if at == -1 else array.transpose(0, 2, 3, 1)
+
+
+def _array(value: Any) -> Any:
+    import numpy as np
+
+    array = value.detach().cpu().float().numpy() if hasattr(value, "detach") else value
+    return np.nan_to_num(np.asarray(array, dtype=np.float32))
+
+
+def _brightness(frames: Any) -> Any:
+    """*frames* from 0 to 1, whether they came so, from -1 to 1, or in 8 or 16 bits.
+
+    The first two diffusers, too, tells apart by whether anything is below 0.
+    """
+    most = float(frames.max())
+    if most > 2:
+        return frames / (255 if most <= 512 else max(65535, most))
+    return frames / 2 + 0.5 if frames.min() < 0 else frames
+
+
+def _looks(picture: Any, path: tuple[str | int, ...]) -> Iterator[ImagePart]:
+    """*picture* as a viewer shows it, and where it is transparent as a pipeline takes it: without that."""
+    yield _part(picture, path)
+    if "A" in picture.getbands() or "transparency" in picture.info:
+        plain = picture.copy()
+        plain.info.pop("transparency", None)
+        yield _part(plain.convert("RGB"), (*path, "opaque"))
 
 
 def _part(picture: Any, path: tuple[str | int, ...]) -> ImagePart:
@@ -161,12 +226,19 @@ def _refused(judged: Judged, parts: Sequence[ImagePart]) -> list[bool]:
 def _picture(value: Any) -> Any:
     """*value*, an array or a tensor, as a picture."""
     import numpy as np
-    from PIL import Image
 
     if hasattr(value, "detach"):
         array = value.detach().cpu().float().numpy().transpose(1, 2, 0) / 2 + 0.5
     else:
         array = np.asarray(value, dtype=np.float32)
+    return _drawn(array)
+
+
+def _drawn(array: Any) -> Any:
+    """*array*, (height, width, channels) from 0 to 1, as a picture."""
+    import numpy as np
+    from PIL import Image
+
     whole = (np.nan_to_num(array).clip(0, 1) * 255).round().astype(np.uint8)
     return Image.fromarray(whole[:, :, 0] if whole.shape[2] == 1 else whole)
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from guard.hooks._absent import absent
 from guard.hooks._crossing import Crossing
 from guard.hooks._telling import Flow
 from guard.hooks._versions import framework
@@ -35,6 +36,8 @@ _values = framework("langchain_core.prompt_values", "langchain-core", "0.3", "2"
 
 _NUMBERS = frozenset(("id", "type", "tool_call_id", "usage_metadata", "example", "status", "chunk_position", "index"))
 """What frameworks and providers number messages with; nobody is shown it."""
+_SPELT = "logprobs"
+"""Where a provider's metadata spells the text a second time, in tokens and bytes: of no use once that was changed."""
 _TELLING = tuple(
     getattr(_streaming, name)
     for name in ("_StreamingCallbackHandler", "_V2StreamingCallbackHandler")
@@ -69,7 +72,7 @@ class GuardedRunnable(_runnables.Runnable):  # type: ignore[name-defined,misc]  
 
         def run(asked: Any, config: Any) -> Any:
             crossing = self._crossing()
-            given = waited(crossing.enter(asked))
+            given = waited(crossing.enter(asked, media=absent(asked)))
             try:
                 answer = self.inner.invoke(given, _unheard(config), **named)
             except BaseException as error:
@@ -84,7 +87,7 @@ class GuardedRunnable(_runnables.Runnable):  # type: ignore[name-defined,misc]  
 
         async def run(asked: Any, config: Any) -> Any:
             crossing = self._crossing()
-            given = await crossing.enter(asked)
+            given = await crossing.enter(asked, media=absent(asked))
             try:
                 answer = await self.inner.ainvoke(given, _unheard(config), **named)
             except BaseException as error:
@@ -97,9 +100,10 @@ class GuardedRunnable(_runnables.Runnable):  # type: ignore[name-defined,misc]  
     def stream(self, input: Any, config: Any = None, **named: Any) -> Iterator[Any]:  # noqa: A002  LangChain's name
         """See `Runnable`."""
 
-        def run(asked: Iterator[Any], config: Any) -> Iterator[Any]:
+        def run(given: Iterator[Any], config: Any) -> Iterator[Any]:
             crossing = self._crossing()
-            given = waited(crossing.enter(next(asked)))
+            asked = next(given)
+            given = waited(crossing.enter(asked, media=absent(asked)))
             flow = Flow(crossing, _text, _like, beside=_beside)
             try:
                 yield from flow.through(self.inner.stream(given, _unheard(config), **named))
@@ -112,9 +116,10 @@ class GuardedRunnable(_runnables.Runnable):  # type: ignore[name-defined,misc]  
     async def astream(self, input: Any, config: Any = None, **named: Any) -> AsyncIterator[Any]:  # noqa: A002
         """See `Runnable`."""
 
-        async def run(asked: AsyncIterator[Any], config: Any) -> AsyncIterator[Any]:
+        async def run(given: AsyncIterator[Any], config: Any) -> AsyncIterator[Any]:
             crossing = self._crossing()
-            given = await crossing.enter(await anext(asked))
+            asked = await anext(given)
+            given = await crossing.enter(asked, media=absent(asked))
             flow = Flow(crossing, _text, _like, beside=_beside)
             try:
                 async with (
@@ -155,9 +160,10 @@ class GuardCallback(_callbacks.BaseCallbackHandler):  # type: ignore[name-define
         """Judge the prompts."""
         self._pass(prompts, asked=True)
 
-    def on_llm_new_token(self, token: str, **_: Any) -> None:
-        """Refuse: it would be seen before anyone knows how it goes on."""
-        if token:
+    def on_llm_new_token(self, token: str, *, chunk: Any = None, **_: Any) -> None:
+        """Refuse: it would be seen before anyone knows how it goes on. So would calls of tools, and reasoning."""
+        message = getattr(chunk, "message", None)
+        if token or (message is not None and _text(message) != ""):
             raise TypeError("a callback cannot hold back a stream; put `guarded` around the model instead")
 
     def on_llm_end(self, response: Any, **_: Any) -> None:
@@ -175,7 +181,7 @@ class GuardCallback(_callbacks.BaseCallbackHandler):  # type: ignore[name-define
 
     def _pass(self, value: Any, *, asked: bool) -> None:
         crossing = Crossing(self.guard, "langchain", _special, locale=self.locale)
-        waited(crossing.enter_unchanged(value) if asked else crossing.leave_unchanged(value))
+        waited(crossing.enter_unchanged(value, media=absent(value)) if asked else crossing.leave_unchanged(value))
         waited(crossing.record(crossing.draft.answered()))
 
 
@@ -209,9 +215,10 @@ def _like(chunk: Any, text: str) -> Any:
 
 def _beside(chunk: Any) -> Any:
     """What a model says of its answer with *chunk*, without the text; None if that is nothing."""
-    if isinstance(chunk, str) or not (chunk.usage_metadata or chunk.response_metadata):
+    said = {} if isinstance(chunk, str) else {k: v for k, v in chunk.response_metadata.items() if k != _SPELT}
+    if isinstance(chunk, str) or not (chunk.usage_metadata or said):
         return None
-    return chunk.model_copy(update={"content": ""})
+    return chunk.model_copy(update={"content": "", "response_metadata": said})
 
 
 def _special(value: Any) -> tuple[Any, Back] | None:
@@ -240,7 +247,9 @@ def _back(message: Any) -> Back:
     def made(new: dict[str, Any]) -> Any:
         fields = message.model_dump()
         for name, item in new.items():
-            if name in ("tool_calls", "invalid_tool_calls", "tool_call_chunks"):
+            if name == "response_metadata":
+                fields[name] = {key: one for key, one in item.items() if key != _SPELT}
+            elif name in ("tool_calls", "invalid_tool_calls", "tool_call_chunks"):
                 fields[name] = [{**old, **one} for old, one in zip(fields[name], item, strict=True)]
             else:
                 fields[name] = item

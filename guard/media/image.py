@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import ExifTags, Image, ImageChops, ImageStat
 
 from guard.classifier import Unreadable
+from guard.media.jpeg_scans import MAX_SCANS, too_many_scans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,7 @@ _FORMATS = {
     "image/tiff": ("TIFF",),
     "image/avif": ("AVIF",),
 }
+_ALL_FORMATS = tuple(name for names in _FORMATS.values() for name in names)
 MEDIA_TYPES = tuple(_FORMATS)
 """What `decode` can read."""
 
@@ -125,7 +127,7 @@ def decode(
     is made of its low frequencies alone, which a writer may set to show another picture than viewers do.
 
     Raises:
-        Unreadable: empty, of no type in `MEDIA_TYPES`, damaged or cut short, or over a limit.
+        Unreadable: empty, of no type in `MEDIA_TYPES`, damaged or cut short, over a limit, or a JPEG of too many scans.
     """
     first: Image.Image | None = None
     exif: Any = b""
@@ -180,6 +182,8 @@ def frames(
 def _frames(picture: Image.Image, data: bytes, limits: tuple[int, int, int], target: int | None) -> Iterator[Frame]:
     max_pixels, max_frames, max_total_pixels = limits
     _check_size(picture, max_pixels)
+    if picture.format in _FORMATS["image/jpeg"]:
+        _check_scans(data)
     count = getattr(picture, "n_frames", 1)
     if picture.format == "PNG" and count < _animation_frames(data):
         msg = "the picture declares frames that it does not hold"
@@ -209,9 +213,14 @@ def _thumbnail(exif: Any) -> Image.Image | None:
         place = known.get_ifd(ExifTags.IFD.IFD1)
         start, size = int(place[0x0201]), int(place[0x0202])
         body = exif[6:] if exif[:6] == b"Exif\0\0" else exif
-        with Image.open(io.BytesIO(body[start : start + size])) as small:
+        preview = body[start : start + size]
+        if sniff(preview) == "image/jpeg":
+            _check_scans(preview)
+        with Image.open(io.BytesIO(preview), formats=_ALL_FORMATS) as small:  # EPS would start a program
             _check_size(small, _LARGEST_THUMBNAIL)
             return small.convert("RGB")
+    except _Busy:
+        raise
     except Exception:  # noqa: BLE001  what cannot be read here is shown nowhere
         return None
 
@@ -228,6 +237,16 @@ def _is_of(small: Image.Image, whole: Image.Image) -> bool:
 def _check_size(picture: Image.Image, max_pixels: int) -> None:
     if picture.width * picture.height > max_pixels:
         raise _too_large(max_pixels)
+
+
+class _Busy(Unreadable):
+    """It would keep the decoder busy."""
+
+
+def _check_scans(data: bytes) -> None:
+    if too_many_scans(data):
+        msg = f"the picture is a JPEG of more than {MAX_SCANS} scans"
+        raise _Busy(msg)
 
 
 def _too_large(max_pixels: int) -> Unreadable:

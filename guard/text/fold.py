@@ -41,6 +41,7 @@ _HARD = (
     "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u034f\u202d\u202e\ufff9-\ufffb\U0001d173-\U0001d17a"
     "\U000e0000-\U000e00ff\U000e01f0-\U000e0fff"
 )
+_SELECTORS = "\ufe00-\ufe0f\U000e0100-\U000e01ef"
 _FLAG = "\U0001f1e6-\U0001f1ff"
 _SHAPES = (
     "\u0250-\u02af\u02b0-\u02b8\u02e0-\u02e4\u1d00-\u1dbf\u2071\u207f\u2090-\u209c\u2102\u210a-\u2115\u2119-\u211d"
@@ -54,6 +55,9 @@ _FLAG_TAGS = "\U0001f3f4[\U000e0061-\U000e007a\U000e0030-\U000e0039]{2,6}\U000e0
 _DISGUISE = re.compile(
     f"{_FLAG_TAGS}|[0-9#*]\ufe0f?\u20e3|(?P<odd>[{_HARD}{_SHAPES}]|[{MARKS}]"
     f"|(?<=[{_LETTER}])[{_SOFT}]++(?=[{_LETTER}])"
+    f"|(?<=[{_LETTER}])[{_SELECTORS}]++|[{_SELECTORS}]++(?=[{_LETTER}])"  # a mark to whoever looks for ends of words
+    # A payload, such as a signature: it may be taken off, and what it stood between is read as one then.
+    f"|[{_SELECTORS}]{{8}}[{_SELECTORS}]*+(?!\\Z)"
     f"|(?<=[A-Za-z])[{SPACES}](?=[A-Za-z0-9])|(?<=[0-9])[{SPACES}](?=[A-Za-z])"
     f"|(?<![{_FLAG}])[{_FLAG}](?![{_FLAG}])|[{_FLAG}]{{5}})"
 )

@@ -124,6 +124,39 @@ def test_a_signature_that_comes_back_in_what_was_said_is_taken_off_where_a_rule_
     assert [one["content"] for one in gate.upstream.last_body["messages"]] == ["hello", "Fine.\nAI-generated", "go on"]
 
 
+LISTED = """
+policy: listed
+classifiers:
+  keywords: {lists: {words: [detonator, "kill them"]}}
+rules:
+  - id: listed-words
+    directions: [input]
+    when: {category: custom.words}
+    then: block
+  - id: take-signatures-off
+    directions: [input]
+    modalities: [text]
+    when: {category: mark.text.invisible.c2pa}
+    then: {redact: {style: remove}}
+"""
+
+
+def test_a_signature_that_is_taken_off_joins_no_words_that_nobody_read(tmp_path: Path) -> None:
+    path = tmp_path / "listed.yaml"
+    path.write_text(LISTED, encoding="utf-8")
+    signature = c2pa_text.wrapped(b"any manifest")
+    said = [f"{'kill them now'[:at]}{signature}{'kill them now'[at:]}" for at in range(14)]
+    apart = f"a deto{signature} and some \U000e0150 more \U000e0150nator"
+    guard = Guard(path)
+    try:
+        assert {guard.check(text, direction=Direction.INPUT).action for text in said} == {"block"}
+        left = guard.check(apart, direction=Direction.INPUT)
+    finally:
+        guard.close()
+
+    assert (left.action, left.released) == ("redact", apart.replace(signature, ""))
+
+
 def test_json_and_calls_of_tools_are_left_alone(gate: House) -> None:
     call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
     gate.upstream.answer = completion('{"answer": 1}', tool_calls=[call])

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
+import tokenizers
 import torch
 from hypothesis import given, strategies as st
+from transformers import PreTrainedTokenizerFast
 
+from classifiers import _onnx_hf
 from classifiers._runs import Sequences, in_batches
 from classifiers._torch import Tokens, network
+from guard.classifier import Unreadable
 from tests.classifiers import models
 
 
@@ -55,3 +62,20 @@ def test_a_text_of_fewer_tokens_than_there_are_labels_has_a_score_of_each():
 
     assert len(tokens.runs("sea")[0].tokens) == 3
     assert short.shape == long.shape == (7,)
+
+
+def test_a_text_that_a_model_has_no_token_for_is_unreadable_and_no_neighbour_fails_with_it(tmp_path: Path):
+    cut = tokenizers.Tokenizer(tokenizers.models.WordLevel({"sea": 0}, unk_token="[UNK]"))
+    cut.normalizer = tokenizers.normalizers.BertNormalizer()
+    cut.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    cut.save(str(tmp_path / "tokenizer.json"))
+    config = {"max_position_embeddings": 64, "pad_token_id": 0}
+    fast = PreTrainedTokenizerFast(tokenizer_object=cut, pad_token="sea")
+    for tokens in (
+        _onnx_hf.Tokens(tmp_path, {**config, "tokenizer": {}}, most=None, overlap=2),
+        Tokens(fast, SimpleNamespace(**config), most=None, overlap=2),
+    ):
+        assert [run.tokens for run in tokens.runs("sea sea")] == [(0, 0)]
+        assert tokens.runs("  ") == ()
+        with pytest.raises(Unreadable, match="no token"):
+            tokens.runs("\u200b\u200b")

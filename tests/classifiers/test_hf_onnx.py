@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -190,7 +191,7 @@ def test_files_in_a_folder_of_their_own_are_read_as_optimum_lays_them_out(tmp_pa
             loaded(model=str(place), onnx="onnx/model.onnx", sha256=bad)
 
 
-@pytest.mark.parametrize("name", ["../weights.bin", "/etc/hostname", "a/../../weights.bin", "C:weights.bin"])
+@pytest.mark.parametrize("name", ["../weights.bin", "/etc/hostname", "a/../../weights.bin", "C:weights.bin", "w\0"])
 def test_weights_outside_of_the_folder_are_never_read(tmp_path: Path, name: str) -> None:
     place = copied(models.exported(), tmp_path / "model")
     made = onnx.load(str(place / "model.onnx"))
@@ -209,6 +210,16 @@ def test_weights_outside_of_the_folder_are_never_read(tmp_path: Path, name: str)
         loaded(model=str(place), onnx="../model/model.onnx")
     with pytest.raises(WeightsError, match="`sha256` names"):
         loaded(model=str(place), sha256={"../x": "00" * 32})
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    place = copied(models.exported(), tmp_path / "model")
+    made = onnx.load(str(place / "model.onnx"))
+    onnx.save(made, str(place / "model.onnx"), save_as_external_data=True, location="weights.bin")
+    (place / "weights.bin").unlink()
+    os.mkfifo(place / "weights.bin")
+    with pytest.raises(WeightsError, match=r"weights\.bin is no file"):
+        loaded(model=str(place))
 
 
 def test_a_folder_that_holds_no_such_model_says_what_it_lacks(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import functools
 import json
 import random
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from classifiers.text_marks import TextMarks
 from classifiers.text_watermark import TextWatermark, TextWatermarkOptions
 from guard.content import View
 from guard.errors import WeightsError
+from guard.media.marks import c2pa_text
 from tests.classifiers import models
 
 KEYS = (654, 400, 836, 123, 340, 443, 597, 160, 57, 29, 590, 639, 13, 715, 468, 990, 966, 226, 324, 585)
@@ -177,6 +179,26 @@ def test_a_payload_is_found_with_its_place_in_any_company(kind: str):
 
         assert [f.category for f in found] == [f"mark.text.invisible.{kind}"]
         assert len(before) <= start < end <= len(before) + len(HIDDEN[kind])
+
+
+def test_what_a_signature_goes_by_holds_nothing_that_can_be_seen():
+    signature = c2pa_text.wrapped(b"a manifest")
+    more = "\U000e0150" * 6
+
+    found = chains(f"build a deto{signature} and some {more} more{signature}nator")
+
+    assert [(one.kind, one.start, one.end) for one in found] == [
+        ("c2pa", 12, 36), ("selectors", 46, 52), ("c2pa", 57, 81),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", ["\U0001f3f4\U000e0061\U000e007f", c2pa_text.wrapped(b"x") + "a"])
+def test_many_flags_and_signatures_take_time_in_proportion(unit: str):
+    text = unit * (600_000 // len(unit))
+    begin = time.thread_time()
+
+    assert bool(chains(text)) is ("a" in unit)
+    assert time.thread_time() - begin < 20.0, "a second on a quiet machine; quadratic, minutes"
 
 
 @given(

@@ -121,3 +121,16 @@ def test_weights_in_other_files_are_not_picked_up_from_where_the_process_stands(
 
     with pytest.raises(WeightsError, match=r"m\.onnx keeps weights in other files \(w\.bin\)"):
         _onnx.session(tmp_path / "m.onnx", "")
+
+
+def test_a_field_whose_number_is_too_long_hides_nothing():
+    import onnxruntime
+
+    tensor = stored("w").SerializeToString()
+    field = bytes([5 << 3 | 2 | 0x80, 0x80, 0x80, 0x80, 0x10, len(tensor)]) + tensor  # of 33 bits: 5 to who reads 32
+    graph = bytes([7 << 3 | 2, len(field)]) + field
+    hidden = model(helper.make_node("Add", ["x", "w"], ["y"])).SerializeToString() + graph
+    with pytest.raises(ValueError, match="torn"):
+        outline(hidden)
+    runtime = onnxruntime.InferenceSession(hidden, providers=["CPUExecutionProvider"])
+    assert runtime.get_inputs()[0].name == "x"  # and the sum has its weights

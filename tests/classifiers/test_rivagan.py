@@ -129,3 +129,11 @@ def test_what_is_no_picture_or_too_large_cannot_be_read() -> None:
     for wrong in (View.of("text"), part(pixels()), ImagePart(b"")):
         with pytest.raises(Unreadable):
             classifier.prepare(wrong)
+
+
+def test_a_frame_that_leans_further_and_agrees_less_hides_no_mark() -> None:
+    message = np.where(np.arange(32) % 3 == 0, 1.0, -1.0)
+    marked, other = message * 7, message * np.where(np.arange(32) < 12, 60, -5)
+
+    assert rivagan.closest([other], message) is None
+    assert rivagan.closest([marked, other], message) == rivagan.closest([other, marked], message) == (7.0, 32)

@@ -245,3 +245,90 @@ def test_a_picture_that_would_have_to_be_changed_does_not_go_in(tmp_path: Path) 
     with pytest.raises(BlockedError):
         pipeline(prompt="a house", image=Image.new("RGB", (8, 8), (250, 250, 250)))
     guard.close()
+
+
+def see_through(kind: str, brightness: int) -> Any:
+    """A picture of that brightness that shows nothing of it to a viewer."""
+    picture = Image.new("RGBA", (8, 8), (brightness, brightness, brightness, 0))
+    if kind == "RGBA":
+        return picture
+    if kind == "LA":
+        return picture.convert("LA")
+    palette = Image.new("P", (8, 8), 1)
+    palette.putpalette([0, 0, 0, brightness, brightness, brightness])
+    palette.info["transparency"] = bytes([255, 0]) if kind == "P" else 1
+    return palette
+
+
+@pytest.mark.parametrize("kind", ["RGBA", "LA", "P", "P, one colour"])
+def test_what_transparency_hides_is_judged_for_a_pipeline_takes_no_notice_of_it(tmp_path: Path, kind: str) -> None:
+    class Shown(Brightness):
+        """Of what a viewer shows on black."""
+
+        def prepare(self, part: Readable) -> Any:
+            assert isinstance(part, ImagePart)
+            picture = Image.open(io.BytesIO(part.data)).convert("RGBA")
+            return np.asarray(Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture).convert("RGB"))
+
+    (tmp_path / "pictures.yaml").write_text(RULES % "0.5")
+    guard = Guard(tmp_path / "pictures.yaml", catalog=FakeCatalog(Shown()))
+    pipeline = guarded(lambda **_: SimpleNamespace(images=[Image.new("RGB", (8, 8))]), guard)
+    with pytest.raises(BlockedError):
+        pipeline(prompt="a house", image=see_through(kind, 250))
+    pipeline(prompt="a house", image=see_through(kind, 10))
+    guard.close()
+
+
+FORMS: dict[str, Any] = {
+    "bytes": lambda grey: np.full((8, 8, 3), grey, np.uint8),
+    "bytes, channels first": lambda grey: np.full((3, 8, 8), grey, np.uint8),
+    "bytes in a tensor": lambda grey: torch.full((8, 8, 3), grey, dtype=torch.uint8),
+    "two bytes": lambda grey: np.full((8, 8, 3), grey * 257, np.uint16),
+    "from 0 to 1 in a tensor": lambda grey: torch.full((1, 3, 8, 8), grey / 255),
+    "from -1 to 1 in an array": lambda grey: np.pad(
+        np.full((1, 7, 8, 3), grey / 127.5 - 1), [(0, 0), (1, 0), *[(0, 0)] * 2], constant_values=-1
+    ),
+    "no channels": lambda grey: np.full((8, 8), grey, np.uint8),
+    "values of a mapping": lambda grey: {"one": Image.new("L", (8, 8), grey)}.values(),
+    "an array of objects": lambda grey: np.array([None, Image.new("L", (8, 8), grey)], dtype=object),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_picture_is_judged_as_bright_as_it_is_in_whatever_numbers_it_comes(tmp_path: Path, form: str) -> None:
+    for refused, passed in ((0.7, 0.9), (0.1, 0.3)):  # the picture has 0.2 and 0.8
+        (tmp_path / "pictures.yaml").write_text(RULES % refused)
+        strict = Guard(tmp_path / "pictures.yaml", catalog=FakeCatalog(Brightness()))
+        (tmp_path / "pictures.yaml").write_text(RULES % passed)
+        mild = Guard(tmp_path / "pictures.yaml", catalog=FakeCatalog(Brightness()))
+        picture = FORMS[form](204 if refused > 0.5 else 51)
+
+        def draw(**_: Any) -> Any:
+            return SimpleNamespace(images=[Image.new("RGB", (8, 8))])
+
+        with pytest.raises(BlockedError):
+            guarded(draw, strict)(prompt="a house", image=picture)
+        guarded(draw, mild)(prompt="a house", image=picture)
+        strict.close()
+        mild.close()
+
+
+def test_no_path_stands_for_a_picture_and_nothing_is_given_but_images(tmp_path: Path) -> None:
+    (tmp_path / "pictures.yaml").write_text(RULES % "0.5")
+    guard = Guard(tmp_path / "pictures.yaml", catalog=FakeCatalog(Brightness()))
+    plain, bright = Image.new("RGB", (8, 8)), Image.new("RGB", (8, 8), (250, 250, 250))
+
+    def drawing(**more: Any) -> Any:
+        return guarded(lambda **_: SimpleNamespace(images=[plain], nsfw_content_detected=None, **more), guard)
+
+    for place in ("http://127.0.0.1:9/zebra.png", tmp_path / "zebra.png", [plain, "zebra.png"]):
+        with pytest.raises(TypeError, match="load them first"):
+            drawing()(prompt="a house", control_image=place)
+    for more in ({"text": ["zorblax"]}, {"unsafe_images": [bright]}, {"about": {"said": "zorblax"}}):
+        with pytest.raises(TypeError, match="is not judged"):
+            drawing(**more)(prompt="a house")
+    assert drawing(seed=3)(prompt="a house").images == [plain]
+    both = diffusers.ImageTextPipelineOutput(images=[plain], text=["zorblax"])
+    with pytest.raises(TypeError, match="`text`"):
+        guarded(lambda **_: both, guard)(prompt="a house")
+    guard.close()

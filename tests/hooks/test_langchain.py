@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models.fake_chat_models import FakeMessagesListChatModel, GenericFakeChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.output_parsers import StrOutputParser
+from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableGenerator, RunnableLambda
 from langchain_core.tools import tool
@@ -211,3 +213,84 @@ def test_a_callback_refuses_what_it_cannot_change_and_what_it_cannot_hold_back(g
             model(text).invoke(question, config=watched)
     with pytest.raises(TypeError, match="put `guarded` around"):
         list(model("all is well").stream("hello", config=watched))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        AIMessageChunk("", additional_kwargs={"reasoning_content": "zorblax"}),
+        AIMessageChunk("", tool_call_chunks=[{"name": "look_up", "args": '{"a": "zorblax"}', "id": "1", "index": 0}]),
+        AIMessageChunk([{"type": "text", "text": "zorblax"}]),
+    ],
+    ids=["reasoning", "call of a tool", "blocks"],
+)
+def test_a_callback_lets_nothing_of_a_stream_be_told_before_it_is_judged(guard: Guard, said: AIMessageChunk) -> None:
+    class Streaming(GenericFakeChatModel):
+        def _stream(self, *_: Any, **__: Any) -> Iterator[ChatGenerationChunk]:
+            yield ChatGenerationChunk(message=said)
+
+    watched: Any = {"callbacks": [GuardCallback(guard)]}
+    with pytest.raises(TypeError, match="put `guarded` around"):
+        next(Streaming(messages=iter(())).stream("hello", config=watched))
+
+
+def test_a_text_that_was_changed_is_not_spelt_out_in_what_a_provider_says_of_it(guard: Guard) -> None:
+    def spelt(*tokens: str) -> dict[str, Any]:
+        return {"model_name": "m-1", "logprobs": {"content": [{"token": t, "bytes": [*t.encode()]} for t in tokens]}}
+
+    def pieces(_: Any) -> Iterator[AIMessageChunk]:
+        for word in ("See ", "ticket-", "1234", "."):
+            yield AIMessageChunk(word, response_metadata=spelt(word))
+
+    def whole(text: str) -> Any:
+        message = AIMessage(text, response_metadata=spelt(text))
+        return guarded(RunnableLambda(lambda _: message), guard).invoke("hello")
+
+    assert whole("See ticket-1234.").response_metadata == {"model_name": "m-1"}
+    assert whole("All is well.").response_metadata == spelt("All is well.")
+    chunks = list(guarded(RunnableGenerator(pieces), guard).stream("hello"))
+    assert "".join(chunk.content for chunk in chunks) == "See <MASK_1>."
+    assert not any("logprobs" in chunk.response_metadata for chunk in chunks)
+
+
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(60)).decode()
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "image_url", "image_url": {"url": "https://pictures.example/zebra.png"}},
+        {"type": "image", "url": "https://pictures.example/zebra.png"},
+        {"type": "image", "file_id": "file-1"},
+        {"type": "image", "base64": "AAAA" * 20, "mime_type": "image/x-own"},
+        {"type": "media", "file_uri": "gs://films/zebra.mp4", "mime_type": "video/mp4"},
+        {"type": "image", "source": {"type": "url", "url": "https://pictures.example/zebra.png"}},
+        {"type": "image", "url": "https://pictures.example/zebra.png", "beside": {"type": "text"}},
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}},
+        {"type": "image", "base64": PNG, "mime_type": "image/png"},
+    ],
+)
+def test_pictures_that_nobody_here_can_see_are_left_to_the_policy(guard: Guard, block: Any) -> None:
+    asked: list[Any] = [{"type": "text", "text": "what is it?"}, block]
+    reached: list[Any] = []
+    runnable = guarded(RunnableLambda(reached.append), guard)
+    for value in ([HumanMessage(asked)], [("human", asked)], {"messages": [{"role": "user", "content": asked}]}):
+        with pytest.raises(BlockedError, match="could not be"):
+            runnable.invoke(value)
+        with pytest.raises(BlockedError):
+            asyncio.run(runnable.ainvoke(value))
+        with pytest.raises(BlockedError):
+            list(runnable.stream(value))
+    with pytest.raises(BlockedError):
+        model("fine").invoke([HumanMessage(asked)], config={"callbacks": [GuardCallback(guard)]})
+    assert reached == []
+
+
+def test_text_in_a_file_is_read_as_text(guard: Guard) -> None:
+    for file in (
+        {"type": "text-plain", "text": "all is well", "mime_type": "text/plain"},
+        {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "all is well"}},
+    ):
+        assert guarded(RunnableLambda(lambda _: "fine"), guard).invoke([HumanMessage([file])]) == "fine"
+    listing = {"files": [{"type": "file", "url": "https://files.example/a.txt"}]}  # what no message says
+    assert guarded(RunnableLambda(lambda _: "fine"), guard).invoke(listing) == "fine"

@@ -2,17 +2,20 @@
 
 import contextlib
 import io
+import os
 import struct
 import warnings
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from PIL import Image, ImageDraw
+from PIL import EpsImagePlugin, Image, ImageDraw
 
 from guard.classifier import Unreadable
 from guard.media.image import decode, sniff
+from guard.media.jpeg_scans import too_many_scans
 from tests.jpegs import jpeg
 
 RED, BLUE, GREEN = (255, 0, 0), (0, 0, 255), (0, 160, 0)
@@ -294,3 +297,50 @@ def test_a_gif_without_a_colour_table_of_its_own_is_known() -> None:
 def test_a_document_is_known_and_refused_as_such() -> None:
     with pytest.raises(Unreadable, match="application/pdf is not a picture"):
         list(decode(b"%PDF-1.7\n"))
+
+
+def of_many_scans(count: int, side: int = 64) -> bytes:
+    """A progressive JPEG whose last scan, and the table before it, come *count* times more."""
+    written = io.BytesIO()
+    Image.new("RGB", (side, side), (120, 90, 80)).save(written, "JPEG", progressive=True)
+    data = written.getvalue()
+    table = data.rindex(b"\xff\xc4")
+    return data[:-2] + data[table:-2] * count + data[-2:]
+
+
+def test_a_jpeg_that_would_keep_a_decoder_busy_is_unreadable():
+    assert [frame.size for frame in decode(of_many_scans(80))] == [(64, 64)]
+    for count in (100, 5_000):
+        with pytest.raises(Unreadable, match="more than 100 scans"):
+            list(decode(of_many_scans(count)))
+
+    with pytest.raises(Unreadable, match="more than 100 scans"):
+        list(decode(with_preview(of_many_scans(100, side=16))))
+
+
+def with_preview(preview: bytes) -> bytes:
+    entries = struct.pack("<HHHIIHHIII", 2, 0x0201, 4, 1, 44, 0x0202, 4, 1, len(preview), 0)
+    exif = b"Exif\0\0II*\0" + struct.pack("<IHI", 8, 0, 14) + entries + preview
+    written = io.BytesIO()
+    Image.new("RGB", (64, 64), "white").save(written, "PNG", exif=exif)
+    return written.getvalue()
+
+
+def test_no_program_is_started_for_a_preview(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    program = tmp_path / "gs"
+    program.write_text(f"#!/bin/sh\necho started >> {tmp_path}/started\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)  # whether there is one is looked up once
+    written = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(written, "EPS")
+    assert len(list(decode(with_preview(written.getvalue())))) == 1
+    assert not (tmp_path / "started").exists()
+
+
+def test_bytes_that_only_look_like_scans_are_no_reason_to_refuse_a_picture():
+    written = io.BytesIO()
+    comment = b"\xff\xda" * 1_000
+    Image.new("RGB", (64, 64)).save(written, "JPEG", comment=comment)
+    assert len(list(decode(written.getvalue()))) == 1
+    assert not too_many_scans(b"\xff" * 10_000_000)

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import io
 import struct
+from typing import Any
 
+import av
+import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
@@ -36,8 +40,33 @@ def test_another_form_is_not_taken_for_samples() -> None:
         pcm.unwrapped(wave[:36])
 
 
-@pytest.mark.parametrize("head", [b"RIFF", b"OggS", b"fLaC", b"ID3\3", b"\0\0\0\x20ftyp"])
+HEADS = [b"RIFF", b"OggS", b"fLaC", b"ID3\3", b"\0\0\0\x20ftyp", b"FORM", b".snd", b"caff", b"#!AMR\n"]
+
+
+@pytest.mark.parametrize("head", HEADS)
 def test_a_file_of_sound_is_not_taken_for_samples(head: bytes) -> None:
     assert not pcm.is_raw(head + b"\0" * 20)
     assert pcm.is_raw(b"\0" * 20)
     assert not pcm.is_raw(b"\0" * 21)
+
+
+@pytest.mark.parametrize(
+    ("form", "codec", "rate"),
+    [("adts", "aac", 24_000), *(("mp3", "libmp3lame", rate) for rate in (8_000, 24_000, 44_100)),
+     ("mp2", "mp2", 48_000), ("mp2", "mp2", 16_000)],
+)  # fmt: skip
+def test_frames_that_need_no_head_are_not_taken_for_samples(form: str, codec: str, rate: int) -> None:
+    out = io.BytesIO()
+    options = {"write_xing": "0", "id3v2_version": "0"} if form == "mp3" else {}
+    with av.open(out, "w", format=form, options=options) as file:
+        stream: Any = file.add_stream(codec, rate=rate)
+        stream.layout = "mono"
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, rate), np.int16), format="s16p", layout="mono")
+        silence.sample_rate = rate
+        turned = av.AudioResampler(format=stream.format.name, layout="mono", rate=rate, frame_size=stream.frame_size)
+        for frame in (*turned.resample(silence), None):
+            file.mux(stream.encode(frame))
+    data = out.getvalue()
+
+    assert not pcm.is_raw(data[: len(data) // 2 * 2])
+    assert pcm.is_raw(data[:4] + b"\1\0" * 4_000), "one frame's head alone may be two samples"

@@ -6,6 +6,8 @@ import functools
 import io
 import json
 import re
+import time
+import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -371,6 +373,20 @@ def test_a_name_that_stands_twice_in_a_package_is_refused() -> None:
         mark(file.getvalue(), AIGC)
 
 
+@pytest.mark.parametrize("place", ["docProps/Custom.xml", "docProps/custom2.xml", "properties.xml"])
+def test_a_label_is_read_where_the_package_says_that_its_properties_are(place: str) -> None:
+    moved = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(mark(OFFICE["docx"](), AIGC))) as package,
+        zipfile.ZipFile(moved, "w") as other,
+    ):
+        for name in package.namelist():
+            body = package.read(name).replace(b"docProps/custom.xml", place.encode())
+            other.writestr(place if name == "docProps/custom.xml" else name, body)
+
+    assert families(metadata.read(moved.getvalue())) == ["mark.aigc_label"]
+
+
 def test_a_package_that_is_packed_in_a_damaged_way_is_read_as_damaged() -> None:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_LZMA) as package:
@@ -437,6 +453,73 @@ def bombs() -> bytes:
         before = len(made)
         made += b"%d 0 obj\n<< %s >>\nstream\n%s\nendstream\nendobj\n" % (number + 9, about, packed)
     return bytes(made) + b"startxref\n%d\n%%%%EOF" % before
+
+
+def within_each_other(behind: bytes, rest: bytes, about: bytes) -> bytes:
+    """250 cross-references, each of which begins with *about* and holds all that come behind it."""
+    width, made = 160, bytearray(b"%PDF-1.7\n")
+    end = len(made) + 250 * width + len(behind)
+    for _ in range(250):
+        stop = len(made) + width
+        head = about % {b"prev": stop if stop < end - len(behind) else 9, b"length": end - stop}
+        keyword = head.rfind(b">>") if head.endswith(b"\n") else len(head)
+        made += head[:keyword] + b" " * (width - len(head)) + head[keyword:]
+    return bytes(made) + behind + rest * 250 + b"\nstartxref\n9\n%%EOF"
+
+
+NESTED = {
+    "trailers": within_each_other(b"()" * 300_000, b") >> ", b"xref\n0 0\ntrailer\n<< /Prev %(prev)d /K ("),
+    "streams": within_each_other(
+        bytes(1 << 20), b"\nendstream\n",
+        b"9 0 obj\n<< /Type /XRef /W [1 2 1] /Index [0 1] /Size 1 /Prev %(prev)d /Length %(length)d >>stream\n",
+    ),
+}  # fmt: skip
+
+
+def short_rows() -> bytes:
+    """Cross-references of 2 kB, each of two million rows that are told from the row above."""
+    made, before = bytearray(b"%PDF-1.7\n"), 0
+    packed = zlib.compress(b"\2\0" * 2_090_000, 9)
+    about = b"/Type /XRef /W [1 2 1] /Index [0 1] /Size 1 /Filter /FlateDecode /Length %d" % len(packed)
+    about += b" /DecodeParms << /Predictor 12 /Columns 1 >>"
+    for number in range(11):
+        more = b" /Prev %d" % before if before else b""
+        before = len(made)
+        made += b"%d 0 obj\n<< %s%s >>\nstream\n%s\nendstream\nendobj\n" % (number + 9, about, more, packed)
+    return bytes(made) + b"startxref\n%d\n%%%%EOF" % before
+
+
+@pytest.mark.parametrize("data", [*NESTED.values(), short_rows()], ids=[*NESTED, "rows"])
+def test_what_is_read_again_and_again_is_inconclusive_soon(data: bytes) -> None:
+    begin = time.thread_time()
+
+    assert "mark.inconclusive.metadata" in families(metadata.read(data))
+    assert time.thread_time() - begin < 10.0, "a second or less on a quiet machine, and without bounds a minute"
+
+
+def test_streams_within_each_other_take_no_more_memory_than_what_is_unpacked() -> None:
+    tracemalloc.start()
+    try:
+        metadata.read(NESTED["streams"])
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert most < 96 << 20
+
+
+def test_what_only_a_viewer_that_repairs_can_see_is_not_absent() -> None:
+    objects = {
+        1: b"<< /Type /Catalog /Pages 2 0 R /Metadata 3 0 R >>",
+        2: b"<< /Type /Pages /Kids [4 0 R] /Count 1 >>",
+        3: stream_of(zlib.compress(marked.aigc_xmp()), b"/Type /Metadata /Subtype /XML /Filter /FlateDecode"),
+        4: b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Resources << >> >>",
+    }
+    data = re.sub(rb"startxref\n\d+", b"startxref\n7", by_hand(objects, "/Root 1 0 R"))
+
+    with pikepdf.open(io.BytesIO(data)) as file:
+        assert marked.aigc_xmp() == file.Root.Metadata.read_bytes()
+    assert families(metadata.read(data)) == ["mark.inconclusive.metadata"]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+import pkcs11
 import pytest
 from PIL import Image
 
@@ -19,7 +20,7 @@ from guard.classifier import Unreadable
 from guard.cli.keygen import certificates
 from guard.media.marks import c2pa as reader, c2pa_text
 from guard.media.marks.model import Status
-from guard.media.stamps import signing
+from guard.media.stamps import keys, signing
 from guard.media.stamps.stamp import Stamp
 from tests.provenance.test_stamps import mark
 
@@ -124,7 +125,9 @@ def test_the_pin_may_be_in_the_environment(token: Token, monkeypatch: pytest.Mon
         ("token=guard", {}, "name the token"),
         ("object=c2pa", {}, "name the token"),
         ("token=guard;object=c2pa", {"pin-source": "env:NO_SUCH_PIN"}, "no PIN"),
-        ("token=guard;object=c2pa", {"pin-source": "file:/nowhere"}, "No such file"),
+        ("token=guard;object=c2pa", {"pin-source": "file:/nowhere"}, "FileNotFoundError"),
+        ("token=guard;object=c2pa", {"pin-source": PIN}, "no PIN; it should be file:PATH"),
+        ("token=guard;object=c2pa", {"pin-source": f"file:/{PIN}"}, "FileNotFoundError"),
         ("token=guard;object=c2pa", {"module-path": "/nowhere.so"}, "token cannot be used"),
         ("token=guard;object=c2pa", {"pin-value": "4711"}, "`pin-value` is none of"),
     ],
@@ -136,6 +139,21 @@ def test_a_key_that_cannot_be_used_says_why_and_nothing_is_signed(
         sign(token, token.uri(naming, **asked))
     assert PIN not in str(refused.value).replace("4711` is", "")
     assert is_signed(sign(token, token.uri())), "the next one is"
+
+
+def test_what_fails_leaves_no_session_open(token: Token) -> None:
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            for asked in ("object=other", "id=%FF"):
+                with pytest.raises(Unreadable, match="NoSuchKey"):
+                    keys.es256(token.uri(f"token=guard;{asked}"))(b"")
+            with pkcs11.lib(str(token.module)).get_token(token_label="guard").open(user_pin=PIN):
+                code = 0  # whoever has a session open is logged in already, and told so
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 SIGNER = """

@@ -172,6 +172,18 @@ def test_what_could_go_on_is_held_and_no_more(text: str, held: str):
     assert text[unfinished(text) :] == held
 
 
+@pytest.mark.parametrize("unseen", ["\ufe0f", "\U000e0150", "\ufeff" + "\U000e0150" * 40], ids=["a", "b", "c"])
+def test_unseen_selectors_at_the_edge_of_a_word_are_undone(unseen: str):
+    for before, after in (("", "kill them"), ("kill", " them"), ("kill ", "them"), ("a kill them", " all")):
+        assert before + after in [view.text for view in disguises(before + unseen + after).views]
+
+
+def test_a_payload_between_signs_is_undone():
+    payload = "\ufeff" + "\U000e0150" * 40
+
+    assert "ana @(at)" in [view.text for view in disguises(f"ana @{payload}(at)").views]
+
+
 def test_few_ordinary_lines_are_read_twice():
     some = lines()
     twice = [line for line in some if disguises(line).views]

@@ -18,8 +18,12 @@ from guard.media.marks.pdf_objects import MOST_DEPTH, Dictionary, Value, diction
 
 MOST_INFLATED = 48 << 20
 """Bytes that are unpacked of all streams together."""
-_MOST_SECTIONS = 256
-_MOST_PREDICTED = 4 << 20
+_MOST_SECTIONS, _MOST_PIECES = 256, 1 << 17
+"""Cross-references, and stretches of numbers in all of them."""
+_MOST_PREDICTED, _MOST_ROWS = 4 << 20, 1 << 19
+"""Bytes, and rows of them, that are told from the ones above or beside them, of all streams together."""
+_MOST_TOLD = 2 << 20
+"""Bytes of all trailers together: each may lie in another, so their number bounds nothing."""
 _MOST_NUMBERS = 1 << 18
 _OBJECT = re.compile(rb"[\0\t\n\f\r ]*(\d{1,10})[\0\t\n\f\r ]+(\d{1,5})[\0\t\n\f\r ]+obj(?![^\0\t\n\f\r ()<>\[\]{}/%])")
 _START = re.compile(rb"startxref[\0\t\n\f\r ]+(\d{1,10})")
@@ -57,6 +61,9 @@ class Pdf:
     sections: list[Section] = field(default_factory=list)
     _holders: dict[int, tuple[bytes, int]] = field(default_factory=dict)
     _left: int = MOST_INFLATED
+    _rows_left: int = _MOST_ROWS
+    _predicted_left: int = _MOST_PREDICTED
+    _told: int = 0
 
     @classmethod
     def of(cls, data: bytes) -> Pdf:
@@ -137,6 +144,9 @@ class Pdf:
     def _inflate(self, data: bytes, about: Dictionary) -> bytes:
         filters = about["Filter"].raw.strip(b"[] \r\n\t") if "Filter" in about else b""
         if not filters:
+            self._left -= len(data)
+            if self._left <= 0:
+                raise TooMuch("more than is read")
             return data
         if filters != b"/FlateDecode":
             raise Broken("a filter that is not read")
@@ -149,7 +159,28 @@ class Pdf:
         if unpack.unconsumed_tail or self._left <= 0:
             raise TooMuch("more than is read")
         given = about.get("DecodeParms")
-        return _predicted(made, dictionary(given)[0]) if given is not None and given.raw[:2] == b"<<" else made
+        return self._predicted(made, dictionary(given)[0]) if given is not None and given.raw[:2] == b"<<" else made
+
+    def _predicted(self, data: bytes, about: Dictionary) -> bytes:
+        """*data* as it was before PNG's filters (RFC 2083, 6), of which packed cross-references use the first three."""
+        kind = about["Predictor"].number if "Predictor" in about else 1
+        if kind == 1:
+            return data
+        row = about["Columns"].number if "Columns" in about else 1
+        if kind < 10 or row < 1 or any(name in about and about[name].number != one
+                                       for name, one in (("Colors", 1), ("BitsPerComponent", 8))):  # fmt: skip
+            raise Broken("a predictor that is not read")
+        self._predicted_left -= len(data)
+        self._rows_left -= len(data) // (row + 1)
+        if self._predicted_left < 0 or self._rows_left < 0:
+            raise TooMuch("more than is read")
+        return _unfiltered(data, row)
+
+    def _tell(self, size: int) -> None:
+        """Take in that *size* bytes were gone through for a trailer."""
+        self._told += size
+        if self._told > _MOST_TOLD:
+            raise TooMuch("more than is read")
 
     def _read_section(self, at: int) -> int | None:
         """Take in what is written at *at*; where the one before it is, None for none."""
@@ -173,12 +204,16 @@ class Pdf:
             at = head.end() + 20 * count
             if at > len(self.data) or len(own) >= 1 << 16:
                 raise Broken("a cross-reference is cut short")
+            if len(self.sections) + len(own) >= _MOST_PIECES:
+                raise TooMuch("more than is read")
             own.append(Section(first, first + count, head.end()))
+        before = at
         at = space(self.data, at)
         if self.data[at : at + 7] != b"trailer":
             raise Broken("a trailer is missing")
         begin = space(self.data, at + 7)
-        about, _ = dictionary(Value(self.data, begin, len(self.data), begin))
+        about, end = dictionary(Value(self.data, begin, len(self.data), begin))
+        self._tell(end - before)
         if "XRefStm" in about:  # of a file that readers of PDF 1.4 are to open as well: the rest of its objects
             hidden = _OBJECT.match(self.data, about["XRefStm"].number)
             if hidden is None:
@@ -190,7 +225,8 @@ class Pdf:
     def _read_packed(self, value: Value) -> Dictionary:
         begin = space(value.source, value.at)
         value = Value(value.source, begin, value.end, begin)
-        about, _ = dictionary(value)
+        about, end = dictionary(value)
+        self._tell(end - begin)
         rows = self.stream(value)
         try:
             widths = tuple(int(width) for width in about["W"].raw.strip(b"[]").split())
@@ -204,6 +240,8 @@ class Pdf:
         for first, count in zip(index[::2], index[1::2], strict=False):
             if count < 0 or first < 0 or at + row * count > len(rows):
                 raise Broken("a cross-reference is cut short")
+            if len(self.sections) >= _MOST_PIECES:
+                raise TooMuch("more than is read")
             self.sections.append(Section(first, first + count, at, rows, widths))
             at += row * count
         return about
@@ -255,15 +293,8 @@ class Pdf:
         return Value(rows, begin, skip(rows, begin))
 
 
-def _predicted(data: bytes, about: Dictionary) -> bytes:
-    """*data* as it was before PNG's filters (RFC 2083, 6), of which packed cross-references use the first three."""
-    kind = about["Predictor"].number if "Predictor" in about else 1
-    if kind == 1:
-        return data
-    row = about["Columns"].number if "Columns" in about else 1
-    if kind < 10 or row < 1 or len(data) > _MOST_PREDICTED or any(name in about and about[name].number != one
-                                   for name, one in (("Colors", 1), ("BitsPerComponent", 8))):  # fmt: skip
-        raise Broken("a predictor that is not read")
+def _unfiltered(data: bytes, row: int) -> bytes:
+    """*data*, in rows of *row* bytes behind the number of their filter, without filters."""
     before, made = bytes(row), bytearray()
     for at in range(0, len(data) - row, row + 1):
         line = bytearray(data[at + 1 : at + 1 + row])

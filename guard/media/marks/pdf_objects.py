@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from guard.media.marks.block import Broken
 
-MOST_DEPTH = 24
+MOST_DEPTH, MOST_NAMES = 24, 1 << 14
 _SPACE = re.compile(rb"(?:[\0\t\n\f\r ]++|%[^\r\n]*+)*+")
 _REGULAR = re.compile(rb"[^\0\t\n\f\r ()<>\[\]{}/%]+")
 _REFERENCE = re.compile(rb"(\d{1,10})[\0\t\n\f\r ]+(\d{1,5})[\0\t\n\f\r ]+R(?![^\0\t\n\f\r ()<>\[\]{}/%])")
@@ -121,6 +121,8 @@ def dictionary(value: Value) -> tuple[Dictionary, int]:
         at = skip(data, begin, 1)
         if name in found:
             raise Broken("a dictionary has a name twice")
+        if len(found) >= MOST_NAMES:
+            raise Broken("a dictionary has more names than are read")
         found[name] = Value(data, begin, at, begin + shift if shift is not None else -1)
         at = space(data, at)
     return found, at + 2

@@ -13,6 +13,7 @@ import hashlib
 import importlib.metadata
 import os
 import threading
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,7 +123,9 @@ def _in_token(uri: str, data: bytes) -> bytes:
             # The digest is made here: not every token makes it.
             return _checked(private.sign(hashlib.sha256(data).digest(), mechanism=pkcs11.Mechanism.ECDSA))
         except (pkcs11.PKCS11Error, RuntimeError, OSError, ValueError) as error:
-            _OPEN.pop((os.getpid(), uri), None)
+            private = _OPEN.pop((os.getpid(), uri), None)
+            if private is not None:
+                _close(private.session)
             said = str(error) if isinstance(error, ValueError | OSError) else ""
             msg = f"the token cannot be used ({said or type(error).__name__})"
             raise Unreadable(msg) from error
@@ -148,9 +151,21 @@ def _opened(uri: str) -> Any:
         session = token.open()
     key: dict[str, Any] = {"label": naming["object"]} if "object" in naming else {}
     key |= {"id": naming["id"].encode("latin-1")} if "id" in naming else {}
-    private = session.get_key(object_class=pkcs11.ObjectClass.PRIVATE_KEY, **key)
+    try:
+        private = session.get_key(object_class=pkcs11.ObjectClass.PRIVATE_KEY, **key)
+    except pkcs11.PKCS11Error:
+        _close(session)
+        raise
     _OPEN[os.getpid(), uri] = private
     return private
+
+
+def _close(session: Any) -> None:
+    """Give *session* back: a token has only so many, and nothing else closes them."""
+    import pkcs11
+
+    with suppress(pkcs11.PKCS11Error):  # it may be gone, and that is why it is closed
+        session.close()
 
 
 def _attributes(uri: str) -> tuple[dict[str, str], dict[str, str]]:
@@ -179,11 +194,19 @@ def _needed(asked: dict[str, str], name: str) -> str:
 
 
 def _pin(source: str) -> str:
-    """The PIN in the file or variable *source*: in the URI itself it would stand in the policy."""
+    """The PIN in the file or variable *source*: in the URI itself it would stand in the policy.
+
+    What goes wrong is said without *source* and what it holds: one is the PIN where somebody took it for its place.
+    """
+    pin = ""
     if source.startswith("env:"):
         pin = os.environ.get(source.removeprefix("env:"), "")
-    else:
-        pin = Path(source.removeprefix("file:")).read_text("utf-8").strip()
+    elif source.startswith("file:"):
+        try:
+            pin = Path(source.removeprefix("file:")).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            msg = f"pin-source cannot be read ({type(error).__name__})"
+            raise ValueError(msg) from None
     if not pin:
         msg = "pin-source holds no PIN; it should be file:PATH or env:NAME"
         raise ValueError(msg)
