@@ -32,6 +32,11 @@ BUILTIN = {"profanity": "toxicity.obscene", "sexual": "sexual", "slurs": "hate"}
 """Built-in word lists, each with the category of its findings."""
 _PLAIN_SPELLING = frozenset({"slurs"})
 """Lists in which many words are other words by their sound: they are not looked for by it."""
+_MEANT_OTHERWISE = frozenset(
+    ("biaozi", "caoni", "chusheng", "feiwu", "guizi", "guonan", "jianhuo", "jianren", "jianzhong", "jibai", "koujiao",
+     "mugou", "nanren", "yinfu", "yinshui", "ziweidui")
+)  # fmt: skip
+"""Words of the built-in lists, in pinyin, that ordinary words are written as too: 出生, 飞舞, 坚韧, 饮水."""
 _BY_SOUND = 0.9
 """What a word by its sound counts, of what it counts as it is written."""
 _NAME = re.compile(r"[a-z0-9_]+(?:\.[a-z0-9_]+)*")
@@ -132,6 +137,8 @@ class Keywords(Classifier[str]):
         for category, name, scores in given if options.sounds else ():
             self._exact[category] = self._exact.get(category, frozenset()) | scores.keys()
             spelt = {form: score for word, score in _by_sound(scores).items() for form in pinyin(word)}
+            if name in options.builtin and category == BUILTIN.get(name):
+                spelt = {form: score for form, score in spelt.items() if form.replace(" ", "") not in _MEANT_OTHERWISE}
             self._spelt += _lists(category, f"list {name}, in pinyin", spelt, LATIN)
             if name not in _PLAIN_SPELLING or category not in BUILTIN.values():
                 alike = {sounded(word): score for word, score in _by_sound(scores).items() if len(word) >= FEWEST}

@@ -220,6 +220,14 @@ def test_the_slurs_that_are_puns_are_not_looked_for_by_sound():
     assert found(builtin(), "你个caonima") == [("toxicity.obscene", "caonima")]
 
 
+@pytest.mark.parametrize("text", ["chusheng: 2001", "yin shui ji", "jianren buba", "feiwu", "nanren", "biao zi"])
+def test_pinyin_that_ordinary_words_have_too_is_of_no_built_in_list_but_of_ones_own(text: str):
+    own = made(lists={"own": ["畜生", "饮水", "贱人", "废物", "男人", "婊子"]})
+
+    assert found(builtin(), text) == []
+    assert [category for category, _ in found(own, text)] == ["custom.own"]
+
+
 @pytest.mark.parametrize(
     ("text", "held"), [("他说我要shar", "shar"), ("他说草泥", "草泥"), ("他说猎英", "猎英"), ("他说完了。", "")]
 )

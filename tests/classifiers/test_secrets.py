@@ -205,6 +205,7 @@ def test_a_private_key_is_found_whole_and_by_either_end():
         "userActionToken: " + made_up(32), "STORAGE_KEY=" + made_up(32),
         "shared_tokens = M2M100ScaledWordEmbedding(3)", "tls_key: ed25519.Ed25519PrivateKey4096,",
         "continuation-token: " + made_up(40), "BYPASS=Zz9!kkkqX", "compass: Zz9!kkkqX",
+        "first_pass = 12345678", "second_pass=results_2024.csv", "byPass=true12345",
         "sha256_key: " + made_up(64, HEX),
         "password: ********", "password=${DB_PASS}", "password = <your password>", "password: changeme",
         "api_key = your-api-key-here-12345", "API_KEY=xxxxxxxxxxxxxxxxxxxx1",
