@@ -57,6 +57,8 @@ def _stretches(found: list[re.Match[str]]) -> list[Edit]:
         values = [_value(match[0], base) for match in found]
         for plain, run in groupby(range(len(values)), [value in _HELD for value in values].__getitem__):
             row = list(run)
+            if len({values[at + 1] - values[at] for at in row[:-1]}) == 1:  # it counts
+                continue
             if plain and len(row) >= _FEWEST and (said := _text(values[row[0] : row[-1] + 1])) is not None:
                 edits.append((found[row[0]].start(), found[row[-1]].end(), said))
         if edits:

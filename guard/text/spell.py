@@ -39,6 +39,7 @@ _FEW = 24
 _FEWEST = 2
 _LONGEST_EXACT = 4 * MOST_EXACT
 _SHORTEST_PARTED = 6
+_FEW_LETTERS = 4
 _PLAIN = re.compile(f"[A-Za-z]{{{_SHORTEST_PARTED},}}+")
 
 
@@ -109,14 +110,17 @@ def parted(joined: View) -> View | None:
 
 
 def is_beyond(text: str) -> bool:
-    """Whether *text* has words that are spelt out behind, or of, more gaps than `parted` can see the letters of."""
+    """Whether *text* has words that are spelt out behind, or of, more gaps than `parted` can see the letters of.
+
+    Rows of very few different letters spell none: bases, marks, yes and no.
+    """
     if len(text) <= 2 * LONGEST_PARTED:
         return False
     gaps = 0 if text.isascii() else sum(1 for _ in GAP.finditer(text))
     long = False
     for match in SPELT.finditer(text):
         gaps += len(match[0]) // 2
-        long = long or sum(map(str.isalpha, match[0][: 8 * _SHORTEST_PARTED])) >= _SHORTEST_PARTED
+        long = long or sum(map(str.isalpha, set(match[0].lower()))) > _FEW_LETTERS
     return long and gaps > LONGEST_PARTED
 
 

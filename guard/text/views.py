@@ -191,6 +191,9 @@ def _first(text: str, at: int) -> int:
     """Where the first of those begins that end *text* up to *at*, each of which the next begins in or right behind."""
     if at < len(text):
         for _ in range(_MOST_BEGUN):
+            beside = text[max(0, at - 1) : at + 1]
+            if len(beside) == 2 and beside.isascii() and beside.isalnum():
+                return at  # within a run of letters and digits, of which this is what has to be held
             low = max(0, at - _TAIL)
             gap = _OPEN_GAP.search(text, low, at) if _DENSE.match(text, at) is not None else None
             before = chinese.form_at(text, gap.start()) if gap is not None else low + _begun(text[low:at], more=False)

@@ -87,6 +87,11 @@ def test_a_number_beside_them_hides_no_signs(text: str, said: str) -> None:
     assert said in [view.text for view in disguises(text).views]
 
 
+@pytest.mark.parametrize("step", [1, 2])
+def test_numbers_that_count_say_nothing(step: int) -> None:
+    assert list(numbers(" ".join(map(str, range(0, 1800, step))))) == []
+
+
 def test_few_ordinary_lines_are_lists() -> None:
     assert [line for line in lines() if list(numbers(line))] == []
 

@@ -101,3 +101,8 @@ def test_a_letter_with_an_accent_leaves_the_others_of_a_word_parted() -> None:
     assert "é kill yourself" in [
         view.text.replace("ék", "é k") for view in disguises("é k i l l y o u r s e l f").views
     ]
+
+
+@pytest.mark.parametrize("cell", ["a\n", "A C G T ", "Y,N,"])
+def test_rows_of_few_different_letters_are_read_to_their_end(cell: str) -> None:
+    assert disguises(cell * 30_000).complete
