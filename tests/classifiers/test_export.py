@@ -46,6 +46,8 @@ def operators(model: Any) -> list[str]:
 
 
 numbers = st.floats(-1e3, 1e3, width=32)
+_SCALES_VANISH = 1e-30
+"""Rows as small as 1e-38 have scales that float32 has no number for: their products are nought."""
 
 
 @settings(max_examples=60, deadline=None)
@@ -58,7 +60,7 @@ def test_a_row_of_a_product_is_near_to_the_exact_one_and_its_own_whatever_the_ot
 
     assert "MatMul" not in operators(made)
     farthest = np.abs(x).max(axis=1, keepdims=True) * np.abs(weights).max(axis=0) * 48 * (0.5 / 127 + 0.5 / 63 + 1e-4)
-    assert (np.abs(found - x @ weights) <= farthest).all()
+    assert (np.abs(found - x @ weights) <= farthest + _SCALES_VANISH).all()
     for row, of in zip(x, found, strict=True):
         assert answer(made, row[None]).tolist() == [of.tolist()]
 
