@@ -11,7 +11,6 @@ from guard.config import Limits
 from guard.errors import UpstreamError
 from guard.exchange.handler import Handler
 from guard.library import Guard
-from guard.protocols import ADAPTERS
 from guard.protocols.adapter import JudgeAdapter
 from guard.protocols.generic_loader import load_protocols
 
@@ -50,6 +49,8 @@ class Mount:
         limits: Limits | None = None,
     ) -> None:
         self.guard = guard if isinstance(guard, Guard) else Guard(guard)
+        from guard.protocols import ADAPTERS  # scanned when somebody asks, not when a program starts
+
         adapters = [one for one in ADAPTERS if judges or not isinstance(one, JudgeAdapter)]
         served = [route for adapter in adapters for route in adapter.routes]
         self.handler = Handler(
