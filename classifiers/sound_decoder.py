@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from guard.finding import Finding
-
-    Stretches = list[NDArray[np.float32]]
 
 _FAMILY = "audio.decoder"
 
@@ -55,8 +53,15 @@ class SoundDecoderOptions:
             raise ValueError(msg)
 
 
-class SoundDecoder(Classifier["Stretches"]):
-    """Items are the stretches of a sound; none of one that is shorter than a stretch."""
+class Stretches(NamedTuple):
+    """What of a sound the model can take; *short*: some channel is shorter than that, and was not read."""
+
+    all: list[NDArray[np.float32]]
+    short: bool
+
+
+class SoundDecoder(Classifier[Stretches]):
+    """Items are the stretches of a sound."""
 
     Options: ClassVar[type[Any]] = SoundDecoderOptions
     categories = categories_of({_FAMILY: ()})
@@ -89,7 +94,8 @@ class SoundDecoder(Classifier["Stretches"]):
             raise Unreadable(msg)
         limits = sound.Limits(seconds=self.options.max_seconds)
         tracks = sound.decode(part.data, rate=self.options.rate, limits=limits)
-        return [stretch for track in tracks for channel in track.samples for stretch in self._cut(channel)]
+        cut = [self._cut(channel) for track in tracks for channel in track.samples]
+        return Stretches([stretch for some in cut for stretch in some], not all(cut))
 
     def inspect(self, part: Readable) -> Report:
         """All that is found in *part*; what cannot be read is said in the report."""
@@ -103,7 +109,7 @@ class SoundDecoder(Classifier["Stretches"]):
 
     def cost(self, item: Stretches) -> int:
         """Stretches, at least 1."""
-        return len(item) or 1
+        return len(item.all) or 1
 
     def classify(self, items: Sequence[Stretches]) -> list[list[Finding]]:
         """The messages in each item."""
@@ -114,8 +120,8 @@ class SoundDecoder(Classifier["Stretches"]):
         length: int = round(self.options.rate * self.options.seconds)
         return length
 
-    def _cut(self, channel: NDArray[np.float32]) -> Stretches:
-        """Stretches that leave no sample out; the last ends where the channel does."""
+    def _cut(self, channel: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Stretches that leave no sample out, the last of which ends where the channel does; none of a short one."""
         length, last = self._length, len(channel) - self._length
         if last < 0:
             return []
@@ -124,8 +130,10 @@ class SoundDecoder(Classifier["Stretches"]):
 
     def _marks(self, stretches: Stretches) -> list[Mark]:
         messages = self._decoder.messages
-        if not stretches:
+        read = self._decoder.read(stretches.all)
+        found = list(_bits.marks(_FAMILY, "sound", read, messages, self.options.at_most))
+        if stretches.short or not stretches.all:
             said: dict[str, Any] = {"carrier": "sound", "code": "too short to tell", "score": 0.5}
-            return [Mark(_FAMILY, Status.INCONCLUSIVE, kind=name, **said) for name in messages]
-        read = self._decoder.read(stretches)
-        return list(_bits.marks(_FAMILY, "sound", read, messages, self.options.at_most))
+            open_ = messages.keys() - {mark.kind for mark in found}
+            found += [Mark(_FAMILY, Status.INCONCLUSIVE, kind=name, **said) for name in messages if name in open_]
+        return found

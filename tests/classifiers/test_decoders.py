@@ -15,7 +15,7 @@ from PIL import Image
 
 from classifiers import _bits
 from classifiers.pixel_decoder import PixelDecoder, PixelDecoderOptions
-from classifiers.sound_decoder import SoundDecoder, SoundDecoderOptions
+from classifiers.sound_decoder import SoundDecoder, SoundDecoderOptions, Stretches
 from guard.classifier import Unreadable
 from guard.cli import main
 from guard.content import AudioPart, ImagePart
@@ -112,6 +112,12 @@ def test_a_sound_shorter_than_a_stretch_is_in_doubt() -> None:
     assert (finding.category, finding.score) == ("mark.inconclusive.audio.decoder", 0.5)
 
 
+def test_a_track_too_short_to_read_beside_a_long_one_is_in_doubt() -> None:
+    one = decoder("sound_decoder")
+    container = encoded(murmur(2.0), murmur(0.3), form="m4a")
+    assert {finding.category for finding in found(one, container)} == {"mark.inconclusive.audio.decoder"}
+
+
 @pytest.mark.parametrize(
     ("name", "more", "said"),
     [
@@ -149,7 +155,7 @@ def test_what_is_no_number_is_a_failure_and_no_finding() -> None:
     one = decoder("sound_decoder")
     silent = np.full((1, 1, 8_000), np.nan, np.float32)
     with pytest.raises(ArithmeticError):
-        one.classify([[silent]])
+        one.classify([Stretches([silent], short=False)])
 
 
 def test_another_kind_of_content_is_not_read() -> None:
