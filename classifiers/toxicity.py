@@ -47,7 +47,8 @@ class ToxicityOptions:
 
     *checkpoint* is a file in detoxify's format, *config* a folder with its tokenizer and configuration; without them
     the library's releases and the hub are asked for *model*. *onnx* is a file that ``python -m classifiers.export``
-    made of one, in its folder: it is run by ONNX Runtime, on the CPU and without torch, instead of the others.
+    made of one, in its folder: it is run by ONNX Runtime, on the CPU and without torch, instead of the others; *model*
+    then says which one it was made of.
     """
 
     model: Variant = "original"
@@ -88,13 +89,10 @@ class Toxicity(Classifier[tuple[Run, ...]]):
 
     @classmethod
     def provides(cls, options: ToxicityOptions) -> frozenset[str]:
-        """All classes; ``original`` and a checkpoint of one's own may have fewer."""
+        """All classes; ``original`` has none of sexual content, and a checkpoint of one's own may have fewer."""
         everything = frozenset(CATEGORIES.values())
-        return (
-            everything - {"sexual"}
-            if options.model.startswith("original") and not (options.checkpoint or options.onnx)
-            else everything
-        )
+        without = options.model.startswith("original") and not options.checkpoint
+        return everything - {"sexual"} if without else everything
 
     def load(self) -> None:
         """Load the checkpoint, and judge once.

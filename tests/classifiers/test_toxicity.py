@@ -130,3 +130,8 @@ def test_an_exported_checkpoint_is_pinned_and_has_to_have_classes_of_detoxify(tm
     for options, message in [({"device": "cuda"}, "runs on the CPU"), ({"checkpoint": "x"}, "leave `checkpoint`")]:
         with pytest.raises(RegistryError, match=message):
             registry.create("toxicity", {"onnx": str(file), **options})
+
+
+@pytest.mark.parametrize(("model", "gives"), [("original", False), ("unbiased", True), ("multilingual", True)])
+def test_an_exported_model_gives_what_the_one_did_that_it_was_made_of(model: Any, gives: bool) -> None:
+    assert ("sexual" in registry.provides("toxicity", {"model": model, "onnx": "model.onnx"})) is gives
